@@ -1,0 +1,40 @@
+"""From a trained network and a recipe to an artifact on disk: source, plan, perform, artifact."""
+
+from converters.artifact import (
+    Artifact,
+    ImageInput,
+    Layout,
+    MapOutput,
+    OutputKind,
+    PixelRange,
+    Quantization,
+    content_hash,
+    content_size,
+)
+from converters.errors import ConversionError, MissingToolError, SourceError
+from converters.plan import Conversion, Plan, make_plan
+from converters.registry import Converter, Written, converter, converters
+from converters.source import ModelSource
+
+__all__ = [
+    "Artifact",
+    "Conversion",
+    "ConversionError",
+    "Converter",
+    "ImageInput",
+    "Layout",
+    "MapOutput",
+    "MissingToolError",
+    "ModelSource",
+    "OutputKind",
+    "PixelRange",
+    "Plan",
+    "Quantization",
+    "SourceError",
+    "Written",
+    "content_hash",
+    "content_size",
+    "converter",
+    "converters",
+    "make_plan",
+]

@@ -1,0 +1,198 @@
+"""Artifact: one converted model on disk, with everything needed to feed it and to trust it.
+
+These types are all that the validation side knows of conversion: a path, hashes, and an exact statement of what
+goes in and what comes out. They round-trip through JSON (`to_json`, `from_json`) for the manifest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Self
+
+from converters.errors import SourceError
+
+
+class PixelRange(Enum):
+    """Scale of the RGB values a model expects. Normalisation (mean, std) is always inside the model."""
+
+    UNIT = "unit"
+    """0.0 .. 1.0"""
+    BYTE = "byte"
+    """0 .. 255"""
+
+
+class Layout(Enum):
+    """Order of the axes of a four-dimensional image or logits tensor."""
+
+    NCHW = "nchw"
+    NHWC = "nhwc"
+
+
+class OutputKind(Enum):
+    """What a model answers with at every output pixel."""
+
+    LOGITS = "logits"
+    """One score per class."""
+    LABELS = "labels"
+    """The class id: the argmax is part of the graph."""
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Affine quantization of a tensor: real = scale * (stored - zero_point)."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """The picture a model takes.
+
+    Attributes:
+        name: tensor or feature name in the file.
+        height, width: pixels.
+        pixel_range: scale of the real values.
+        layout: axis order of the tensor.
+        dtype: ``"float32"``, ``"uint8"`` or ``"int8"``, as stored in the file's signature.
+        quantization: for integer inputs, how real values map to stored ones.
+        as_picture: True when the runtime takes a picture object (Core ML ImageType) and not a tensor.
+    """
+
+    name: str
+    height: int
+    width: int
+    pixel_range: PixelRange
+    layout: Layout
+    dtype: str = "float32"
+    quantization: Quantization | None = None
+    as_picture: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Tensor shape with a batch of one."""
+        if self.layout is Layout.NCHW:
+            return (1, 3, self.height, self.width)
+        return (1, self.height, self.width, 3)
+
+
+@dataclass(frozen=True)
+class MapOutput:
+    """The per-pixel answer of a model.
+
+    Attributes:
+        name: tensor or feature name in the file.
+        height, width: pixels of the answer.
+        classes: number of classes (also when the output is a label map).
+        kind: logits or labels.
+        layout: axis order of logits; label maps are (1, H, W) or (1, 1, H, W) in any case.
+        dtype: as stored in the file's signature.
+        quantization: for integer logits, how stored values map to real ones.
+    """
+
+    name: str
+    height: int
+    width: int
+    classes: int
+    kind: OutputKind
+    layout: Layout
+    dtype: str = "float32"
+    quantization: Quantization | None = None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One converted model on disk.
+
+    Attributes:
+        name: ``"<format>-<recipe>"``, unique inside a run.
+        format: target format, e.g. ``"tflite"``.
+        recipe: recipe name.
+        path: file, or folder for an .mlpackage.
+        sha256: of the content (for a folder: of its sorted relative paths and file hashes).
+        size_bytes: sum over all files.
+        key: hash of everything that decided the content (weights, recipe, options, tools, calibration).
+        image: what goes in.
+        output: what comes out.
+        classes: class names, position = id.
+        provenance: route, tool versions and other facts for people, all strings.
+    """
+
+    name: str
+    format: str
+    recipe: str
+    path: Path
+    sha256: str
+    size_bytes: int
+    key: str
+    image: ImageInput
+    output: MapOutput
+    classes: tuple[str, ...]
+    provenance: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def to_json(self, relative_to: Path) -> dict[str, Any]:
+        """Plain JSON types; the path is written relative to `relative_to` so that a run folder can move."""
+        document: dict[str, Any] = dataclasses.asdict(self, dict_factory=_plain)
+        document["path"] = self.path.resolve().relative_to(relative_to.resolve()).as_posix()
+        return document
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any], relative_to: Path) -> Self:
+        """Inverse of `to_json`; raises SourceError if the document is not an artifact's."""
+        try:
+            image, output = document["image"], document["output"]
+            return cls(
+                **{
+                    **document,
+                    "path": relative_to / document["path"],
+                    "classes": tuple(document["classes"]),
+                    "image": ImageInput(
+                        **{
+                            **image,
+                            "pixel_range": PixelRange(image["pixel_range"]),
+                            "layout": Layout(image["layout"]),
+                            "quantization": _quantization(image["quantization"]),
+                        }
+                    ),
+                    "output": MapOutput(
+                        **{
+                            **output,
+                            "kind": OutputKind(output["kind"]),
+                            "layout": Layout(output["layout"]),
+                            "quantization": _quantization(output["quantization"]),
+                        }
+                    ),
+                }
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceError(f"manifest entry is not an artifact ({error}); run `segport convert` again") from error
+
+
+def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: value.value if isinstance(value, Enum) else value for key, value in pairs}
+
+
+def _quantization(document: dict[str, Any] | None) -> Quantization | None:
+    return None if document is None else Quantization(**document)
+
+
+def content_hash(path: Path) -> str:
+    """sha256 (hex) of a file, or of a folder as its sorted relative paths with each file's hash."""
+    if path.is_file():
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    state = hashlib.sha256()
+    for member in sorted(item for item in path.rglob("*") if item.is_file()):
+        state.update(f"{member.relative_to(path).as_posix()}\0{content_hash(member)}\n".encode())
+    return state.hexdigest()
+
+
+def content_size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(item.stat().st_size for item in path.rglob("*") if item.is_file())

@@ -1,0 +1,124 @@
+"""Plan: what will be converted, how, and under which key; complete before anything heavy runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from converters.artifact import OutputKind
+from converters.errors import SourceError
+from converters.registry import Converter, converter
+from converters.source import ModelSource
+from quantization import Recipe
+
+PLAN_VERSION = 1
+"""Raised whenever the converters change what they write, so that old artifacts are not reused."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """One artifact to make.
+
+    Attributes:
+        name: artifact name, ``"<format>-<recipe>"``.
+        format: target format.
+        recipe: how numbers are stored and computed.
+        route: which chain of tools makes it, one of the converter's `routes`.
+        output: logits, or label map with the argmax in the graph.
+        calibration: digest of the calibration set, or None if the recipe needs none.
+        tools: (package, version) pairs that decide the content.
+        key: hash of everything above plus the weights; equal keys mean the artifact can be reused.
+    """
+
+    name: str
+    format: str
+    recipe: Recipe
+    route: str
+    output: OutputKind
+    calibration: str | None
+    tools: tuple[tuple[str, str], ...]
+    key: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All artifacts to make from one source."""
+
+    source: ModelSource
+    conversions: tuple[Conversion, ...]
+
+
+def make_plan(
+    source: ModelSource,
+    wanted: Sequence[tuple[str, Recipe]],
+    *,
+    output: OutputKind = OutputKind.LOGITS,
+    routes: dict[str, str] | None = None,
+    calibration: str | None = None,
+) -> Plan:
+    """Decide how each (format, recipe) pair will be made, without doing any of it.
+
+    Args:
+        source: the network.
+        wanted: (format, recipe) pairs, in the order they shall be made.
+        output: logits or label map.
+        routes: format -> route, where the user wants another than the converter's default for this source.
+        calibration: digest of the calibration set; required if any recipe needs calibration.
+
+    Raises:
+        SourceError: unknown format or route, a recipe the format cannot express, or a missing calibration set.
+    """
+    conversions = []
+    for format_name, recipe in wanted:
+        target = converter(format_name)
+        if format_name not in recipe.formats:
+            raise SourceError(
+                f"recipe {recipe.name!r} does not exist for {format_name}; it is for: {', '.join(recipe.formats)}"
+            )
+        if recipe.needs_calibration and calibration is None:
+            raise SourceError(f"recipe {recipe.name!r} needs calibration images; give a dataset with a train split")
+        route = (routes or {}).get(format_name) or target.default_route(source)
+        if route not in target.routes:
+            raise SourceError(f"{format_name} has no route {route!r}; choose from: {', '.join(target.routes)}")
+        conversions.append(_conversion(source, target, recipe, route, output, calibration))
+    names = [item.name for item in conversions]
+    if len(set(names)) != len(names):
+        raise SourceError("the same format and recipe are asked for twice; name each pair once")
+    return Plan(source, tuple(conversions))
+
+
+def _conversion(
+    source: ModelSource,
+    target: Converter,
+    recipe: Recipe,
+    route: str,
+    output: OutputKind,
+    calibration: str | None,
+) -> Conversion:
+    used_calibration = calibration if recipe.needs_calibration else None
+    tools = tuple((package, _version(package)) for package in target.tools(route))
+    decided = [
+        PLAN_VERSION, target.format, repr(recipe), route, output.value, used_calibration, tools,
+        source.name, source.weights_sha256, source.input_size, source.output_size, source.pixel_range.value,
+        source.classes, source.colours,
+    ]  # fmt: skip
+    return Conversion(
+        name=f"{target.format}-{recipe.name}",
+        format=target.format,
+        recipe=recipe,
+        route=route,
+        output=output,
+        calibration=used_calibration,
+        tools=tools,
+        key=hashlib.sha256(json.dumps(decided).encode()).hexdigest(),
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"

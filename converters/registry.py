@@ -1,0 +1,101 @@
+"""The Converter contract, and how converters are found: one module in `converters.formats` each."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from converters import formats as format_room
+from converters.artifact import ImageInput, MapOutput
+from converters.errors import SourceError
+
+if TYPE_CHECKING:
+    from converters.plan import Conversion
+    from converters.source import ModelSource
+    from quantization.calibration import CalibrationSet
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a converter says of the file it has just written.
+
+    Attributes:
+        image: the input as found in the written file.
+        output: the output as found in the written file.
+        provenance: facts for people (opset, deployment target, ops, ...), all strings.
+    """
+
+    image: ImageInput
+    output: MapOutput
+    provenance: dict[str, str]
+
+
+class Converter(ABC):
+    """Writes one target format. Stateless; instances are shared.
+
+    Attributes:
+        format: name used on the command line and in artifact names.
+        suffix: file name ending, with the dot.
+        routes: chains of tools it knows, the usual one first.
+    """
+
+    format: ClassVar[str]
+    suffix: ClassVar[str]
+    routes: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def tools(self, route: str) -> tuple[str, ...]:
+        """Distribution names of the packages that decide what `route` writes."""
+
+    @abstractmethod
+    def default_route(self, source: ModelSource) -> str:
+        """The route to take for this source when the user names none."""
+
+    @abstractmethod
+    def convert(
+        self,
+        source: ModelSource,
+        conversion: Conversion,
+        calibration: CalibrationSet | None,
+        destination: Path,
+        workspace: Path,
+    ) -> Written:
+        """Write the artifact to `destination` (which does not exist yet).
+
+        Args:
+            source: the network.
+            conversion: what to make; already checked against this converter.
+            calibration: images, if the recipe needs them.
+            destination: file, or folder for package formats; a temporary name, the caller renames it.
+            workspace: existing folder shared by all conversions of one plan and deleted afterwards: intermediate
+                files that several recipes need (a float32 .tflite, a SavedModel, an ONNX graph) are kept there.
+
+        Raises:
+            MissingToolError: a needed package is not installed.
+            ConversionError: the tool failed; the message carries its reason.
+        """
+
+
+@cache
+def converters() -> dict[str, Converter]:
+    """All converters by format name; raises SourceError if two share one."""
+    found: dict[str, Converter] = {}
+    for module_info in sorted(pkgutil.iter_modules(format_room.__path__), key=lambda info: info.name):
+        candidate: Converter = importlib.import_module(f"{format_room.__name__}.{module_info.name}").CONVERTER
+        if candidate.format in found:
+            raise SourceError(f"two converters write {candidate.format!r}; remove one from converters/formats")
+        found[candidate.format] = candidate
+    return found
+
+
+def converter(format_name: str) -> Converter:
+    """The converter for `format_name`; raises SourceError listing what there is."""
+    try:
+        return converters()[format_name]
+    except KeyError:
+        raise SourceError(f"no format is named {format_name!r}; choose from: {', '.join(converters())}") from None

@@ -1,0 +1,57 @@
+"""ModelSource: a trained network in the one form every converter accepts.
+
+The toolkit makes it from a checkpoint, a Python factory or an ONNX file. Converters see a static network that takes
+one RGB picture and answers with logits; they need to know nothing of FP-LIIF.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from converters.artifact import PixelRange
+from converters.errors import SourceError
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A trained segmentation network, ready to convert. Exactly one of `module` and `onnx_path` is given.
+
+    Attributes:
+        name: short identifier, used in file metadata and reports.
+        classes: class names, position = channel of the logits.
+        colours: one RGB triple per class, for previews.
+        input_size: (height, width) of the picture.
+        output_size: (height, width) of the answer.
+        pixel_range: scale of the RGB values it takes.
+        parameters: number of trained parameters (before any folding).
+        weights_sha256: hash of the weights it came from; part of every artifact's key.
+        origin: for people: the checkpoint path or factory name.
+        module: eval-mode, trace-friendly `torch.nn.Module`, float32 (1, 3, H, W) -> float32 logits (1, C, h, w).
+        onnx_path: an ONNX file with one NCHW float32 image input and one NCHW logits output.
+
+    Raises:
+        SourceError: if neither or both of `module` and `onnx_path` are given, or the counts disagree.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...]
+    input_size: tuple[int, int]
+    output_size: tuple[int, int]
+    pixel_range: PixelRange
+    parameters: int
+    weights_sha256: str
+    origin: str
+    module: torch.nn.Module | None = field(default=None, repr=False, compare=False)
+    onnx_path: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.module is None) == (self.onnx_path is None):
+            raise SourceError("a model source is either a torch module or an ONNX file; give exactly one of them")
+        if len(self.colours) != len(self.classes):
+            raise SourceError(f"{len(self.classes)} classes but {len(self.colours)} colours; give one colour per class")

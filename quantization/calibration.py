@@ -1,0 +1,57 @@
+"""The pictures shown to a model before integer ranges are fixed.
+
+They come from a training split, never from the images that judge the artifact: a model calibrated on its own
+examination looks better than it is. The digest goes into the artifact's key and into the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantization.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class CalibrationSet:
+    """Calibration pictures at the model's input size.
+
+    Attributes:
+        images: uint8 RGB, shape (N, H, W, 3).
+        ids: sample ids in the same order, for the manifest.
+        origin: for people, e.g. ``"synthetic-faces train"``.
+
+    Raises:
+        RecipeError: no pictures, wrong shape or dtype, or every picture is one flat colour.
+    """
+
+    images: NDArray[np.uint8]
+    ids: tuple[str, ...]
+    origin: str
+
+    def __post_init__(self) -> None:
+        if len(self.images) == 0:
+            raise RecipeError("the calibration set is empty; give at least one training picture")
+        if self.images.dtype != np.uint8 or self.images.ndim != 4 or self.images.shape[3] != 3:
+            raise RecipeError(
+                f"calibration pictures must be uint8 (N, H, W, 3), not {self.images.dtype} {self.images.shape}"
+            )
+        if len(self.ids) != len(self.images):
+            raise RecipeError(f"{len(self.images)} calibration pictures but {len(self.ids)} ids; give one id each")
+        if all(int(image.min()) == int(image.max()) for image in self.images):
+            raise RecipeError("every calibration picture is one flat colour; ranges measured on them would be useless")
+
+    def digest(self) -> str:
+        """sha256 (hex) over ids and pixels."""
+        state = hashlib.sha256(repr((self.ids, self.images.shape)).encode())
+        state.update(np.ascontiguousarray(self.images).tobytes())
+        return state.hexdigest()
+
+    def tensors(self, *, unit_range: bool) -> Sequence[NDArray[np.float32]]:
+        """One float32 (1, H, W, 3) tensor per picture, scaled to 0..1 if `unit_range`, else 0..255."""
+        scale = np.float32(1.0 / 255.0) if unit_range else np.float32(1.0)
+        return [image[np.newaxis].astype(np.float32) * scale for image in self.images]

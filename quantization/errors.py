@@ -1,0 +1,5 @@
+"""What goes wrong when choosing how numbers are stored."""
+
+
+class RecipeError(ValueError):
+    """A recipe or calibration that cannot be used; the message is one sentence that says how to mend it."""

@@ -1,0 +1,69 @@
+"""The Dataset contract: numbered pictures with masks, one label set, one split, one digest."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdata.labels import LabelSet
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture with its labels.
+
+    Attributes:
+        id: stable name of the sample inside its dataset; goes into the manifest.
+        image: uint8 RGB, shape (H, W, 3).
+        mask: uint8 class ids, shape (H, W); 255 is ignored.
+    """
+
+    id: str
+    image: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+
+
+class Dataset(ABC):
+    """A fixed, ordered collection of samples. Reading a sample twice gives equal bytes.
+
+    Attributes:
+        name: what the user typed to get it, e.g. ``"synthetic-faces"``.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        labels: the label set its masks use.
+    """
+
+    name: str
+    split: str
+    labels: LabelSet
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def sample_id(self, index: int) -> str:
+        """The id of sample `index` without reading it."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Sample:
+        """Read sample `index` (0 <= index < len); raises DataError naming the file when it cannot be read."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A string that changes whenever the content of any sample may have changed (cheap: no decoding)."""
+
+    def digest(self) -> str:
+        """sha256 over name, split, labels, sample ids and fingerprint; identifies the data in a manifest."""
+        state = hashlib.sha256()
+        for part in (self.name, self.split, *self.labels.names, self.fingerprint()):
+            state.update(part.encode() + b"\0")
+        for index in range(len(self)):
+            state.update(self.sample_id(index).encode() + b"\0")
+        return state.hexdigest()

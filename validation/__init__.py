@@ -1,0 +1,1 @@
+"""From an artifact on disk to evidence: runners, accuracy, latency, verdicts."""

@@ -1,0 +1,221 @@
+"""The Runner contract: open an artifact in one runtime, show it pictures, close it.
+
+One lifecycle for every runtime. The public methods check; subclasses only do the work, in hooks that may assume that
+checks have passed. A runner says of itself what it can and cannot measure, so that a report never has to guess.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters import Artifact, ImageInput, Layout, MapOutput, OutputKind, PixelRange
+from validation.errors import RunnerError, ValidationError
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a runtime can be used on this machine; if not, why and what to do, in one sentence."""
+
+    ok: bool
+    reason: str = ""
+
+
+class Runner(ABC):
+    """Runs one artifact in one runtime and backend. Use as a context manager.
+
+    Attributes:
+        name: runtime name in reports, e.g. ``"litert"``.
+        formats: artifact formats it executes.
+        backends: backend names it offers, the default one first.
+        default: False leaves the runner out unless it is asked for by name.
+    """
+
+    name: ClassVar[str]
+    formats: ClassVar[tuple[str, ...]]
+    backends: ClassVar[tuple[str, ...]]
+    default: ClassVar[bool] = True
+
+    def __init__(self, artifact: Artifact, backend: str | None = None, threads: int = 1) -> None:
+        """Bind to an artifact without opening it.
+
+        Raises:
+            ValidationError: format or backend is not one of this runner's, or threads < 1.
+        """
+        if artifact.format not in self.formats:
+            raise ValidationError(
+                f"{self.name} does not run {artifact.format} artifacts, only {', '.join(self.formats)}"
+            )
+        chosen = backend or self.backends[0]
+        if chosen not in self.backends:
+            raise ValidationError(f"{self.name} has no backend {chosen!r}; choose from: {', '.join(self.backends)}")
+        if threads < 1:
+            raise ValidationError(f"threads is {threads}; give 1 or more")
+        self.artifact = artifact
+        self.backend = chosen
+        self.threads = threads
+        self._opened = False
+
+    @classmethod
+    @abstractmethod
+    def availability(cls, backend: str) -> Availability:
+        """Can `backend` be used here? Cheap; must not raise."""
+
+    @classmethod
+    def latency_reason(cls, backend: str) -> str:
+        """Why this backend's time must not be reported as latency; empty if it may."""
+        return ""
+
+    @classmethod
+    def images_limit(cls, backend: str) -> int | None:
+        """Most pictures worth showing to a slow backend in an accuracy run; None for no limit."""
+        return None
+
+    def __enter__(self) -> Self:
+        state = self.availability(self.backend)
+        if not state.ok:
+            raise RunnerError(f"{self.name} ({self.backend}) cannot run here: {state.reason}")
+        self._open()
+        self._opened = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened = False
+        self._close()
+
+    def predict(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.uint8]:
+        """Answer for one picture.
+
+        Args:
+            image: uint8 RGB, shape (height, width, 3) of `artifact.image`.
+
+        Returns:
+            float32 logits (h, w, C), or uint8 label map (h, w) if the artifact answers with labels.
+
+        Raises:
+            ValidationError: wrong picture shape or dtype.
+            RunnerError: the runtime failed, or it answered with a wrong shape or with NaN or infinity.
+        """
+        self._check_open()
+        self._check_image(image)
+        self._feed(image)
+        self._invoke()
+        return self._checked(self._fetch())
+
+    def timed_call(self, image: NDArray[np.uint8]) -> Callable[[], None]:
+        """Feed `image` once and return the bare inference to be timed: no pre- or post-processing inside."""
+        self._check_open()
+        self._check_image(image)
+        self._feed(image)
+        return self._invoke
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Load the artifact; raise RunnerError if the runtime refuses it."""
+
+    @abstractmethod
+    def _feed(self, image: NDArray[np.uint8]) -> None:
+        """Convert the picture to what the runtime takes (see `native_input`) and hand it over."""
+
+    @abstractmethod
+    def _invoke(self) -> None:
+        """One inference."""
+
+    @abstractmethod
+    def _fetch(self) -> NDArray[Any]:
+        """The raw answer of the last inference, as the runtime gives it."""
+
+    def _close(self) -> None:  # noqa: B027 (an optional hook, not an abstract one)
+        """Release what `_open` took."""
+
+    def _check_open(self) -> None:
+        if not self._opened:
+            raise RunnerError(f"{self.name} is not open; use it in a with-statement")
+
+    def _check_image(self, image: NDArray[np.uint8]) -> None:
+        spec = self.artifact.image
+        if image.dtype != np.uint8 or image.shape != (spec.height, spec.width, 3):
+            raise ValidationError(
+                f"{self.artifact.name} takes uint8 pictures of {spec.height}x{spec.width}x3, not {image.dtype} "
+                f"{'x'.join(map(str, image.shape))}; resize them first"
+            )
+
+    def _checked(self, raw: NDArray[Any]) -> NDArray[np.float32] | NDArray[np.uint8]:
+        answer = canonical_output(raw, self.artifact.output)
+        if answer.dtype == np.float32 and not np.isfinite(answer).all():
+            raise RunnerError(f"{self.name} answered with NaN or infinity on {self.artifact.name}")
+        return answer
+
+
+def native_input(image: NDArray[np.uint8], spec: ImageInput) -> NDArray[Any]:
+    """A uint8 (H, W, 3) picture as the tensor `spec` describes: scaled, quantized, laid out, batch of one."""
+    values = image[np.newaxis].astype(np.float32)
+    if spec.pixel_range is PixelRange.UNIT:
+        values /= np.float32(255.0)
+    if spec.quantization is not None:
+        info = np.iinfo(spec.dtype)
+        stored = np.rint(values / spec.quantization.scale) + spec.quantization.zero_point
+        values = np.clip(stored, info.min, info.max)
+    if spec.layout is Layout.NCHW:
+        values = values.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(values.astype(spec.dtype))
+
+
+def canonical_output(raw: NDArray[Any], spec: MapOutput) -> NDArray[np.float32] | NDArray[np.uint8]:
+    """A runtime's raw answer as float32 logits (h, w, C) or a uint8 label map (h, w).
+
+    Raises:
+        RunnerError: the shape is not the one `spec` promises.
+    """
+    if spec.kind is OutputKind.LABELS:
+        if raw.size != spec.height * spec.width:
+            raise RunnerError(f"expected a {spec.height}x{spec.width} label map, got shape {raw.shape}")
+        return raw.reshape(spec.height, spec.width).astype(np.uint8)
+    expected = (
+        (1, spec.classes, spec.height, spec.width)
+        if spec.layout is Layout.NCHW
+        else (1, spec.height, spec.width, spec.classes)
+    )
+    if raw.shape != expected:
+        raise RunnerError(f"expected logits of shape {expected}, got {raw.shape}")
+    logits = raw.astype(np.float32)
+    if spec.quantization is not None:
+        logits = (logits - np.float32(spec.quantization.zero_point)) * np.float32(spec.quantization.scale)
+    if spec.layout is Layout.NCHW:
+        logits = logits.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(logits[0])
+
+
+def label_map(answer: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 class ids (h, w) from either kind of answer; ties go to the lower id, as in every argmax here."""
+    labels: NDArray[np.uint8] = (answer if answer.ndim == 2 else answer.argmax(axis=2)).astype(np.uint8)
+    return labels
+
+
+@cache
+def runners() -> dict[str, type[Runner]]:
+    """All runners by name: every module in `validation.runners` that defines RUNNER.
+
+    Raises:
+        ValidationError: two runners share a name.
+    """
+    from validation import runners as runner_room
+
+    found: dict[str, type[Runner]] = {}
+    for module_info in sorted(pkgutil.iter_modules(runner_room.__path__), key=lambda info: info.name):
+        candidate: type[Runner] = importlib.import_module(f"{runner_room.__name__}.{module_info.name}").RUNNER
+        if candidate.name in found:
+            raise ValidationError(f"two runners are named {candidate.name!r}; rename one in validation/runners")
+        found[candidate.name] = candidate
+    return found

@@ -1,0 +1,1 @@
+"""One module a runtime. Each defines RUNNER; nothing else needs editing to add one."""
