@@ -1,0 +1,1 @@
+"""Faces: drawn ones (`synthetic`) and readers of the published data sets."""

@@ -1,0 +1,42 @@
+"""Seeded noise that looks the same at every picture size."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from segdata.faces.synthetic.raster import Field
+
+TABLE = 4096
+"""Length of a strand table; positions along it wrap."""
+
+
+def clouds(rng: np.random.Generator, size: int, cells: int, octaves: int = 1) -> Field:
+    """Smooth noise, float32 (size, size), about -1..1: random grids of `cells` (then 2x, 4x ...) scaled up."""
+    total = np.zeros((size, size), dtype=np.float32)
+    for octave in range(octaves):
+        count = cells * 2**octave + 1
+        grid = rng.uniform(-1, 1, (count, count)).astype(np.float32) * np.float32(0.6**octave)
+        smooth = Image.fromarray(grid).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=None)
+        total += np.asarray(smooth, dtype=np.float32)
+    return total
+
+
+def strand_table(rng: np.random.Generator) -> Field:
+    """One-dimensional noise for hair: locks, strands and single hairs, float32 (TABLE,), about -1..1."""
+    table = np.zeros(TABLE, dtype=np.float64)
+    for knots, weight in ((48, 0.45), (170, 0.35), (620, 0.3)):
+        values = rng.uniform(-1, 1, knots)
+        position = np.arange(TABLE) * knots / TABLE
+        index = position.astype(np.int64)
+        blend = position - index
+        blend = blend * blend * (3 - 2 * blend)
+        table += weight * (values[index % knots] * (1 - blend) + values[(index + 1) % knots] * blend)
+    return table.astype(np.float32)
+
+
+def look_up(table: Field, position: Field) -> Field:
+    """Table values at `position` (1 is once through the table), nearest entry, wrapping."""
+    index = (position * np.float32(TABLE)).astype(np.int32) % TABLE
+    values: Field = table[index]
+    return values
