@@ -1,0 +1,1 @@
+"""Operations by family: each module registers the functions that compute its operations."""
