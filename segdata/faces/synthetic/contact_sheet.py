@@ -1,6 +1,6 @@
 """A page of drawn faces with their masks in both label sets.
 
-    python -m segdata.faces.synthetic.contact_sheet OUT.png
+python -m segdata.faces.synthetic.contact_sheet OUT.png
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from segdata.faces.synthetic.portrait import paint
 from segdata.faces.synthetic.scene import Scene, compose
 from segdata.labels import LabelSet
 
-GENERATOR_VERSION = "faces-1"
+GENERATOR_VERSION = "faces-2"
 """Changes with every change of what a seed draws."""
 
 SMALLEST, LARGEST = 16, 2048
@@ -27,7 +27,9 @@ def _scene(seed: int) -> Scene:
 
 def _check_size(size: int) -> None:
     if not SMALLEST <= size <= LARGEST:
-        raise DataError(f"synthetic faces are drawn {SMALLEST} to {LARGEST} pixels wide, not {size}; choose a size in between")
+        raise DataError(
+            f"synthetic faces are drawn {SMALLEST} to {LARGEST} pixels wide, not {size}; choose a size in between"
+        )
 
 
 def draw_face(seed: int, size: int, labels: LabelSet) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -53,8 +53,16 @@ class Surface:
     outline: Outline
 
     def plane(self, xy: Points, lift: float | Levels = 0.0) -> Points:
-        """Points on the head's front to the face plane."""
-        return self.pose.turn(self.shape.surface(xy, lift))
+        """Points on the head's front to the face plane; what lies past the limb is held at the limb.
+
+        On an ellipse of half-axes (w, d) turned by yaw the limb is at x = w * w cos / hypot(w cos, d sin).
+        """
+        width, depth = self.shape.half_width(xy[:, 1]), self.shape.half_depth(xy[:, 1])
+        facing = width * np.cos(self.pose.yaw)
+        limb = width * facing / np.maximum(np.hypot(facing, depth * np.sin(self.pose.yaw)), 1e-6)
+        held = xy.copy()
+        held[:, 0] = np.minimum(xy[:, 0], limb) if self.pose.yaw > 0 else np.maximum(xy[:, 0], -limb)
+        return self.pose.turn(self.shape.surface(held, lift))
 
     def picture(self, xy: Points, lift: float | Levels = 0.0) -> Points:
         """Points on the head's front to the picture."""
@@ -188,9 +196,7 @@ def mouth(build: Build, on: Surface) -> Mouth:
     if build.mouth_open > 0:
         inner = between(inner_up, inner_down)
         teeth = between(inner_up, np.minimum(inner_up + 0.075 * arch**0.4, inner_down), 0.86)
-        tongue = between(
-            np.maximum(inner_down - 0.10 * arch, inner_up), inner_down, 0.7
-        )
+        tongue = between(np.maximum(inner_down - 0.10 * arch, inner_up), inner_down, 0.7)
     return Mouth(
         between(outer_up, inner_up), between(inner_down, outer_down), inner, teeth, tongue,
         on.picture(np.stack([x, (inner_up + inner_down) / 2], 1), lift=0.03),

@@ -57,11 +57,15 @@ def _arc(contour: Points, left_end: float, right_end: float) -> Points:
 def _hairline(style: HairStyle, on: Surface, rng: np.random.Generator) -> Points:
     """Where the hair ends on forehead and temples, from the right ear to the left, in the face plane."""
     width = on.shape.width
-    low = 0.12 if not style.covers_ears else 0.45
+    ends = 0.12 if not style.covers_ears else 0.45
+    turn = 0.55 * float(np.sin(on.pose.yaw))
+    left, right = ends - max(-turn, 0.0), ends - max(turn, 0.0)
     x = np.array([-1.0, -0.985, -0.95, -0.86, -0.62, -0.34, 0.0, 0.34, 0.62, 0.86, 0.95, 0.985, 1.0]) * width
     front = style.hairline
     corner = front + 0.10 - style.receding
-    y = np.array([low, -0.12, -0.32, -0.5, corner, front + 0.01, front, front + 0.01, corner, -0.5, -0.32, -0.12, low])
+    left_side, right_side = (np.interp([0.0, 0.4, 0.7], [0.0, 1.0], [end, -0.5]) for end in (left, right))
+    brow = [-0.5, corner, front + 0.01, front, front + 0.01, corner, -0.5]
+    y = np.concatenate([left_side, brow, right_side[::-1]])
     if style.fringe > 0:
         swept = np.exp(-((x - style.parting * width) ** 2) / 0.02) * 0.5
         y = np.maximum(y, front + style.fringe * (1 - swept) * (np.abs(x) < 0.88 * width))
@@ -80,48 +84,49 @@ def _cap(style: HairStyle, on: Surface, rng: np.random.Generator) -> Points:
     sides = style.volume * (0.55 if style.style != "cropped" else 0.3)
     contour = _inflated(on, style.volume, sides)
     depth = 0.5 if style.covers_ears else 0.22
-    turn = 0.55 * np.sin(on.pose.yaw)
-    arc = _arc(contour, depth - min(turn, 0.0), depth + max(turn, 0.0) * 0)
-    if on.pose.yaw > 0:
-        arc = _arc(contour, depth + turn, depth)
-    else:
-        arc = _arc(contour, depth, depth - turn)
-    arc = curves.ragged(arc, rng, style.frizz)
+    # On the side turned towards the viewer the back of the head shows, and hair reaches lower there.
+    turn = 0.55 * float(np.sin(on.pose.yaw))
+    arc = curves.ragged(_arc(contour, depth + turn, depth - turn), rng, style.frizz)
     return np.concatenate([arc, _hairline(style, on, rng)])
 
 
 def _behind(style: HairStyle, on: Surface, rng: np.random.Generator) -> Points:
-    """Hair seen around and below the head, down to `length`."""
-    contour = _inflated(on, style.volume, style.volume * 0.8)
-    arc = _arc(contour, -0.1, -0.1)
-    left, right = arc[0], arc[-1]
+    """Hair seen around and below the head, down to `length`, rounded off and uneven at its end."""
+    arc = _arc(_inflated(on, style.volume, style.volume * 0.8), -0.1, -0.1)
     spread = style.volume * 0.9 + rng.uniform(0.0, 0.12)
-    levels = np.linspace(0.12, 1.0, 7)[:, None]
-    ends = np.array([[-spread, 0.0], [spread, 0.0]])
-    drop = np.array([0.0, style.length - left[1]])
-    wave = np.sin(levels * rng.uniform(5, 13) + rng.uniform(0, 6)) * rng.uniform(0, 0.07)
-    taper = np.where(levels > 0.85, (levels - 0.85) * -1.4, 0.0)
-    down_right = right + drop * levels + (ends[1] + [0.0, 0.0]) * (levels**0.5) + np.hstack([wave + taper, 0 * wave])
-    down_left = left + drop * levels + ends[0] * (levels**0.5) + np.hstack([-wave - taper, 0 * wave])
-    return curves.ragged(np.concatenate([arc, down_right, down_left[::-1]]), rng, style.frizz)
+    level = np.sin(np.linspace(0.12, np.pi / 2, 8))
+    bend, turns = rng.uniform(0, 6), rng.uniform(5, 13)
+    wave = np.sin(level * turns + bend) * rng.uniform(0, 0.07) * (1 - level**8)
+    half = (arc[-1, 0] - arc[0, 0]) / 2
+    reach = spread * np.sqrt(level) - (half * 0.6 + spread) * np.maximum(level - 0.72, 0) ** 2 * 8 + wave
+    top, middle = (arc[0, 1] + arc[-1, 1]) / 2, (arc[0, 0] + arc[-1, 0]) / 2
+    v = top + (style.length - top) * level
+    right = np.stack([middle + half + reach, v], axis=1)
+    left = np.stack([middle - half - reach, v + rng.uniform(-0.08, 0.08) * level], axis=1)
+    x = np.linspace(right[-1, 0], left[-1, 0], 9)[1:-1]
+    tips = np.stack([x, np.interp(x, [left[-1, 0], right[-1, 0]], [left[-1, 1], right[-1, 1]])], axis=1)
+    tips[:, 1] += rng.uniform(-0.03, 0.07, len(tips))
+    return curves.ragged(
+        np.concatenate([arc, curves.through(np.concatenate([right, tips, left[::-1]]), 3)]), rng, style.frizz
+    )
 
 
 def _lock(side: int, style: HairStyle, on: Surface, rng: np.random.Generator) -> Points:
-    """One sheet of hair falling in front of the ear and shoulder on `side`."""
+    """One sheet of hair falling from the temple in front of the ear and shoulder on `side`."""
     contour = _inflated(on, style.volume, style.volume * 0.8)
-    half = on.shape.width
     end = style.length + rng.uniform(-0.15, 0.1)
-    v = np.linspace(-0.45, end, 9)
-    outer_side = contour[: len(contour) // 2] if side < 0 else contour[len(contour) // 2 :][::-1]
-    outer = np.interp(np.minimum(v, 0.35), outer_side[:, 1], outer_side[:, 0]) + side * rng.uniform(0, 0.1) * (v > 0.3)
-    cover = rng.uniform(0.82, 1.04)
-    face = on.plane(np.stack([np.full(9, side * half * cover), np.minimum(v, 0.5)], axis=1))[:, 0]
-    wave = np.sin(v * rng.uniform(3, 9) + rng.uniform(0, 6)) * rng.uniform(0.0, 0.06)
-    inner = np.where(v < -0.2, face - side * 0.1, face) + wave * np.clip(v + 0.4, 0, 1)
+    v = np.linspace(-0.75, end, 11)
+    edge = contour[: len(contour) // 2] if side < 0 else contour[len(contour) // 2 :][::-1]
+    outer = np.interp(np.minimum(v, 0.35), edge[:, 1], edge[:, 0]) + side * rng.uniform(0, 0.1) * np.maximum(v - 0.2, 0)
+    cover = rng.uniform(0.8, 1.02)
+    at = np.stack([np.full(11, side * on.shape.width), np.minimum(v, 0.5)], axis=1)
+    at[:, 0] *= np.interp(v, [-0.75, -0.3, 0.2], [0.93, 0.95, cover])
+    wave = np.sin(v * rng.uniform(3, 9) + rng.uniform(0, 6)) * rng.uniform(0.0, 0.06) * np.clip(v, 0, 1)
+    inner = on.plane(at)[:, 0] + wave
     inner = np.minimum(inner, outer - 0.05) if side > 0 else np.maximum(inner, outer + 0.05)
     outer = outer + wave
-    tip = (inner[-1] + outer[-1]) / 2
-    inner[-1], outer[-1] = tip - 0.06, tip + 0.06
+    tip, thin = (inner[-1] + outer[-1]) / 2, np.interp(v, [end - 0.5, end], [1.0, 0.25])
+    inner, outer = tip + (inner - tip) * thin, tip + (outer - tip) * thin
     loop = np.concatenate([np.stack([inner, v], 1), np.stack([outer, v], 1)[::-1]])
     return curves.ragged(curves.closed(loop, 3), rng, style.frizz * 0.8)
 
@@ -131,7 +136,9 @@ def _bun(on: Surface, rng: np.random.Generator) -> Points:
     top = on.outline.points()[0]
     size = rng.uniform(0.22, 0.36)
     return curves.ragged(
-        curves.ellipse((top[0] + rng.uniform(-0.25, 0.25), top[1] - rng.uniform(0.02, 0.18)), size, size * 0.85), rng, 0.015
+        curves.ellipse((top[0] + rng.uniform(-0.25, 0.25), top[1] - rng.uniform(0.02, 0.18)), size, size * 0.85),
+        rng,
+        0.015,
     )
 
 

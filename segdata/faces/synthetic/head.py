@@ -30,8 +30,8 @@ class HeadShape:
 
     def half_width(self, y: Levels) -> Levels:
         """Half the head's width at height y."""
-        upper = np.clip(y / CROWN, 0.0, 1.0) ** 2.3
-        lower = np.clip(y / CHIN, 0.0, 1.0) ** self.jaw_power
+        upper = np.minimum(np.maximum(y / CROWN, 0.0), 1.0) ** 2.9
+        lower = np.minimum(np.maximum(y / CHIN, 0.0), 1.0) ** self.jaw_power
         width: Levels = self.width * (1 - upper) ** 0.46 * (1 - lower) ** self.chin_power
         return width
 

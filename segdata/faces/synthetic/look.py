@@ -12,11 +12,13 @@ SKIN_TONES: tuple[Colour, ...] = (
     (0.96, 0.82, 0.74), (0.92, 0.74, 0.64), (0.88, 0.68, 0.55), (0.80, 0.60, 0.46), (0.72, 0.51, 0.38),
     (0.60, 0.41, 0.29), (0.47, 0.31, 0.22), (0.36, 0.23, 0.17), (0.27, 0.17, 0.13),
 )  # fmt: skip
+SKIN_ODDS = (0.13, 0.14, 0.14, 0.13, 0.12, 0.11, 0.09, 0.08, 0.06)
 HAIR_TONES: tuple[Colour, ...] = (
     (0.07, 0.06, 0.06), (0.11, 0.08, 0.07), (0.20, 0.13, 0.09), (0.33, 0.21, 0.13), (0.48, 0.32, 0.18), (0.66, 0.50, 0.30),
     (0.80, 0.68, 0.47), (0.50, 0.22, 0.10), (0.58, 0.56, 0.55), (0.80, 0.79, 0.78), (0.55, 0.18, 0.30), (0.20, 0.30, 0.50),
 )  # fmt: skip
 HAIR_ODDS = (0.2, 0.18, 0.15, 0.12, 0.08, 0.07, 0.05, 0.05, 0.04, 0.03, 0.015, 0.015)
+DARK_HAIR_ODDS = (0.45, 0.35, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.06, 0.04, 0.0, 0.0)
 IRIS_TONES: tuple[Colour, ...] = (
     (0.20, 0.12, 0.07), (0.28, 0.17, 0.09), (0.36, 0.25, 0.12), (0.35, 0.38, 0.22), (0.32, 0.45, 0.52), (0.42, 0.50, 0.55)
 )  # fmt: skip
@@ -88,7 +90,9 @@ def _colour(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Colour
     return r, g, b
 
 
-def _tone(rng: np.random.Generator, tones: tuple[Colour, ...], jitter: float, odds: tuple[float, ...] | None = None) -> Colour:
+def _tone(
+    rng: np.random.Generator, tones: tuple[Colour, ...], jitter: float, odds: tuple[float, ...] | None = None
+) -> Colour:
     base = np.asarray(tones[int(rng.choice(len(tones), p=odds))])
     return _colour(base * rng.uniform(1 - jitter, 1 + jitter) + rng.normal(0, 0.012, 3))
 
@@ -134,13 +138,18 @@ def _camera(rng: np.random.Generator, exposure: float) -> Camera:
     )  # fmt: skip
 
 
-def dress_up(rng: np.random.Generator) -> Look:
-    """Draw every colour and strength of a scene."""
-    skin = _tone(rng, SKIN_TONES, 0.08)
+def dress_up(rng: np.random.Generator, bearded: bool) -> Look:
+    """Draw every colour and strength of a scene; a beard and lipstick seldom meet."""
+    skin = _tone(rng, SKIN_TONES, 0.08, SKIN_ODDS)
     tint = np.asarray(skin)
-    dyed = _tone(rng, HAIR_TONES, 0.15, HAIR_ODDS)
-    painted = rng.random() < 0.35
-    lip = tint * (1.02, 0.72, 0.74) if not painted else np.asarray([rng.uniform(0.45, 0.85), rng.uniform(0.1, 0.35), rng.uniform(0.15, 0.4)])
+    dark = tint.mean() < 0.45 and rng.random() < 0.8
+    dyed = _tone(rng, HAIR_TONES, 0.15, DARK_HAIR_ODDS if dark else HAIR_ODDS)
+    painted = rng.random() < (0.03 if bearded else 0.4)
+    lip = (
+        tint * (1.02, 0.72, 0.74)
+        if not painted
+        else np.asarray([rng.uniform(0.45, 0.85), rng.uniform(0.1, 0.35), rng.uniform(0.15, 0.4)])
+    )
     cloth = skin if rng.random() < 0.08 else _any_colour(rng)
     walls = {"skin_wall": _tone(rng, SKIN_TONES, 0.08), "hair_wall": _tone(rng, HAIR_TONES, 0.2)}
     kind = str(rng.choice(BACKDROPS))
@@ -152,7 +161,7 @@ def dress_up(rng: np.random.Generator) -> Look:
         makeup=float(rng.uniform(0.15, 0.5) if rng.random() < 0.3 else 0.0),
         hair=dyed, hair_contrast=float(rng.uniform(0.25, 0.6)), hair_shine=float(rng.uniform(0.05, 0.5)), curl=float(rng.uniform(0.0, 1.0)),
         brow=_colour(np.asarray(dyed) * rng.uniform(0.5, 0.95) * 0.8 + 0.12 * tint), brow_density=float(rng.uniform(0.45, 0.95)),
-        beard_density=float(rng.uniform(0.12, 0.9)), iris=_tone(rng, IRIS_TONES, 0.15), teeth=float(rng.uniform(0.72, 0.95)),
+        beard_density=float(rng.uniform(0.12, 0.9)), iris=_tone(rng, IRIS_TONES[:3] if dark else IRIS_TONES, 0.15), teeth=float(rng.uniform(0.72, 0.95)),
         cloth=(cloth, _any_colour(rng)), cloth_pattern=str(rng.choice(("plain", "plain", "stripes", "noise", "checks"))),
         hat=(_any_colour(rng), _any_colour(rng)), frame=_colour(np.asarray(_any_colour(rng)) * (0.35 if rng.random() < 0.7 else 1.0)),
         lens=_colour(np.asarray(_any_colour(rng)) * 0.3), jewel=gold, thing=_any_colour(rng), hand=skin if rng.random() < 0.7 else _tone(rng, SKIN_TONES, 0.08),

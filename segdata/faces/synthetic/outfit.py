@@ -45,7 +45,13 @@ def dress(on: Surface, neckline: str, necklace: bool, rng: np.random.Generator) 
     right = curves.through(side, 4) + np.array([root * 0.4, 0.0])
     left = right * np.array([-1.0, 1.0]) + np.array([root * 0.8, 0.0])
     whole = np.concatenate([left, right[::-1]])
-    reach = {"round": thick * 1.12, "v": thick * 0.95, "collar": thick * 0.9, "high": thick * 1.04, "bare": shoulder * 0.8}
+    reach = {
+        "round": thick * 1.12,
+        "v": thick * 0.95,
+        "collar": thick * 0.9,
+        "high": thick * 1.04,
+        "bare": shoulder * 0.8,
+    }
     deep = {"round": 0.16, "v": rng.uniform(0.35, 0.7), "collar": 0.22, "high": -0.12, "bare": 0.75}[neckline]
     x = np.linspace(-1, 1, 15)
     sag = 1 - np.abs(x) if neckline in ("v", "collar") else 1 - np.abs(x) ** 2.6
@@ -91,7 +97,9 @@ def hat(kind: str, on: Surface, rng: np.random.Generator) -> Hat:
     brim: Points | None = None
     if kind == "brim":
         wide = rng.uniform(1.25, 1.7)
-        brim = curves.ellipse((middle[0] + 0.1 * np.sin(on.pose.yaw), edge_y), on.shape.width * wide, rng.uniform(0.12, 0.26))
+        brim = curves.ellipse(
+            (middle[0] + 0.1 * np.sin(on.pose.yaw), edge_y), on.shape.width * wide, rng.uniform(0.12, 0.26)
+        )
     elif kind == "cap":
         front = on.pose.turn(np.array([[0.0, edge_y, 1.05]]))[0]
         brim = curves.ellipse((front[0], front[1] - 0.02), on.shape.width * 0.72, rng.uniform(0.1, 0.2))
@@ -117,7 +125,9 @@ def glasses(eye_distance: float, eye_height: float, on: Surface, rng: np.random.
     rim = rng.uniform(0.018, 0.055)
     angle = np.linspace(0, 2 * np.pi, 33)[:-1]
     cos, sin = np.cos(angle), np.sin(angle)
-    lens = np.stack([np.sign(cos) * np.abs(cos) ** (2 / power) * half_w, np.sign(sin) * np.abs(sin) ** (2 / power) * half_h], 1)
+    lens = np.stack(
+        [np.sign(cos) * np.abs(cos) ** (2 / power) * half_w, np.sign(sin) * np.abs(sin) ** (2 / power) * half_h], 1
+    )
     front = on.shape.surface(np.array([[eye_distance, eye_height]]))[0, 2] + 0.1
 
     def flat(points: Points, z: float = front) -> Points:
@@ -126,7 +136,11 @@ def glasses(eye_distance: float, eye_height: float, on: Surface, rng: np.random.
     centres = [np.array([side * max(eye_distance, half_w + 0.07), eye_height + 0.02]) for side in SIDES]
     rims = [_ring(flat(lens + c), flat(lens * (1 - rim / half_w) + c)) for c in centres]
     gap = centres[1][0] - half_w
-    bridge = flat(curves.ribbon(curves.as_points((-gap - 0.01, 0.0), (0.0, -0.03), (gap + 0.01, 0.0)) + [0, eye_height - 0.03], rim))
+    bridge = flat(
+        curves.ribbon(
+            curves.as_points((-gap - 0.01, 0.0), (0.0, -0.03), (gap + 0.01, 0.0)) + [0, eye_height - 0.03], rim
+        )
+    )
     parts = [*rims, bridge]
     for side, centre in zip(SIDES, centres, strict=True):
         if side * on.pose.yaw > 0.12:
@@ -165,12 +179,20 @@ def hand(on: Surface, rng: np.random.Generator) -> tuple[Points, ...]:
     parts: list[Points] = []
     wide = rng.uniform(0.12, 0.17)
     for finger in range(4):
-        start = tip + across * (finger - 1.5) * wide * 1.02 + along * (0.12 * (finger - 1.4) ** 2 + rng.uniform(0, 0.08))
+        start = (
+            tip + across * (finger - 1.5) * wide * 1.02 + along * (0.12 * (finger - 1.4) ** 2 + rng.uniform(0, 0.08))
+        )
         line = start + along * np.linspace(0, 0.75, 8)[:, None]
         widths = wide * np.array([0.35, 0.75, 0.88, 0.92, 0.9, 0.97, 1.0, 1.0])
         parts.append(on.pose.place(curves.ribbon(line, widths)))
     palm = tip + along * 1.15
-    parts.append(on.pose.place(curves.ribbon(palm + along * np.linspace(-0.5, 1.6, 6)[:, None], wide * np.array([3.9, 4.2, 3.8, 3.0, 2.8, 2.8]))))
+    parts.append(
+        on.pose.place(
+            curves.ribbon(
+                palm + along * np.linspace(-0.5, 1.6, 6)[:, None], wide * np.array([3.9, 4.2, 3.8, 3.0, 2.8, 2.8])
+            )
+        )
+    )
     return tuple(parts)
 
 
@@ -180,7 +202,13 @@ def thing(on: Surface, rng: np.random.Generator) -> Points:
     angle = np.linspace(0, 2 * np.pi, 33)[:-1]
     cos, sin = np.cos(angle), np.sin(angle)
     power = 2 / rng.choice([2.0, 5.0])
-    box = np.stack([np.sign(cos) * np.abs(cos) ** power * rng.uniform(0.16, 0.34), np.sign(sin) * np.abs(sin) ** power * rng.uniform(0.2, 0.5)], 1)
+    box = np.stack(
+        [
+            np.sign(cos) * np.abs(cos) ** power * rng.uniform(0.16, 0.34),
+            np.sign(sin) * np.abs(sin) ** power * rng.uniform(0.2, 0.5),
+        ],
+        1,
+    )
     turn = rng.uniform(-0.7, 0.7)
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     return on.pose.place(box @ rotation + np.array([x, y]))

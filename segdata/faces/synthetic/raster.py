@@ -38,11 +38,11 @@ class _Crossings(NamedTuple):
 def _crossings(points: Points, rows: int, scale_x: int) -> _Crossings:
     """Where the polygon's edges cross the centres of `rows` sample rows; x in pixels, sign is the edge's direction."""
     x0, y0 = points[:, 0] * scale_x, points[:, 1] * rows
-    x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
+    x1, y1 = np.concatenate([x0[1:], x0[:1]]), np.concatenate([y0[1:], y0[:1]])
     sign = np.where(y1 > y0, 1.0, -1.0)
-    first = np.clip(np.ceil(np.minimum(y0, y1) - 0.5), 0, rows).astype(np.int64)
-    last = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, rows).astype(np.int64)
-    counts = last - first
+    reached = np.minimum(np.maximum(np.ceil(y0 - 0.5), 0), rows).astype(np.int64)
+    after = np.concatenate([reached[1:], reached[:1]])
+    first, counts = np.minimum(reached, after), np.abs(after - reached)
     edge = np.repeat(np.arange(len(points)), counts)
     row = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
     rise = np.where(y1 == y0, 1.0, y1 - y0)
@@ -53,7 +53,7 @@ def _crossings(points: Points, rows: int, scale_x: int) -> _Crossings:
 def inside(points: Points, size: int) -> Patch[NDArray[np.bool_]]:
     """Pixels of a size x size picture whose centre lies inside the polygon (non-zero winding)."""
     rows, x, sign = _crossings(points, size, size)
-    columns = np.clip(np.ceil(x - 0.5), 0, size).astype(np.int64)
+    columns = np.minimum(np.maximum(np.ceil(x - 0.5), 0), size).astype(np.int64)
     if len(rows) == 0:
         return Patch((slice(0, 0), slice(0, 0)), np.zeros((0, 0), dtype=np.bool_))
     top, left = int(rows.min()), int(columns.min())
@@ -69,7 +69,7 @@ def coverage(points: Points, size: int) -> Patch[Field]:
     subrows, x, sign = _crossings(points, size * SUBROWS, size)
     if len(subrows) == 0:
         return Patch((slice(0, 0), slice(0, 0)), np.zeros((0, 0), dtype=np.float32))
-    x = np.clip(x, 0.0, size)
+    x = np.minimum(np.maximum(x, 0.0), size)
     columns = np.floor(x).astype(np.int64)
     beyond = x - columns
     rows = subrows // SUBROWS

@@ -84,7 +84,7 @@ def _build(rng: np.random.Generator, shape: HeadShape) -> Build:
 
     fit = shape.width / 0.77
     raised = between(-0.03, 0.06)
-    smile = float(np.clip(rng.normal(0.25, 0.5), -0.7, 1.2))
+    smile = float(np.clip(rng.normal(0.3, 0.45), -0.45, 1.2))
     wide_open = rng.random() < 0.42
     mouth_open = float(np.clip(rng.gamma(1.7, 0.24), 0.06, 1.0)) if wide_open else 0.0
     return Build(
@@ -102,7 +102,9 @@ def _style(rng: np.random.Generator) -> hair.HairStyle:
     volume = {"cropped": (0.03, 0.07), "short": (0.07, 0.2), "bob": (0.1, 0.22), "long": (0.08, 0.2), "curly": (0.2, 0.5),
               "tied": (0.03, 0.09), "bald": (0.0, 0.01)}[style]  # fmt: skip
     length = {"bob": (0.55, 1.05), "long": (1.3, 3.0), "curly": (0.4, 1.9)}.get(style, (0.0, 0.1))
-    fringe = float(rng.uniform(0.2, 0.55)) if style in ("short", "bob", "long", "curly") and rng.random() < 0.42 else 0.0
+    fringe = (
+        float(rng.uniform(0.2, 0.55)) if style in ("short", "bob", "long", "curly") and rng.random() < 0.42 else 0.0
+    )
     covers = style in ("bob", "long", "curly") and rng.random() < 0.72
     receding = float(rng.uniform(0.05, 0.3)) if style in ("cropped", "short") and rng.random() < 0.4 else 0.0
     return hair.HairStyle(
@@ -112,12 +114,15 @@ def _style(rng: np.random.Generator) -> hair.HairStyle:
     )  # fmt: skip
 
 
-def _extras(rng: np.random.Generator, on: Surface, build: Build, ears: tuple[features.Ear, ...], covered: bool) -> Extras:
+def _extras(
+    rng: np.random.Generator, on: Surface, build: Build, ears: tuple[features.Ear, ...], covered: bool
+) -> Extras:
     hat = outfit.hat(str(rng.choice(outfit.HATS)), on, rng) if rng.random() < 0.16 else None
     worn = outfit.glasses(build.eye_distance, build.eye_height, on, rng) if rng.random() < 0.26 else None
     tint = rng.random()
     opacity = 0.05 if tint < 0.6 else float(rng.uniform(0.25, 0.7)) if tint < 0.8 else float(rng.uniform(0.88, 0.97))
-    rings = () if covered or rng.random() > 0.3 else tuple(outfit.earring(ear, on, rng) for ear in ears)
+    seen = [ear for ear in ears if ear.near or abs(on.pose.yaw) < 0.25]
+    rings = () if covered or rng.random() > 0.3 else tuple(outfit.earring(ear, on, rng) for ear in seen)
     fingers = outfit.hand(on, rng) if rng.random() < 0.09 else ()
     blob = outfit.thing(on, rng) if rng.random() < 0.07 else None
     return Extras(hat, worn, opacity, rings, fingers, blob)
@@ -139,7 +144,7 @@ def compose(seed: int) -> Scene:
     brows = (features.brow(-1, build, on), features.brow(1, build, on))
     return Scene(
         seed, on, build, style, pose.place(on.outline.points()), eyes, brows, features.nose(build, on), features.mouth(build, on),
-        ears, grown, chin_hair, body, extras, dress_up(rng),
+        ears, grown, chin_hair, body, extras, dress_up(rng, bearded),
     )  # fmt: skip
 
 

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
 from segdata.faces.synthetic.raster import Field
 
 TABLE = 4096
 """Length of a strand table; positions along it wrap."""
-
-
-def clouds(rng: np.random.Generator, size: int, cells: int, octaves: int = 1) -> Field:
-    """Smooth noise, float32 (size, size), about -1..1: random grids of `cells` (then 2x, 4x ...) scaled up."""
-    total = np.zeros((size, size), dtype=np.float32)
-    for octave in range(octaves):
-        count = cells * 2**octave + 1
-        grid = rng.uniform(-1, 1, (count, count)).astype(np.float32) * np.float32(0.6**octave)
-        smooth = Image.fromarray(grid).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=None)
-        total += np.asarray(smooth, dtype=np.float32)
-    return total
 
 
 def strand_table(rng: np.random.Generator) -> Field:
@@ -37,6 +25,6 @@ def strand_table(rng: np.random.Generator) -> Field:
 
 def look_up(table: Field, position: Field) -> Field:
     """Table values at `position` (1 is once through the table), nearest entry, wrapping."""
-    index = (position * np.float32(TABLE)).astype(np.int32) % TABLE
+    index = (position * np.float32(TABLE)).astype(np.int32) & (TABLE - 1)
     values: Field = table[index]
     return values

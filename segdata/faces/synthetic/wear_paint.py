@@ -5,113 +5,109 @@ from __future__ import annotations
 import numpy as np
 
 from segdata.faces.synthetic import curves
-from segdata.faces.synthetic.canvas import Canvas, soft
+from segdata.faces.synthetic.canvas import Canvas, Colour, View, clip01, rgb, soft
 from segdata.faces.synthetic.features import Ear
-from segdata.faces.synthetic.look import Colour
 from segdata.faces.synthetic.outfit import Glasses, Hat
-from segdata.faces.synthetic.raster import Field
+from segdata.faces.synthetic.raster import Field, Patch
 from segdata.faces.synthetic.scene import Scene
-from segdata.faces.synthetic.texture import clouds
+from segdata.faces.synthetic.shading import simple_light, upright
 
 
-def _light(scene: Scene, facing: Field) -> Field:
-    """Light on something facing `facing` (cosine to the key light), float32 (..., 3)."""
-    key, fill = (np.asarray(part, dtype=np.float32) for part in (scene.look.light.key, scene.look.light.fill))
-    lit: Field = fill * np.float32(0.8) + key * np.clip((facing[..., None] + 0.3) / 1.3, 0, None) * np.float32(0.82)
-    return lit
-
-
-def _round(scene: Scene, u: Field, middle: float, half: float) -> Field:
-    """Cosine to the light on an upright cylinder of half-width `half` about u = `middle`."""
-    lx, _, lz = (np.float32(part) for part in scene.look.light.towards)
-    nx = np.clip((u - np.float32(middle)) / np.float32(half), -0.98, 0.98)
-    facing: Field = nx * lx + np.sqrt(1 - nx * nx) * lz
-    return facing
-
-
-def _cloth(colours: tuple[Colour, Colour], pattern: str, u: Field, v: Field, rng: np.random.Generator) -> Field:
-    first, second = (np.asarray(colour, dtype=np.float32) for colour in colours)
-    pitch = np.float32(rng.uniform(4, 16))
-    slant = np.float32(rng.uniform(-0.6, 0.6))
+def _cloth(colours: tuple[Colour, Colour], pattern: str, view: View, scale: float, rng: np.random.Generator) -> Field:
+    first, second = (rgb(colour) for colour in colours)
+    pitch, slant = np.float32(rng.uniform(8, 32)), np.float32(rng.uniform(-0.6, 0.6))
+    weave = 1 + np.float32(0.08) * view.clouds(rng, round(30 / scale))
+    if pattern == "plain":
+        return first * weave
     if pattern == "stripes":
-        weight = np.clip(np.sin((v + slant * u) * pitch * 2) * 3, 0, 1)
+        weight = clip01(np.sin((view.v + slant * view.u) * pitch) * 3)
+    elif pattern == "ribs":
+        weight = np.float32(0.18) + np.float32(0.18) * np.sin(view.u * pitch * 2)
     elif pattern == "checks":
-        weight = 0.5 * (np.sin(u * pitch * 2) > 0) + 0.5 * (np.sin(v * pitch * 2) > 0)
-    elif pattern == "noise":
-        weight = np.clip(0.5 + clouds(rng, u.shape[0], 26, 2), 0, 1)
+        weight = (clip01(np.sin(view.u * pitch) * 5) + clip01(np.sin(view.v * pitch) * 5)) * np.float32(0.5)
     else:
-        weight = np.zeros_like(u)
-    weave = 1 + 0.07 * clouds(rng, u.shape[0], 90)
-    ink: Field = (first + (second - first) * weight[..., None].astype(np.float32)) * weave[..., None]
-    return ink
+        weight = clip01(np.float32(0.5) + view.clouds(rng, round(9 / scale), 2))
+    return (first + (second - first) * weight) * weave
 
 
-def paint_body(canvas: Canvas, scene: Scene, u: Field, v: Field, rng: np.random.Generator) -> None:
+def paint_body(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
     """Neck in the jaw's shadow, then necklace, clothes and collar with folds."""
-    look, body, size = scene.look, scene.body, canvas.size
+    look, body, scale = scene.look, scene.body, scene.on.pose.scale
     middle = 0.25 * float(np.sin(scene.on.pose.yaw))
-    lit = _light(scene, _round(scene, u, middle, scene.on.shape.width * 0.85))
-    neck = np.asarray(look.skin, dtype=np.float32) * (1, 0.97, 0.96) * lit * (1 + 0.05 * clouds(rng, size, 12, 2))[..., None]
-    shade = soft([body.shadow], size, 0.1 * scene.on.pose.scale)
-    neck *= (1 - np.float32(0.5) * shade)[..., None]
-    canvas.fill(body.neck, np.clip(neck, 0, 1))
+    view = canvas.view.around([body.neck])
+    light = simple_light(scene, upright(scene, view, middle, scene.on.shape.width * 0.85))
+    mottle = 1 + np.float32(0.05) * view.clouds(rng, round(4 / scale), 2)
+    neck = Canvas(view, rgb(look.skin) * rgb((1, 0.95, 0.93)) * light * mottle)
+    neck.dim(soft(body.shadow, view.size, 0.12 * scale), 0.55)
+    clip01(neck.pixels)
+    canvas.fill(body.neck, neck)
     if body.necklace is not None:
         canvas.fill(body.necklace, look.jewel)
-    folds = clouds(rng, size, 6, 2) * np.float32(0.35)
-    light = _light(scene, _round(scene, u, middle, 2.2) + folds)
-    cloth = np.clip(_cloth(look.cloth, look.cloth_pattern, u, v, rng) * light, 0, 1)
+    view = canvas.view.around([body.cloth] if body.collar is None else [body.cloth, body.collar])
+    folds = view.clouds(rng, round(2.2 / scale), 2) * np.float32(0.35)
+    light = simple_light(scene, upright(scene, view, middle, 2.2) + folds)
+    cloth = Canvas(view, clip01(_cloth(look.cloth, look.cloth_pattern, view, scale, rng) * light))
     canvas.fill(body.cloth, cloth)
     if body.collar is not None:
-        canvas.fill(body.collar, np.clip(cloth * np.float32(0.8), 0, 1))
+        canvas.fill(body.collar, Canvas(view, cloth.pixels * np.float32(0.8)))
 
 
 def paint_ear(canvas: Canvas, scene: Scene, ear: Ear) -> None:
-    """An ear: lit skin, a redder shaded hollow."""
+    """An ear: lit skin, a redder shaded hollow with a bright rim inside."""
     lx, _, lz = scene.look.light.towards
     side = 1 if ear.outline[:, 0].mean() > scene.head[:, 0].mean() else -1
-    light = _light(scene, np.full((1,), 0.5 * side * lx + 0.75 * lz, dtype=np.float32))[0]
-    skin = np.asarray(scene.look.skin, dtype=np.float32)
-    base = np.clip(skin * (1.0, 0.9, 0.88) * light, 0, 1)
-    canvas.fill(ear.outline, tuple(base))
-    weight = soft([ear.hollow], canvas.size, 0.035 * scene.on.pose.scale) * np.float32(0.75)
-    canvas.blend((slice(None), slice(None)), weight, tuple(np.clip(base * (0.62, 0.5, 0.48), 0, 1)))
+    scale, size = scene.on.pose.scale, canvas.view.size
+    light = simple_light(scene, 0.5 * side * lx + 0.75 * lz)
+    base = clip01(rgb(scene.look.skin) * rgb((1.0, 0.88, 0.86)) * light)
+    view = canvas.view.around([ear.outline])
+    skin = Canvas.plain(view, base)
+    skin.blend(soft(ear.hollow, size, 0.04 * scale), base * rgb((0.6, 0.46, 0.44)), 0.8)
+    inner = ear.hollow.mean(axis=0) + (ear.hollow - ear.hollow.mean(axis=0)) * 0.45
+    skin.blend(soft(inner, size, 0.03 * scale), base * rgb((0.9, 0.8, 0.78)), 0.7)
+    canvas.fill(ear.outline, skin)
 
 
-def paint_hat(canvas: Canvas, scene: Scene, hat: Hat, u: Field, v: Field, rng: np.random.Generator) -> None:
+def paint_hat(canvas: Canvas, scene: Scene, hat: Hat, rng: np.random.Generator) -> None:
     """Hat crown in its own cloth, brim a shade darker."""
     middle = float(np.sin(scene.on.pose.yaw)) * -0.1
-    light = _light(scene, _round(scene, u, middle, 1.1) + clouds(rng, canvas.size, 8) * np.float32(0.2))
-    pattern = str(rng.choice(("plain", "stripes", "noise", "plain")))
-    ink = np.clip(_cloth(scene.look.hat, pattern, u, v, rng) * light, 0, 1)
-    canvas.fill(hat.crown, ink)
+    view = canvas.view.around([hat.crown] if hat.brim is None else [hat.crown, hat.brim])
+    light = simple_light(
+        scene, upright(scene, view, middle, 1.1) + view.clouds(rng, round(3 / scene.on.pose.scale)) * np.float32(0.2)
+    )
+    pattern = str(rng.choice(("plain", "ribs", "noise", "stripes", "ribs")))
+    ink = clip01(_cloth(scene.look.hat, pattern, view, scene.on.pose.scale, rng) * light)
+    canvas.fill(hat.crown, Canvas(view, ink))
     if hat.brim is not None:
-        canvas.fill(hat.brim, np.clip(ink * np.float32(0.72), 0, 1))
+        canvas.fill(hat.brim, Canvas(view, ink * np.float32(0.72)))
 
 
 def paint_glasses(canvas: Canvas, scene: Scene, worn: Glasses, rng: np.random.Generator) -> None:
     """Lenses (tint and a slanted reflection), then the frame with its thin shadow below."""
-    size, scale = canvas.size, scene.on.pose.scale
-    drop = np.array([0.0, 0.03 * scale])
-    shade = soft([part + drop for part in worn.frame], size, 0.02 * scale)
-    canvas.darken(1 - np.float32(0.3) * shade)
+    size, scale = canvas.view.size, scene.on.pose.scale
+    for part in worn.frame:
+        canvas.dim(soft(part + np.array([0.0, 0.03 * scale]), size, 0.02 * scale), 0.3)
     for lens in worn.lenses:
         canvas.fill(lens, scene.look.lens, scene.extras.lens_opacity)
         low, high = lens.min(axis=0), lens.max(axis=0)
         x = low[0] + (high[0] - low[0]) * rng.uniform(0.2, 0.6)
-        streak = curves.as_points((x, low[1]), (x + 0.05 * scale, low[1]), (x - 0.05 * scale, high[1]), (x - 0.12 * scale, high[1]))
-        glare = soft([streak], size, 0.02 * scale) * soft([lens], size, 0.012) * np.float32(rng.uniform(0, 0.35))
-        canvas.blend((slice(None), slice(None)), glare, (1.0, 1.0, 1.0))
+        slant, wide = 0.1 * scale, 0.06 * scale
+        streak = curves.as_points((x, low[1]), (x + wide, low[1]), (x + wide - slant, high[1]), (x - slant, high[1]))
+        view = canvas.view.around([lens])
+        glare = view.spread([soft(streak, size, 0.02 * scale)]) * view.spread([soft(lens, size, 0.012)])
+        canvas.blend(Patch(view.window, glare), (1.0, 1.0, 1.0), rng.uniform(0, 0.35))
     for part in worn.frame:
         canvas.fill(part, scene.look.frame)
 
 
-def paint_occluders(canvas: Canvas, scene: Scene, u: Field, v: Field) -> None:
+def paint_occluders(canvas: Canvas, scene: Scene) -> None:
     """A hand, shaded finger by finger, or an object."""
     for finger in scene.extras.hand:
         middle = finger.mean(axis=0)
-        dim = soft([middle + (finger - middle) * 0.86], canvas.size, 0.05 * scene.on.pose.scale)
-        light = _light(scene, (np.float32(0.15) + np.float32(0.6) * dim))
-        canvas.fill(finger, np.clip(np.asarray(scene.look.hand, dtype=np.float32) * light, 0, 1))
+        view = canvas.view.around([finger])
+        dim = view.spread([soft(middle + (finger - middle) * 0.86, view.size, 0.05 * scene.on.pose.scale)])
+        light = simple_light(scene, np.float32(0.15) + np.float32(0.6) * dim)
+        canvas.fill(finger, Canvas(view, clip01(rgb(scene.look.hand) * light)))
     if scene.extras.thing is not None:
-        light = _light(scene, _round(scene, u, float(scene.on.outline.left[20]), 1.2))
-        canvas.fill(scene.extras.thing, np.clip(np.asarray(scene.look.thing, dtype=np.float32) * light, 0, 1))
+        view = canvas.view.around([scene.extras.thing])
+        light = simple_light(scene, upright(scene, view, float(scene.on.outline.left[20]), 1.2))
+        canvas.fill(scene.extras.thing, Canvas(view, clip01(rgb(scene.look.thing) * light)))
