@@ -24,6 +24,11 @@ class PixelRange(Enum):
     BYTE = "byte"
     """0 .. 255"""
 
+    @property
+    def scale(self) -> float:
+        """Value of full white."""
+        return 1.0 if self is PixelRange.UNIT else 255.0
+
 
 class Layout(Enum):
     """Order of the axes of a four-dimensional image or logits tensor."""

@@ -69,7 +69,8 @@ def make_plan(
         calibration: digest of the calibration set; required if any recipe needs calibration.
 
     Raises:
-        SourceError: unknown format or route, a recipe the format cannot express, or a missing calibration set.
+        SourceError: unknown format or route, a recipe the format cannot express, a source the route cannot take, or a
+            missing calibration set.
     """
     conversions = []
     for format_name, recipe in wanted:
@@ -83,6 +84,7 @@ def make_plan(
         route = (routes or {}).get(format_name) or target.default_route(source)
         if route not in target.routes:
             raise SourceError(f"{format_name} has no route {route!r}; choose from: {', '.join(target.routes)}")
+        target.check(source, route)
         conversions.append(_conversion(source, target, recipe, route, output, calibration))
     names = [item.name for item in conversions]
     if len(set(names)) != len(names):
@@ -101,7 +103,7 @@ def _conversion(
     used_calibration = calibration if recipe.needs_calibration else None
     tools = tuple((package, _version(package)) for package in target.tools(route))
     decided = [
-        PLAN_VERSION, target.format, repr(recipe), route, output.value, used_calibration, tools,
+        PLAN_VERSION, target.format, _numbers(recipe), route, output.value, used_calibration, tools,
         source.name, source.weights_sha256, source.input_size, source.output_size, source.pixel_range.value,
         source.classes, source.colours,
     ]  # fmt: skip
@@ -115,6 +117,17 @@ def _conversion(
         tools=tools,
         key=hashlib.sha256(json.dumps(decided).encode()).hexdigest(),
     )
+
+
+def _numbers(recipe: Recipe) -> list[str]:
+    """What of a recipe decides a file's content; its gates and its summary do not."""
+    return [
+        recipe.name,
+        recipe.weights.value,
+        recipe.activations.value,
+        recipe.activation_range.value,
+        recipe.granularity.value,
+    ]
 
 
 def _version(package: str) -> str:

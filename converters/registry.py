@@ -56,6 +56,9 @@ class Converter(ABC):
     def default_route(self, source: ModelSource) -> str:
         """The route to take for this source when the user names none."""
 
+    def check(self, source: ModelSource, route: str) -> None:
+        """Refuse, before anything heavy runs, a source that `route` cannot take; raises SourceError."""
+
     @abstractmethod
     def convert(
         self,

@@ -1,0 +1,196 @@
+"""ONNX: an artifact of its own, and the way to TFLite for sources that are ONNX already."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from converters.artifact import ImageInput, Layout, MapOutput, OutputKind
+from converters.errors import ConversionError, SourceError
+from converters.plan import Conversion
+from converters.registry import Converter, Written
+from converters.source import ModelSource
+from converters.tools import tool
+from quantization.calibration import CalibrationSet
+
+OPSET = 17
+"""onnx2tf's SavedModel fails on the reductions of opset 18."""
+
+
+class OnnxConverter(Converter):
+    """Writes a checked ONNX graph, NCHW float32 ``image`` -> float32 ``logits`` or int32 ``labels``.
+
+    An ONNX source keeps its graph, opset and names; only metadata (and the argmax, if asked for) are added.
+    """
+
+    format = "onnx"
+    suffix = ".onnx"
+    routes = ("torch", "copy")
+
+    def tools(self, route: str) -> tuple[str, ...]:
+        return ("torch", "onnx", "onnxsim") if route == "torch" else ("onnx",)
+
+    def default_route(self, source: ModelSource) -> str:
+        return "torch" if source.module is not None else "copy"
+
+    def check(self, source: ModelSource, route: str) -> None:
+        if route != self.default_route(source):
+            kind = "a torch network" if source.module is not None else "an ONNX file"
+            raise SourceError(f"route {route!r} to ONNX does not start from {kind}; leave the route out")
+
+    def convert(
+        self,
+        source: ModelSource,
+        conversion: Conversion,
+        calibration: CalibrationSet | None,
+        destination: Path,
+        workspace: Path,
+    ) -> Written:
+        onnx = tool("onnx", "onnx")
+        model = onnx.load(str(logits_graph(source, workspace)))
+        if conversion.output is OutputKind.LABELS:
+            _append_argmax(model)
+        _describe(model, source, conversion)
+        onnx.checker.check_model(model, full_check=True)
+        onnx.save(model, str(destination))
+        return _written(model, source, conversion)
+
+
+def logits_graph(source: ModelSource, workspace: Path) -> Path:
+    """A checked ONNX file that answers with logits; exported once per workspace.
+
+    Raises:
+        ConversionError: the exporter or the checker refused the network.
+        SourceError: the ONNX source is unreadable or is not one picture in, one score map out.
+    """
+    onnx = tool("onnx", "onnx")
+    if source.onnx_path is not None:
+        check_onnx_source(source)
+        return source.onnx_path
+    path = workspace / "logits.onnx"
+    if path.exists():
+        return path
+    model = _simplified(_exported(source, workspace))
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, str(path))
+    return path
+
+
+def check_onnx_source(source: ModelSource) -> tuple[str, str]:
+    """Names of the one input and the one output of an ONNX source whose shapes are as the source states.
+
+    Raises:
+        SourceError: missing or broken file, or another interface.
+    """
+    onnx = tool("onnx", "onnx")
+    path = source.onnx_path
+    if path is None or not path.is_file():
+        raise SourceError(f"{path} is not a file; give the path of an ONNX model")
+    try:
+        model = onnx.load(str(path))
+        onnx.checker.check_model(model)
+    except Exception as error:  # noqa: BLE001 - protobuf and the checker each raise their own types
+        reason = str(error).strip().split("\n")[0]
+        raise SourceError(f"{path} is not a valid ONNX model ({reason}); export it again") from error
+    constants = {item.name for item in model.graph.initializer}
+    inputs = [item for item in model.graph.input if item.name not in constants]
+    outputs = list(model.graph.output)
+    wanted = [(1, 3, *source.input_size)], [(1, len(source.classes), *source.output_size)]
+    found = [_shape(item) for item in inputs], [_shape(item) for item in outputs]
+    if found != wanted:
+        raise SourceError(
+            f"{path} maps {found[0]} to {found[1]}, but one picture {wanted[0][0]} to one score map {wanted[1][0]} is "
+            "needed; export it with fixed sizes"
+        )
+    return inputs[0].name, outputs[0].name
+
+
+def _exported(source: ModelSource, workspace: Path) -> Any:
+    """torch -> ONNX by the TorchScript exporter: the newer one writes opset 18 and cannot be brought down to 17."""
+    import torch
+
+    from converters.torch_heads import example_image, torch_module
+
+    onnx = tool("onnx", "onnx")
+    raw = workspace / "exported.onnx"
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            torch_module(source, "ONNX"),
+            (example_image(source),),
+            str(raw),
+            opset_version=OPSET,
+            dynamo=False,
+            input_names=["image"],
+            output_names=["logits"],
+        )
+    return onnx.load(str(raw))
+
+
+def _simplified(model: Any) -> Any:
+    """Fold the shape arithmetic that the exporter leaves around every resize."""
+    simplified, equal = tool("onnxsim", "onnx").simplify(model)
+    if not equal:
+        raise ConversionError("onnxsim changed what the exported ONNX graph computes; please report the network")
+    return simplified
+
+
+def _append_argmax(model: Any) -> None:
+    """logits (1, C, h, w) -> labels int32 (1, h, w), as two nodes behind the graph's output."""
+    helper, types = tool("onnx", "onnx").helper, tool("onnx", "onnx").TensorProto
+    (logits,) = model.graph.output
+    _, _, height, width = _shape(logits)
+    model.graph.node.extend(
+        [
+            helper.make_node("ArgMax", [logits.name], ["labels_int64"], name="labels_argmax", axis=1, keepdims=0),
+            helper.make_node("Cast", ["labels_int64"], ["labels"], name="labels_cast", to=types.INT32),
+        ]
+    )
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info("labels", types.INT32, [1, height, width]))
+
+
+def _describe(model: Any, source: ModelSource, conversion: Conversion) -> None:
+    facts = {
+        "classes": json.dumps(source.classes),
+        "colours": json.dumps(source.colours),
+        "pixel_range": source.pixel_range.value,
+        "recipe": conversion.recipe.name,
+        "weights_sha256": source.weights_sha256,
+    }
+    kept = {item.key: item.value for item in model.metadata_props}
+    tool("onnx", "onnx").helper.set_model_props(model, {**kept, **{f"segport.{k}": v for k, v in facts.items()}})
+    model.producer_name = model.producer_name or "segport"
+
+
+def _written(model: Any, source: ModelSource, conversion: Conversion) -> Written:
+    constants = {item.name for item in model.graph.initializer}
+    (image,) = (item for item in model.graph.input if item.name not in constants)
+    (answer,) = model.graph.output
+    labels = conversion.output is OutputKind.LABELS
+    _, _, height, width = _shape(image)
+    map_height, map_width = _shape(answer)[-2:]
+    ops = Counter(node.op_type for node in model.graph.node)
+    return Written(
+        image=ImageInput(image.name, height, width, source.pixel_range, Layout.NCHW),
+        output=MapOutput(
+            answer.name, map_height, map_width, len(source.classes), conversion.output, Layout.NCHW,
+            dtype="int32" if labels else "float32",
+        ),
+        provenance={
+            "route": conversion.route,
+            "opset": str(next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))),
+            "operators": ", ".join(f"{name} {count}" for name, count in sorted(ops.items())),
+        },
+    )  # fmt: skip
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Static shape of a graph input or output; 0 where a size is left open."""
+    return tuple(dimension.dim_value for dimension in value.type.tensor_type.shape.dim)
+
+
+CONVERTER = OnnxConverter()

@@ -1,0 +1,65 @@
+"""The TFLite converter: float graph -> check against the source -> quantize -> read back."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from converters.errors import SourceError
+from converters.formats.tflite.float_graph import float_graph
+from converters.formats.tflite.quantize import quantize
+from converters.formats.tflite.readback import read_back
+from converters.plan import Conversion
+from converters.registry import Converter, Written
+from converters.source import ModelSource
+from quantization import NumberType
+from quantization.calibration import CalibrationSet
+
+FROM_TORCH = "litert-torch"
+FROM_ONNX = "onnx2tf"
+
+
+class TFLiteConverter(Converter):
+    """Writes NHWC float32 ``image`` -> float32 ``logits`` (1, h, w, C) or int32 ``labels`` (1, h, w).
+
+    Inputs and outputs stay float32 in every recipe, so that all artifacts of a run are fed alike.
+    """
+
+    format = "tflite"
+    suffix = ".tflite"
+    routes = (FROM_TORCH, FROM_ONNX)
+
+    def tools(self, route: str) -> tuple[str, ...]:
+        common = ("ai-edge-quantizer", "ai-edge-litert")
+        if route == FROM_TORCH:
+            return ("torch", "litert-torch", "litert-converter", *common)
+        return ("torch", "onnx", "onnxsim", "onnx2tf", "tensorflow", "tf_keras", *common)
+
+    def default_route(self, source: ModelSource) -> str:
+        return FROM_TORCH if source.module is not None else FROM_ONNX
+
+    def check(self, source: ModelSource, route: str) -> None:
+        if route == FROM_TORCH and source.module is None:
+            raise SourceError(f"route {route!r} starts from a torch network, not from ONNX; choose {FROM_ONNX!r}")
+
+    def convert(
+        self,
+        source: ModelSource,
+        conversion: Conversion,
+        calibration: CalibrationSet | None,
+        destination: Path,
+        workspace: Path,
+    ) -> Written:
+        base = float_graph(source, conversion.route, conversion.output, workspace)
+        if conversion.recipe.weights is NumberType.FLOAT32:
+            shutil.copyfile(base.path, destination)
+        else:
+            quantize(base.path, conversion.recipe, calibration, source.pixel_range, destination)
+        written = read_back(destination, source, conversion.output)
+        facts = {"route": conversion.route, "agreement with the source before quantization": base.agreement}
+        if calibration is not None and conversion.recipe.needs_calibration:
+            facts["calibration"] = f"{len(calibration.images)} pictures, {calibration.origin}"
+        return Written(written.image, written.output, facts | written.provenance)
+
+
+CONVERTER = TFLiteConverter()

@@ -1,0 +1,123 @@
+"""A .tflite file taken apart without running it: operators, tensors and the bytes of its constants.
+
+Source: the TensorFlow Lite schema (schema.fbs), as generated into `ai_edge_litert.schema_py_generated`.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from converters.errors import SourceError
+from converters.tools import tool
+
+IDENTIFIER = b"TFL3"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of a graph; `constant_bytes` is 0 for activations, `buffer` numbers the storage constants share."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    quantized: bool
+    constant_bytes: int
+    buffer: int
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One subgraph, operators in execution order by their schema names."""
+
+    operators: tuple[str, ...]
+    tensors: tuple[Tensor, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A callable of the file: argument name -> position in its graph's tensors."""
+
+    name: str
+    graph: int
+    inputs: dict[str, int]
+    outputs: dict[str, int]
+
+
+@dataclass(frozen=True)
+class TFLiteFile:
+    """The whole file."""
+
+    version: int
+    graphs: tuple[Graph, ...]
+    signatures: tuple[Signature, ...]
+
+
+def read_model(path: Path) -> TFLiteFile:
+    """Parse a .tflite file.
+
+    Raises:
+        SourceError: not a TFLite file, or a damaged one.
+        MissingToolError: ai-edge-litert is not installed.
+    """
+    schema = tool("ai_edge_litert.schema_py_generated", "tflite")
+    content = path.read_bytes()
+    if content[4:8] != IDENTIFIER:
+        raise SourceError(f"{path} is not a TFLite file (it lacks the mark TFL3); convert the model again")
+    try:
+        model = schema.ModelT.InitFromPackedBuf(content, 0)
+        return TFLiteFile(
+            version=model.version,
+            graphs=tuple(_graph(schema, model, graph) for graph in model.subgraphs),
+            signatures=tuple(_signature(item) for item in model.signatureDefs or []),
+        )
+    except (struct.error, IndexError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path} is a damaged TFLite file; convert the model again") from error
+
+
+def _graph(schema: Any, model: Any, graph: Any) -> Graph:
+    operator_names = _names(schema.BuiltinOperator)
+    codes = [
+        (code.customCode or b"CUSTOM").decode() if code.builtinCode == schema.BuiltinOperator.CUSTOM
+        else operator_names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        for code in model.operatorCodes
+    ]  # fmt: skip
+    type_names = _names(schema.TensorType)
+    return Graph(
+        operators=tuple(codes[operator.opcodeIndex] for operator in graph.operators),
+        tensors=tuple(
+            Tensor(
+                name=(tensor.name or b"").decode(),
+                dtype=type_names[tensor.type].lower(),
+                shape=tuple(int(size) for size in (tensor.shape if tensor.shape is not None else ())),
+                quantized=tensor.quantization is not None and tensor.quantization.scale is not None,
+                constant_bytes=_stored(model.buffers[tensor.buffer]),
+                buffer=tensor.buffer,
+            )
+            for tensor in graph.tensors
+        ),
+        inputs=tuple(int(index) for index in graph.inputs),
+        outputs=tuple(int(index) for index in graph.outputs),
+    )
+
+
+def _stored(buffer: Any) -> int:
+    """Bytes of a buffer, whether it lies inside the flatbuffer or behind it (files above 2 GB)."""
+    return len(buffer.data) if buffer.data is not None else int(buffer.size)
+
+
+def _signature(item: Any) -> Signature:
+    return Signature(
+        name=item.signatureKey.decode(),
+        graph=item.subgraphIndex,
+        inputs={entry.name.decode(): entry.tensorIndex for entry in item.inputs},
+        outputs={entry.name.decode(): entry.tensorIndex for entry in item.outputs},
+    )
+
+
+def _names(enumeration: Any) -> dict[int, str]:
+    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}

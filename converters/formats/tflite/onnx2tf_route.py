@@ -1,0 +1,51 @@
+"""ONNX -> onnx2tf -> TFLite, in a process of its own.
+
+onnx2tf reads and writes its working directory, ends the process on errors and keeps TensorFlow's memory; a child
+process keeps all of that away from the caller.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from converters.artifact import OutputKind
+from converters.errors import ConversionError, MissingToolError
+from converters.source import ModelSource
+
+WORKER = Path(__file__).with_name("onnx2tf_worker.py")
+SAMPLE_FILE = "calibration_image_sample_data_20x128x128x3_float32.npy"
+"""onnx2tf downloads a file of this name unless its working directory has one; it only feeds a dry run."""
+
+
+def onnx_to_tflite(graph: Path, source: ModelSource, output: OutputKind, path: Path, workspace: Path) -> None:
+    """Convert the ONNX file `graph` (logits) to float32 TFLite at `path`.
+
+    Raises:
+        MissingToolError: onnx2tf or TensorFlow is not installed.
+        ConversionError: onnx2tf failed; what it printed is in the log.
+    """
+    for module in ("onnx2tf", "tensorflow", "tf_keras"):
+        if importlib.util.find_spec(module) is None:
+            raise MissingToolError(f"{module} is not installed; get it with: pip install 'segport[onnx2tf]'")
+    room = workspace / "onnx2tf"
+    room.mkdir(exist_ok=True)
+    np.save(room / SAMPLE_FILE, np.random.default_rng(0).random((20, 128, 128, 3), dtype=np.float32))
+    order = {
+        "onnx": str(graph.resolve()),
+        "tflite": str(path.resolve()),
+        "image": [1, *source.input_size, 3],
+        "logits": [1, *source.output_size, len(source.classes)],
+        "output": output.value,
+        "simplify": source.onnx_path is not None,
+    }
+    # -P keeps the worker's own folder off the module path, where it would shadow other packages.
+    command = [sys.executable, "-P", str(WORKER), json.dumps(order)]
+    status = subprocess.run(command, cwd=room, check=False, stdin=subprocess.DEVNULL).returncode
+    if status != 0 or not path.exists():
+        raise ConversionError(f"onnx2tf could not convert {source.name!r} (exit status {status})")

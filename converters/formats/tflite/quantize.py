@@ -1,0 +1,75 @@
+"""Recipe -> ai_edge_quantizer: how each combination of types is said in the quantizer's language."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from converters.artifact import PixelRange
+from converters.errors import ConversionError
+from converters.tools import tool
+from quantization import ActivationRange, Granularity, NumberType, Recipe
+from quantization.calibration import CalibrationSet
+
+EXTRA = "tflite"
+
+
+def quantize(
+    float_file: Path,
+    recipe: Recipe,
+    calibration: CalibrationSet | None,
+    pixel_range: PixelRange,
+    destination: Path,
+) -> None:
+    """Write `float_file` at `destination` with the numbers that `recipe` asks for.
+
+    Raises:
+        MissingToolError: ai-edge-quantizer is not installed.
+        ConversionError: static ranges are asked for without calibration pictures.
+    """
+    quantizer = tool("ai_edge_quantizer.quantizer", EXTRA).Quantizer(str(float_file), quantizer_recipe(recipe))
+    ranges = None
+    if recipe.needs_calibration:
+        if calibration is None:
+            raise ConversionError(f"recipe {recipe.name!r} needs calibration pictures, and none were given")
+        pictures = calibration.tensors(unit_range=pixel_range is PixelRange.UNIT)
+        signature = _signature(float_file)
+        ranges = quantizer.calibrate(
+            {signature: [{"image": picture} for picture in pictures]}, num_threads=os.cpu_count() or 1
+        )
+    quantized = quantizer.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+    destination.write_bytes(bytes(quantized.quantized_model))
+
+
+def quantizer_recipe(recipe: Recipe) -> Any:
+    """`recipe` as ai_edge_quantizer writes it; inputs and outputs stay float32."""
+    types = tool("ai_edge_quantizer.qtyping", EXTRA)
+    algorithms = tool("ai_edge_quantizer.algorithm_manager", EXTRA).AlgorithmName
+    manager = tool("ai_edge_quantizer.recipe_manager", EXTRA).RecipeManager()
+    every = {"regex": ".*", "operation_name": types.TFLOperationName.ALL_SUPPORTED}
+    granularity = {
+        Granularity.PER_CHANNEL: types.QuantGranularity.CHANNELWISE,
+        Granularity.PER_TENSOR: types.QuantGranularity.TENSORWISE,
+    }[recipe.granularity]
+    bits = recipe.weights.bits
+    if recipe.weights is NumberType.FLOAT16:
+        manager.add_weight_only_config(**every, num_bits=bits, algorithm_key=algorithms.FLOAT_CASTING)
+    elif recipe.activation_range is ActivationRange.NONE:
+        manager.add_weight_only_config(**every, num_bits=bits, granularity=granularity)
+    elif recipe.activation_range is ActivationRange.DYNAMIC:
+        manager.add_dynamic_config(**every, num_bits=bits, granularity=granularity)
+    else:
+        activation_bits = recipe.activations.bits
+        manager.add_static_config(
+            **every, activation_num_bits=activation_bits, weight_num_bits=bits, weight_granularity=granularity
+        )
+        for edge in (types.TFLOperationName.INPUT, types.TFLOperationName.OUTPUT):
+            manager.add_quantization_config(".*", edge, algorithm_key=algorithms.NO_QUANTIZE)
+    return manager.get_quantization_recipe()
+
+
+def _signature(float_file: Path) -> str:
+    interpreter = tool("ai_edge_litert.interpreter", EXTRA).Interpreter(model_path=str(float_file))
+    (name,) = interpreter.get_signature_list()
+    return str(name)

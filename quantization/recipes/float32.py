@@ -1,0 +1,13 @@
+"""The network as trained: the artifact against which a converter itself is judged."""
+
+from quantization.recipe import AccuracyLimits, ActivationRange, NumberType, Recipe
+
+RECIPE = Recipe(
+    name="float32",
+    summary="32-bit floats throughout, as trained",
+    weights=NumberType.FLOAT32,
+    activations=NumberType.FLOAT32,
+    activation_range=ActivationRange.NONE,
+    formats=("tflite", "coreml", "onnx"),
+    limits=AccuracyLimits(miou_drop=0.001, class_drop=0.002),
+)
