@@ -1,8 +1,8 @@
 """Paired bootstrap over pictures: how far a difference in IoU could move with another draw of pictures.
 
 Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile interval). Pictures are drawn
-with replacement, the same draw for artifact and reference; confusion matrices of the drawn pictures are added up and the
-IoUs formed last, exactly as for the reported figure. A draw is a vector of weights: all draws are one matrix product.
+with replacement, the same draw for artifact and reference; confusion matrices of the drawn pictures are added up and
+the IoUs formed last, exactly as for the reported figure. A draw is a vector of weights: all draws are one product.
 """
 
 from __future__ import annotations

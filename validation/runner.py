@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
@@ -37,13 +39,15 @@ class Runner(ABC):
         name: runtime name in reports, e.g. ``"litert"``.
         formats: artifact formats it executes.
         backends: backend names it offers, the default one first.
-        default: False leaves the runner out unless it is asked for by name.
+        default: False leaves the runner out unless it is asked for by name; see also `in_default_set`.
+        settable_threads: False if the runtime chooses its own number of threads and ours is not used.
     """
 
     name: ClassVar[str]
     formats: ClassVar[tuple[str, ...]]
     backends: ClassVar[tuple[str, ...]]
     default: ClassVar[bool] = True
+    settable_threads: ClassVar[bool] = True
 
     def __init__(self, artifact: Artifact, backend: str | None = None, threads: int = 1) -> None:
         """Bind to an artifact without opening it.
@@ -71,9 +75,23 @@ class Runner(ABC):
         """Can `backend` be used here? Cheap; must not raise."""
 
     @classmethod
+    def in_default_set(cls) -> bool:
+        """Whether to use this runner when the user names none. Cheap; must not raise."""
+        return cls.default
+
+    @classmethod  # noqa: B027 (an optional hook, not an abstract one)
+    def preload(cls) -> None:
+        """Import the runtime's library, so that its import counts neither as load time nor as a model's memory."""
+
+    @classmethod
     def latency_reason(cls, backend: str) -> str:
         """Why this backend's time must not be reported as latency; empty if it may."""
         return ""
+
+    @classmethod
+    def memory_reason(cls, backend: str) -> str:
+        """Why this backend's memory must not be reported; empty if it may."""
+        return cls.latency_reason(backend)
 
     @classmethod
     def images_limit(cls, backend: str) -> int | None:
@@ -84,7 +102,11 @@ class Runner(ABC):
         state = self.availability(self.backend)
         if not state.ok:
             raise RunnerError(f"{self.name} ({self.backend}) cannot run here: {state.reason}")
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self._close()
+            raise
         self._opened = True
         return self
 
@@ -113,12 +135,24 @@ class Runner(ABC):
         self._invoke()
         return self._checked(self._fetch())
 
-    def timed_call(self, image: NDArray[np.uint8]) -> Callable[[], None]:
-        """Feed `image` once and return the bare inference to be timed: no pre- or post-processing inside."""
+    def timed_call(self, image: NDArray[np.uint8]) -> Callable[[], int]:
+        """Feed `image` once and return the bare inference to be timed.
+
+        Each call runs one inference and returns its nanoseconds, without pre- or post-processing and without whatever
+        lies between us and the runtime (the pipe to a subprocess, for one).
+        """
         self._check_open()
         self._check_image(image)
         self._feed(image)
-        return self._invoke
+        return self._invoke_timed
+
+    def process_ids(self) -> tuple[int, ...]:
+        """Processes, apart from our own, that work for this runner while it is open."""
+        return ()
+
+    def held_elsewhere(self) -> int | None:
+        """Most bytes held for the open artifact in another process; None for a runtime inside ours."""
+        return None
 
     @abstractmethod
     def _open(self) -> None:
@@ -132,12 +166,27 @@ class Runner(ABC):
     def _invoke(self) -> None:
         """One inference."""
 
+    def _invoke_timed(self) -> int:
+        """One inference; returns its nanoseconds as measured closest to the runtime."""
+        start = time.perf_counter_ns()
+        self._invoke()
+        return time.perf_counter_ns() - start
+
     @abstractmethod
     def _fetch(self) -> NDArray[Any]:
         """The raw answer of the last inference, as the runtime gives it."""
 
     def _close(self) -> None:  # noqa: B027 (an optional hook, not an abstract one)
-        """Release what `_open` took."""
+        """Release what `_open` took; also called when `_open` failed half-way."""
+
+    @contextmanager
+    def _translated(self, *errors: type[Exception]) -> Iterator[None]:
+        """Turn the runtime's own `errors` into a RunnerError that names runtime, artifact and reason."""
+        try:
+            yield
+        except errors as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise RunnerError(f"{self.name} ({self.backend}) failed on {self.artifact.name}: {reason}") from error
 
     def _check_open(self) -> None:
         if not self._opened:
@@ -152,14 +201,19 @@ class Runner(ABC):
             )
 
     def _checked(self, raw: NDArray[Any]) -> NDArray[np.float32] | NDArray[np.uint8]:
-        answer = canonical_output(raw, self.artifact.output)
-        if answer.dtype == np.float32 and not np.isfinite(answer).all():
+        if raw.dtype.kind == "f" and not np.isfinite(raw).all():
             raise RunnerError(f"{self.name} answered with NaN or infinity on {self.artifact.name}")
-        return answer
+        return canonical_output(raw, self.artifact.output)
 
 
 def native_input(image: NDArray[np.uint8], spec: ImageInput) -> NDArray[Any]:
-    """A uint8 (H, W, 3) picture as the tensor `spec` describes: scaled, quantized, laid out, batch of one."""
+    """A uint8 (H, W, 3) picture as the tensor `spec` describes: scaled, quantized, laid out, batch of one.
+
+    Raises:
+        ValidationError: `spec` wants integers for values 0..1 and does not say how they are quantized.
+    """
+    if spec.pixel_range is PixelRange.UNIT and spec.quantization is None and not spec.dtype.startswith("float"):
+        raise ValidationError(f"input {spec.name!r} is {spec.dtype} without quantization parameters; convert it again")
     values = image[np.newaxis].astype(np.float32)
     if spec.pixel_range is PixelRange.UNIT:
         values /= np.float32(255.0)
@@ -176,11 +230,13 @@ def canonical_output(raw: NDArray[Any], spec: MapOutput) -> NDArray[np.float32] 
     """A runtime's raw answer as float32 logits (h, w, C) or a uint8 label map (h, w).
 
     Raises:
-        RunnerError: the shape is not the one `spec` promises.
+        RunnerError: the shape is not the one `spec` promises, or a label lies outside the classes.
     """
     if spec.kind is OutputKind.LABELS:
         if raw.size != spec.height * spec.width:
             raise RunnerError(f"expected a {spec.height}x{spec.width} label map, got shape {raw.shape}")
+        if raw.min() < 0 or raw.max() >= spec.classes:
+            raise RunnerError(f"expected labels 0 to {spec.classes - 1}, got {raw.min()} to {raw.max()}")
         return raw.reshape(spec.height, spec.width).astype(np.uint8)
     expected = (
         (1, spec.classes, spec.height, spec.width)

@@ -1,0 +1,138 @@
+"""Runs one .tflite file with tflite-runtime in an environment of its own. A script: it imports nothing of segport.
+
+Requests arrive on standard input and answers leave on standard output, one frame each (big-endian):
+
+    4 bytes  length of the header        header: JSON, {"do": ...} or {"ok": ...}
+    8 bytes  length of the payload       payload: the bytes of one tensor, often none
+
+    open    path, threads    -> inputs, outputs: [{name, index, shape, dtype, quantization}], memory
+    feed    index + payload  ->
+    invoke                   -> nanoseconds
+    fetch   index            -> dtype, shape + payload
+    memory                   -> memory: bytes resident at the most since `open` began, or null
+
+An answer with "error" instead of "ok" carries the runtime's reason. The end of standard input ends the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from tflite_runtime.interpreter import Interpreter
+
+Answer = tuple[dict[str, Any], bytes]
+
+
+def _read_exactly(stream: BinaryIO, count: int) -> bytes:
+    parts = []
+    while count:
+        part = stream.read(count)
+        if not part:
+            raise EOFError
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _receive(stream: BinaryIO) -> Answer:
+    header_size = struct.unpack(">I", _read_exactly(stream, 4))[0]
+    header = json.loads(_read_exactly(stream, header_size))
+    payload_size = struct.unpack(">Q", _read_exactly(stream, 8))[0]
+    return header, _read_exactly(stream, payload_size)
+
+
+def _send(stream: BinaryIO, header: dict[str, Any], payload: bytes = b"") -> None:
+    text = json.dumps(header).encode()
+    stream.write(struct.pack(">I", len(text)) + text + struct.pack(">Q", len(payload)) + payload)
+    stream.flush()
+
+
+def _described(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": item["name"],
+            "index": int(item["index"]),
+            "shape": [int(size) for size in item["shape"]],
+            "dtype": np.dtype(item["dtype"]).name,
+            "quantization": [float(item["quantization"][0]), int(item["quantization"][1])],
+        }
+        for item in details
+    ]
+
+
+def _status(field: str) -> int:
+    """Bytes, from a line of /proc/self/status."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
+
+
+class Worker:
+    """One open file; every public method answers the request of its name."""
+
+    def __init__(self) -> None:
+        self._interpreter: Any = None
+        self._inputs: dict[int, dict[str, Any]] = {}
+        self._before: int | None = None
+
+    def open(self, request: dict[str, Any], payload: bytes) -> Answer:
+        self._before = self._reset_peak()
+        self._interpreter = Interpreter(model_path=request["path"], num_threads=request["threads"])
+        self._interpreter.allocate_tensors()
+        inputs = self._interpreter.get_input_details()
+        self._inputs = {int(item["index"]): item for item in inputs}
+        return {"inputs": _described(inputs), "outputs": _described(self._interpreter.get_output_details())}, b""
+
+    def feed(self, request: dict[str, Any], payload: bytes) -> Answer:
+        details = self._inputs[request["index"]]
+        tensor = np.frombuffer(payload, dtype=details["dtype"]).reshape(details["shape"])
+        self._interpreter.set_tensor(request["index"], tensor)
+        return {}, b""
+
+    def invoke(self, request: dict[str, Any], payload: bytes) -> Answer:
+        start = time.perf_counter_ns()
+        self._interpreter.invoke()
+        return {"nanoseconds": time.perf_counter_ns() - start}, b""
+
+    def fetch(self, request: dict[str, Any], payload: bytes) -> Answer:
+        tensor = self._interpreter.get_tensor(request["index"])
+        return {"dtype": tensor.dtype.name, "shape": list(tensor.shape)}, tensor.tobytes()
+
+    def memory(self, request: dict[str, Any], payload: bytes) -> Answer:
+        return {"memory": None if self._before is None else max(0, _status("VmHWM") - self._before)}, b""
+
+    def _reset_peak(self) -> int | None:
+        try:
+            Path("/proc/self/clear_refs").write_text("5")
+        except OSError:
+            return None
+        return _status("VmRSS")
+
+
+def main() -> None:
+    # Whatever a library prints must not end up among the frames: keep the pipe, and print to standard error.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    worker = Worker()
+    actions = {name: getattr(worker, name) for name in ("open", "feed", "invoke", "fetch", "memory")}
+    while True:
+        try:
+            request, payload = _receive(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            header, content = actions[request["do"]](request, payload)
+        except (RuntimeError, ValueError, KeyError, MemoryError) as error:
+            _send(answers, {"error": " ".join(str(error).split()) or type(error).__name__})
+        else:
+            _send(answers, {"ok": True, **header}, content)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""Latency of one runner: cold start, warm-up until stable, then many samples; never a mean without them.
+
+A `Stopwatch` takes one sample at a time, so that several runners can be sampled in turns and drift of the machine
+hits them alike.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validation.busy import OtherLoad
+from validation.errors import ValidationError
+from validation.runner import Runner
+
+_NS_PER_MS = 1e6
+_WINDOW = 5
+"""Runs whose median is compared with the median of the runs before them."""
+_STABLE = 0.05
+"""Warm-up ends when the two medians differ by less than this fraction."""
+
+
+@dataclass(frozen=True)
+class LatencySettings:
+    """How long to measure.
+
+    Attributes:
+        samples: timed inferences at most.
+        max_seconds: stop sampling after this time, but not before `min_samples`.
+        min_samples: timed inferences at least.
+        max_warmup: inferences before sampling, at most; at least one is always made.
+        max_warmup_seconds: stop warming up after this time even if times still change.
+
+    Raises:
+        ValidationError: a count below 1, a negative time, or min_samples above samples.
+    """
+
+    samples: int = 100
+    max_seconds: float = 10.0
+    min_samples: int = 3
+    max_warmup: int = 50
+    max_warmup_seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_samples <= self.samples or self.max_warmup < 1:
+            raise ValidationError(
+                f"latency needs 1 <= min_samples <= samples and max_warmup >= 1, not min_samples {self.min_samples}, "
+                f"samples {self.samples}, max_warmup {self.max_warmup}"
+            )
+        if min(self.max_seconds, self.max_warmup_seconds) < 0:
+            raise ValidationError("latency times must not be negative; give seconds of 0 or more")
+
+
+@dataclass(frozen=True)
+class LatencyResult:
+    """Milliseconds of single inferences on one picture (batch of one), pre- and post-processing excluded.
+
+    Attributes:
+        p50, p90, p95, p99, mean, min, max: over the samples; percentiles interpolate linearly.
+        samples: number of timed inferences.
+        warmup: number of inferences before them (the cold one included).
+        stable: whether times had settled when sampling began.
+        threads: threads given to the runtime; None if it chooses itself.
+        load_ms: opening the artifact, library import excluded.
+        first_run_ms: the first inference after opening.
+        other_load: cores that other processes kept busy meanwhile, on average.
+        warning: one sentence if the machine was too busy for the figures to be trusted, else empty.
+    """
+
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    mean: float
+    min: float
+    max: float
+    samples: int
+    warmup: int
+    stable: bool
+    threads: int | None
+    load_ms: float
+    first_run_ms: float
+    other_load: float
+    warning: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The report's `latency_ms`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        """Inverse of `to_json`; raises ValidationError if keys are missing or unknown."""
+        try:
+            return cls(**document)
+        except TypeError as error:
+            raise ValidationError(f"not a latency result ({error}); run `segport bench` again") from error
+
+
+class Stopwatch:
+    """Times one runner, sample by sample. Use as a context manager: entering opens the runner and takes the cold run.
+
+    Example:
+        >>> with Stopwatch(runner, picture, LatencySettings()) as watch:
+        ...     watch.warm_up()
+        ...     while watch.wants_more():
+        ...         watch.sample()
+        ...     result = watch.result()
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        image: NDArray[np.uint8],
+        settings: LatencySettings,
+        clock: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        """Prepare; `runner` must not be open yet, `image` must have its input size. `clock` gives nanoseconds."""
+        self._runner = runner
+        self._image = image
+        self._settings = settings
+        self._clock = clock
+        self._stack = ExitStack()
+        self._warm: list[int] = []
+        self._samples: list[int] = []
+        self._sampled_ns = 0
+        self._stable = False
+
+    def __enter__(self) -> Self:
+        self._runner.preload()
+        start = self._clock()
+        self._stack.enter_context(self._runner)
+        self._load_ns = self._clock() - start
+        try:
+            self._call = self._runner.timed_call(self._image)
+            self._warm.append(self._call())
+            self._load = OtherLoad(self._runner.process_ids())
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def warm_up(self) -> None:
+        """Run until two windows of runs in a row take the same time, or the settings' bounds are reached."""
+        spent = self._warm[0]
+        limit = self._settings.max_warmup_seconds * 1e9
+        while len(self._warm) < self._settings.max_warmup and spent < limit and not self._settled():
+            self._warm.append(self._call())
+            spent += self._warm[-1]
+        self._stable = self._settled()
+
+    def wants_more(self) -> bool:
+        """Whether the settings ask for another sample."""
+        if len(self._samples) < self._settings.min_samples:
+            return True
+        return len(self._samples) < self._settings.samples and self._sampled_ns < self._settings.max_seconds * 1e9
+
+    def sample(self) -> None:
+        """Time one inference."""
+        start = self._clock()
+        self._samples.append(self._call())
+        self._sampled_ns += self._clock() - start
+
+    @property
+    def samples_ms(self) -> NDArray[np.float64]:
+        """All samples so far, in milliseconds, in the order they were taken."""
+        return np.asarray(self._samples, dtype=np.float64) / _NS_PER_MS
+
+    def result(self) -> LatencyResult:
+        """Statistics of the samples; raises ValidationError if there are none."""
+        if not self._samples:
+            raise ValidationError("no latency sample was taken; call sample() first")
+        times = self.samples_ms
+        p50, p90, p95, p99 = (float(value) for value in np.percentile(times, (50, 90, 95, 99)))
+        other = self._load.cores()
+        return LatencyResult(
+            p50=p50, p90=p90, p95=p95, p99=p99,
+            mean=float(times.mean()), min=float(times.min()), max=float(times.max()),
+            samples=len(times), warmup=len(self._warm), stable=self._stable,
+            threads=self._runner.threads if self._runner.settable_threads else None,
+            load_ms=self._load_ns / _NS_PER_MS, first_run_ms=self._warm[0] / _NS_PER_MS,
+            other_load=other, warning=busy_warning(other, self._runner.threads, os.cpu_count() or 1),
+        )  # fmt: skip
+
+    def _settled(self) -> bool:
+        # The cold run is no part of either window.
+        if len(self._warm) < 2 * _WINDOW + 1:
+            return False
+        before = statistics.median(self._warm[-2 * _WINDOW : -_WINDOW])
+        now = statistics.median(self._warm[-_WINDOW:])
+        return abs(now - before) <= _STABLE * before
+
+
+def busy_warning(other: float, threads: int, cores: int) -> str:
+    """A sentence if other processes left fewer cores than `threads` or kept half a core busy, else empty."""
+    if other < 0.5 and other + threads <= cores + 0.1:
+        return ""
+    return (
+        f"other processes kept {other:.1f} of {cores} cores busy during the measurement; "
+        "close them and measure again for figures to rely on"
+    )
+
+
+def measure_latency(runner: Runner, image: NDArray[np.uint8], settings: LatencySettings | None = None) -> LatencyResult:
+    """Open `runner` (which must be closed), warm it up, sample it and close it again.
+
+    Args:
+        runner: bound to its artifact, not open; its load time is measured.
+        image: uint8 RGB of the artifact's input size.
+        settings: bounds; the defaults if None.
+
+    Raises:
+        RunnerError: the runtime cannot be used here or failed.
+        ValidationError: `image` has the wrong size.
+    """
+    with Stopwatch(runner, image, settings or LatencySettings()) as watch:
+        watch.warm_up()
+        while watch.wants_more():
+            watch.sample()
+        return watch.result()

@@ -1,0 +1,65 @@
+"""Label maps of a whole dataset on disk, so that memory does not grow with the number of pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validation.errors import ValidationError
+
+
+@dataclass(frozen=True)
+class LabelMaps:
+    """A uint8 .npy file of shape (N, h, w): the label map of picture i of a dataset in row i.
+
+    Attributes:
+        path: the file.
+        shape: (N, h, w).
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def at(cls, path: Path) -> LabelMaps:
+        """Maps written earlier; raises ValidationError if the file is missing or holds something else."""
+        try:
+            maps = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ValidationError(f"{path} holds no label maps ({error}); validate again") from error
+        if maps.dtype != np.uint8 or maps.ndim != 3:
+            raise ValidationError(f"{path} holds {maps.dtype} {maps.shape}, not uint8 label maps; validate again")
+        return cls(path, maps.shape)
+
+    def open(self) -> NDArray[np.uint8]:
+        """The maps, read from disk as they are looked at."""
+        maps: NDArray[np.uint8] = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return maps
+
+
+@contextmanager
+def writing_maps(path: Path, shape: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
+    """Create `path` row by row; it appears under its name only if the block ends well.
+
+    Raises:
+        ValidationError: the folder cannot be written to.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        maps = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
+    except OSError as error:
+        raise ValidationError(f"cannot write label maps to {path} ({error.strerror or error})") from error
+    try:
+        yield maps
+        maps.flush()
+        del maps
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,59 @@
+"""The fresh process behind `peak_memory`: opens one artifact, runs it once, prints {"bytes": n}. A script."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from converters import Artifact
+from validation.errors import RunnerError
+from validation.runner import runners
+
+
+def main() -> int:
+    """Read the request from standard input, measure, answer on standard output."""
+    asked = json.load(sys.stdin)
+    artifact = Artifact.from_json(asked["artifact"], Path(asked["folder"]))
+    runner_type = runners()[asked["runner"]]
+    image = np.zeros((artifact.image.height, artifact.image.width, 3), dtype=np.uint8)
+    runner_type.preload()
+    before = _reset_peak()
+    try:
+        with runner_type(artifact, asked["backend"], asked["threads"]) as runner:
+            runner.predict(image)
+            elsewhere = runner.held_elsewhere()
+    except RunnerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    held = max(0, _peak() - before) if elsewhere is None else elsewhere
+    print(json.dumps({"bytes": held}))
+    return 0
+
+
+def _reset_peak() -> int:
+    """Forget the peak of the imports; returns what is held now."""
+    if sys.platform == "linux":
+        Path("/proc/self/clear_refs").write_text("5")
+        return _status("VmRSS")
+    return _peak()
+
+
+def _peak() -> int:
+    """Most bytes held since the last reset (on macOS, which has none, since the process began)."""
+    if sys.platform == "linux":
+        return _status("VmHWM")
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _status(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""Pictures and masks brought to a model's sizes, the same way for every artifact and for the reference."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def fit_picture(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """A uint8 RGB picture (H, W, 3) at (height, width): bilinear, antialiased when shrinking; stretched, not cropped.
+
+    A picture that has the size already comes back unchanged.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    from PIL import Image
+
+    resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized, dtype=np.uint8)
+
+
+def fit_mask(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """A uint8 mask (H, W) at (height, width): each pixel takes the id under its centre; ids are never mixed."""
+    if mask.shape == (height, width):
+        return mask
+    rows = _centres(mask.shape[0], height)
+    columns = _centres(mask.shape[1], width)
+    return np.ascontiguousarray(mask[rows[:, np.newaxis], columns[np.newaxis, :]])
+
+
+def _centres(size: int, wanted: int) -> NDArray[np.intp]:
+    """Index of the source pixel under the centre of each target pixel, exact in integers."""
+    return ((2 * np.arange(wanted, dtype=np.intp) + 1) * size) // (2 * wanted)

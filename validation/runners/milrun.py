@@ -1,0 +1,75 @@
+"""Core ML packages on any machine: `validation.milrun` executes the operations saved in the file."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validation.errors import RunnerError
+from validation.runner import Availability, Runner, native_input
+from validation.torch_threads import TorchThreads
+
+
+class MilRunRunner(Runner):
+    """Executes .mlpackage folders operation by operation, without Apple's framework. Backend: ``cpu``."""
+
+    name: ClassVar[str] = "milrun"
+    formats: ClassVar[tuple[str, ...]] = ("coreml",)
+    backends: ClassVar[tuple[str, ...]] = ("cpu",)
+
+    @classmethod
+    def availability(cls, backend: str) -> Availability:
+        """milrun computes with torch and reads the file with coremltools' format definitions."""
+        for package in ("torch", "coremltools"):
+            if find_spec(package) is None:
+                return Availability(False, f"{package} is not installed; run: pip install 'segport[coreml]'")
+        return Availability(True)
+
+    @classmethod
+    def latency_reason(cls, backend: str) -> str:
+        """Its time and memory are those of an interpreter in Python."""
+        return "milrun checks what the file computes; its time is not a phone's"
+
+    @classmethod
+    def preload(cls) -> None:
+        """Import milrun and torch."""
+        from validation.milrun import Interpreter  # noqa: F401
+
+    def _open(self) -> None:
+        from validation.milrun import Interpreter, MilRunError
+
+        if not self.artifact.path.exists():
+            raise RunnerError(f"{self.artifact.path} does not exist; convert {self.artifact.name} again")
+        self._error = MilRunError
+        self._torch_threads = TorchThreads(self.threads)
+        self._torch_threads.__enter__()
+        with self._translated(MilRunError):
+            self._interpreter = Interpreter(self.artifact.path)
+        outputs = [feature.name for feature in self._interpreter.outputs]
+        if self.artifact.output.name not in outputs:
+            raise RunnerError(
+                f"{self.artifact.name} has no output {self.artifact.output.name!r} (it has: {', '.join(outputs)}); "
+                "convert it again"
+            )
+
+    def _feed(self, image: NDArray[np.uint8]) -> None:
+        spec = self.artifact.image
+        self._given = {spec.name: image if spec.as_picture else native_input(image, spec)}
+
+    def _invoke(self) -> None:
+        with self._translated(self._error):
+            self._answer: dict[str, Any] = self._interpreter.predict(self._given)
+
+    def _fetch(self) -> NDArray[Any]:
+        return np.asarray(self._answer[self.artifact.output.name])
+
+    def _close(self) -> None:
+        if hasattr(self, "_torch_threads"):
+            self._torch_threads.__exit__(None, None, None)
+            del self._torch_threads
+
+
+RUNNER = MilRunRunner

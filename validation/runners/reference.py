@@ -1,0 +1,106 @@
+"""The float reference: the torch module an artifact was made from, run as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters import Artifact, ImageInput, MapOutput
+from validation.errors import RunnerError, ValidationError
+from validation.runner import Availability, Runner, native_input
+from validation.torch_threads import TorchThreads
+
+if TYPE_CHECKING:
+    import torch
+
+TORCH = "torch"
+
+
+@dataclass(frozen=True)
+class TorchArtifact(Artifact):
+    """A module in memory in the place of a file: what every artifact is compared with.
+
+    Attributes:
+        module: eval-mode torch module, float32 image tensor as `image` describes -> what `output` describes.
+    """
+
+    module: torch.nn.Module | None = field(default=None, repr=False, compare=False)
+
+
+def torch_artifact(
+    module: torch.nn.Module,
+    *,
+    name: str,
+    image: ImageInput,
+    output: MapOutput,
+    classes: tuple[str, ...],
+    weights_sha256: str = "",
+) -> TorchArtifact:
+    """Wrap a module so that `TorchRunner` takes it; nothing is written to disk."""
+    return TorchArtifact(
+        name=name, format=TORCH, recipe="float32", path=Path(), sha256=weights_sha256, size_bytes=0,
+        key=weights_sha256, image=image, output=output, classes=classes, module=module,
+    )  # fmt: skip
+
+
+class TorchRunner(Runner):
+    """Runs a torch module in float32. Backend: ``cpu``."""
+
+    name: ClassVar[str] = TORCH
+    formats: ClassVar[tuple[str, ...]] = (TORCH,)
+    backends: ClassVar[tuple[str, ...]] = ("cpu",)
+
+    def __init__(self, artifact: Artifact, backend: str | None = None, threads: int = 1) -> None:
+        """Bind to what `torch_artifact` made; raises ValidationError for any other artifact."""
+        super().__init__(artifact, backend, threads)
+        if not isinstance(artifact, TorchArtifact) or artifact.module is None:
+            raise ValidationError("the torch reference runs modules in memory; make its artifact with torch_artifact()")
+        self._module = artifact.module
+
+    @classmethod
+    def availability(cls, backend: str) -> Availability:
+        """torch is a dependency of segport."""
+        return Availability(True)
+
+    @classmethod
+    def memory_reason(cls, backend: str) -> str:
+        """A module in memory cannot be opened in a process of its own."""
+        return "the reference is a module in memory; it is not loaded from a file"
+
+    @classmethod
+    def preload(cls) -> None:
+        """Import torch."""
+        import torch  # noqa: F401
+
+    def _open(self) -> None:
+        if self._module.training:
+            raise RunnerError(f"{self.artifact.name} is in training mode; call eval() on the module first")
+        self._torch_threads = TorchThreads(self.threads)
+        self._torch_threads.__enter__()
+
+    def _feed(self, image: NDArray[np.uint8]) -> None:
+        import torch
+
+        self._given = torch.from_numpy(native_input(image, self.artifact.image))
+
+    def _invoke(self) -> None:
+        import torch
+
+        with self._translated(RuntimeError, ValueError, TypeError), torch.inference_mode():
+            self._answer = self._module(self._given)
+
+    def _fetch(self) -> NDArray[Any]:
+        answer: NDArray[Any] = self._answer.detach().numpy()
+        return answer
+
+    def _close(self) -> None:
+        if hasattr(self, "_torch_threads"):
+            self._torch_threads.__exit__(None, None, None)
+            del self._torch_threads
+
+
+RUNNER = TorchRunner
