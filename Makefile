@@ -1,0 +1,54 @@
+# make demo and make test do all set-up by themselves: they create .venv/ from requirements.lock and reuse it.
+#
+# On Linux, PyPI's torch brings gigabytes of CUDA libraries. To avoid them, give the address of PyTorch's own CPU
+# package index (pytorch.org, "Get Started", Linux / Pip / CPU shows it):  make demo TORCH_INDEX=<address>
+
+PYTHON ?= python3.11
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check bench conformance lock clean
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# The marker appears only after everything is installed, so an interrupted set-up starts over.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "segport needs Python 3.11; give its path: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 3; }
+	@echo "Creating $(VENV) (about 4 GB; one to three minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## quantize, convert, run and report the shipped FP-LIIF into runs/demo
+	$(BIN)/segport run --out runs/demo
+
+test: $(READY)  ## the tests that CI runs
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY)  ## the tests, slow ones included
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## comparisons with public peers, printed as ratios
+	$(BIN)/python -m benchmarks
+
+conformance: $(READY)  ## all of coremltools' own op tests through milrun (hours); totals go to docs/conformance.md
+	$(BIN)/python -m tests.conformance
+
+lock: $(READY)  ## write requirements.lock from what is installed
+	@{ sed -n '/^#/p' requirements.lock; $(BIN)/pip freeze --all --exclude-editable | grep -v '^pip=' | sed 's/+cpu//'; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean:  ## delete the environment and caches (runs/ is kept)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

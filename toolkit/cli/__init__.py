@@ -1,0 +1,53 @@
+"""The `segport` command. One file a command; this one starts it and turns errors into exit statuses."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from toolkit.errors import ExitStatus, exit_status
+
+
+def main() -> None:
+    """Entry point of the console script: runs a command and exits with the status DESIGN fixes for its outcome."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command line and return its exit status; every expected error becomes one sentence on stderr."""
+    import click
+
+    from toolkit.cli.app import build
+
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        status = build()(arguments, prog_name="segport", standalone_mode=False)
+    except click.exceptions.Abort:
+        return _say("stopped", ExitStatus.INTERRUPTED)
+    except click.exceptions.Exit as stop:
+        return int(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return ExitStatus.BAD_INPUT
+    except KeyboardInterrupt:
+        return _say("stopped; what was finished is kept, and the same command continues", ExitStatus.INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitStatus.PASS
+    except Exception as error:
+        if debug:
+            raise
+        expected = exit_status(error)
+        if expected is None:
+            return _say(
+                f"segport itself failed: {type(error).__name__}: {error} (add --debug for the traceback and report it)",
+                ExitStatus.TOOL_FAILED,
+            )
+        return _say(str(error), expected)
+    return int(status or ExitStatus.PASS)
+
+
+def _say(sentence: str, status: ExitStatus) -> int:
+    print(f"segport: {sentence}", file=sys.stderr)
+    return status

@@ -1,0 +1,34 @@
+"""`segport inspect`: what is inside one artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = (
+    "Examples: [bold]segport inspect runs/latest/artifacts/tflite-int8_static.tflite[/]  |  "
+    "[bold]segport inspect net.mlpackage[/]"
+)
+
+
+def inspect(artifact: Annotated[Path, typer.Argument(help="A .tflite, .mlpackage or .onnx.")]) -> int:
+    """Print inputs, outputs, operations and number types of an artifact, read from the file itself."""
+    from converters.inspect import describe
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=str(artifact), show_header=False, title_justify="left")
+    section_before = None
+    for section, key, value in describe(artifact):
+        if section != section_before:
+            table.add_section()
+            table.add_row(f"[bold]{section}[/]", "")
+            section_before = section
+        table.add_row(key, value)
+    Console().print(table)
+    return 0
+
+
+COMMAND = inspect

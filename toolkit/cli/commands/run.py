@@ -1,0 +1,51 @@
+"""`segport run`: quantize, convert, validate and report."""
+
+from __future__ import annotations
+
+from toolkit.cli import options as o
+from toolkit.cli.screen import Screen
+
+EXAMPLES = (
+    "Examples: [bold]segport run[/]  |  [bold]segport run --dataset lapa:/data/LaPa --images 500[/]  |  "
+    "[bold]segport run -m my_package.nets:build --weights net.safetensors --classes names.txt "
+    "--dataset folder:/data/streets --input-size 512 --recipes float16,int8_static[/]"
+)
+
+
+def run(
+    config: o.Config = None,
+    model: o.Model = None,
+    weights: o.Weights = None,
+    classes: o.Classes = None,
+    input_size: o.InputSize = None,
+    output_size: o.OutputSize = None,
+    pixel_range: o.PixelRange = None,
+    dataset: o.Dataset = None,
+    split: o.Split = None,
+    images: o.Images = None,
+    calibration_images: o.CalibrationImages = None,
+    formats: o.Formats = None,
+    recipes: o.Recipes = None,
+    output: o.Output = None,
+    tflite_route: o.TfliteRoute = None,
+    runners: o.Runners = None,
+    threads: o.Threads = None,
+    latency_samples: o.LatencySamples = None,
+    max_miou_drop: o.MaxMiouDrop = None,
+    max_class_drop: o.MaxClassDrop = None,
+    examples: o.Examples = None,
+    out: o.Out = None,
+    quiet: o.Quiet = False,
+) -> int:
+    """Quantize, convert, run every artifact, and report per-class IoU and latency against the float reference."""
+    given = {key: value for key, value in locals().items() if key not in ("config", "quiet")}
+    from toolkit.config import make_options
+    from toolkit.pipeline import run as run_pipeline
+
+    screen = Screen(quiet)
+    outcome = run_pipeline(make_options(given, config), screen.progress)
+    screen.show_report(outcome)
+    return outcome.status
+
+
+COMMAND = run

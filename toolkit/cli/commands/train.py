@@ -1,0 +1,32 @@
+"""`segport train`: train an FP-LIIF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = (
+    "Examples: [bold]segport train fp-liif-face11 --out runs/train[/]  |  "
+    "[bold]segport train my_recipe.toml --out runs/train --resume[/]"
+)
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Shipped training recipe, or a TOML file.")] = "fp-liif-face11",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoints and logs.")] = Path("runs/train"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted training in the same folder.")
+    ] = False,
+    threads: Annotated[int | None, typer.Option("--threads", "-t", help="Processor threads; default: all.")] = None,
+) -> int:
+    """Train FP-LIIF; Ctrl-C keeps the last checkpoint, and --resume goes on from it exactly."""
+    from fpliif.training import TrainConfig
+    from fpliif.training import train as train_network
+
+    train_network(TrainConfig.load(recipe), out, resume=resume, threads=threads)
+    return 0
+
+
+COMMAND = train

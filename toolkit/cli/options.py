@@ -1,0 +1,54 @@
+"""Command-line options that several commands share, each named and explained once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Typer reads these at run time, so Optional[...] is spelled out for its own annotation parser.
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file with any of these options.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Shipped name, .safetensors, .onnx or package.module:factory. Default: the shipped FP-LIIF.",
+    ),
+]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", help="State dict for a factory (.safetensors, or .pt without code).")
+]
+Classes = Annotated[Path | None, typer.Option("--classes", help="Text file, one class name a line.")]
+InputSize = Annotated[str | None, typer.Option("--input-size", help="Picture size, 256 or 256x320 (height x width).")]
+OutputSize = Annotated[str | None, typer.Option("--output-size", help="Answer size; default: the input size.")]
+PixelRange = Annotated[
+    str | None, typer.Option("--pixel-range", help="unit (0..1) or byte (0..255) pixels at the input.")
+]
+Dataset = Annotated[str | None, typer.Option("--dataset", "-d", help="synthetic-faces, folder:PATH, lapa:PATH, ...")]
+Split = Annotated[str | None, typer.Option("--split", help="Split that judges: train, val or test.")]
+Images = Annotated[int | None, typer.Option("--images", "-n", help="How many pictures judge.")]
+CalibrationImages = Annotated[
+    int | None, typer.Option("--calibration-images", help="How many training pictures fix integer ranges.")
+]
+Formats = Annotated[str | None, typer.Option("--formats", "-f", help="Comma-separated: tflite,coreml,onnx.")]
+Recipes = Annotated[
+    str | None, typer.Option("--recipes", "-r", help="Comma-separated recipes, e.g. float16,int8_static.")
+]
+Output = Annotated[str | None, typer.Option("--output", help="logits, or labels for the argmax inside the graph.")]
+TfliteRoute = Annotated[str | None, typer.Option("--tflite-route", help="litert-torch or onnx2tf.")]
+Runners = Annotated[
+    str | None, typer.Option("--runners", help="Comma-separated name or name:backend, e.g. litert,milrun.")
+]
+Threads = Annotated[int | None, typer.Option("--threads", "-t", help="Threads each runtime may use.")]
+LatencySamples = Annotated[int | None, typer.Option("--latency-samples", help="Timed inferences each; 0 for none.")]
+MaxMiouDrop = Annotated[
+    float | None, typer.Option("--max-miou-drop", help="Gate: fraction of mIoU an artifact may lose.")
+]
+MaxClassDrop = Annotated[
+    float | None, typer.Option("--max-class-drop", help="Gate: fraction of IoU one class may lose.")
+]
+Examples = Annotated[int | None, typer.Option("--examples", help="Pictures shown in the report.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Output folder. Default: runs/latest.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]

@@ -1,0 +1,44 @@
+"""What a command prints: progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolkit.pipeline import Conversions, Outcome
+    from toolkit.progress import Progress
+
+
+class Screen:
+    """Progress and results of one command.
+
+    Args:
+        quiet: show no progress.
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        from rich.console import Console
+
+        from toolkit.progress import ConsoleProgress, SilentProgress
+
+        self.progress: Progress = SilentProgress() if quiet else ConsoleProgress(Console(stderr=True))
+        self._console = Console()
+
+    def show_report(self, outcome: Outcome) -> None:
+        """The table, and where the report lies."""
+        from toolkit.report import render_terminal
+
+        render_terminal(outcome.document, self._console)
+        self._console.print(f"Report: {outcome.folder.root / 'report.html'}", soft_wrap=True, highlight=False)
+
+    def show_artifacts(self, conversions: Conversions) -> None:
+        """One line per artifact, failures with their reason."""
+        for outcome in conversions.outcomes:
+            if outcome.artifact is None:
+                self._console.print(f"[red]failed[/] {outcome.conversion.name}: {outcome.error}", highlight=False)
+            else:
+                state = "reused" if outcome.reused else f"{outcome.seconds:.1f} s"
+                size = outcome.artifact.size_bytes / 1e6
+                self._console.print(
+                    f"{size:7.2f} MB  {outcome.artifact.path}  ({state})", soft_wrap=True, highlight=False
+                )

@@ -1,0 +1,137 @@
+"""Every option of a run, with its default, in one checked and frozen value.
+
+The command line, a TOML file and Python all end up here. Unknown keys are errors: a mistyped limit that is silently
+ignored would let a bad artifact pass.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from toolkit.errors import UsageError
+
+
+def _size(value: object) -> object:
+    """Accept 256, "256" and "256x320" (height x width) as well as a pair."""
+    if isinstance(value, int):
+        return (value, value)
+    if isinstance(value, str):
+        parts = value.lower().split("x")
+        if len(parts) <= 2 and all(part.isdigit() for part in parts):
+            return (int(parts[0]), int(parts[-1]))
+        raise ValueError("give a size like 256 or 256x320 (height x width)")
+    return value
+
+
+def _names(value: object) -> object:
+    """Accept "a,b" as well as a list."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Pixels = Annotated[int, Field(ge=8, le=4096)]
+Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_size)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+def default_threads() -> int:
+    """Threads a phone would give a network: all cores here, at most four."""
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+class RunOptions(BaseModel):
+    """Options of `segport run` and of its parts.
+
+    Attributes:
+        model: shipped checkpoint name, a .safetensors from `segport train`, an .onnx file, or `package.module:factory`
+            (a factory is the user's own Python code and is executed; nothing else is).
+        weights: state dict (.safetensors, or .pt read with weights_only) for a factory.
+        classes: text file with one class name a line, for models that do not carry their class names.
+        input_size, output_size: (height, width); the output defaults to the input.
+        pixel_range: `unit` (0..1) or `byte` (0..255) pixels at the model's input.
+        dataset: `synthetic-faces`, `folder:PATH`, `lapa:PATH`, ...
+        split: the split that judges. Calibration always uses `train`.
+        images: how many pictures judge.
+        calibration_images: how many training pictures fix integer ranges.
+        formats: target formats.
+        recipes: recipe names; empty means every one that is not on request only.
+        output: `logits`, or `labels` for the argmax inside the graph.
+        tflite_route: `litert-torch` or `onnx2tf`; None lets segport choose.
+        runners: `name` or `name:backend`; empty means every default one.
+        threads: threads each runtime may use.
+        latency_samples: timed inferences per artifact and runner; 0 measures no latency.
+        max_miou_drop, max_class_drop: gates for all recipes, as fractions of IoU; None keeps each recipe's own.
+        examples: pictures shown in the report.
+        out: output folder.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = "fp-liif-face11"
+    weights: Path | None = None
+    classes: Path | None = None
+    input_size: Size = (256, 256)
+    output_size: Size | None = None
+    pixel_range: Literal["unit", "byte"] = "unit"
+    dataset: str = "synthetic-faces"
+    split: Literal["train", "val", "test"] = "test"
+    images: Annotated[int, Field(ge=1, le=1_000_000)] = 64
+    calibration_images: Annotated[int, Field(ge=1, le=10_000)] = 32
+    formats: Names = ("tflite", "coreml", "onnx")
+    recipes: Names = ()
+    output: Literal["logits", "labels"] = "logits"
+    tflite_route: str | None = None
+    runners: Names = ()
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_threads)
+    latency_samples: Annotated[int, Field(ge=0, le=100_000)] = 40
+    max_miou_drop: Fraction | None = None
+    max_class_drop: Fraction | None = None
+    examples: Annotated[int, Field(ge=0, le=64)] = 4
+    out: Path = Path("runs/latest")
+
+
+def make_options(given: Mapping[str, Any], config: Path | None = None) -> RunOptions:
+    """Options from a TOML file overridden by what was given by hand (None means: not given).
+
+    Raises:
+        UsageError: unreadable file, unknown key, or a value that does not fit; one sentence.
+    """
+    values: dict[str, Any] = dict(read_toml(config)) if config else {}
+    values.update({key: value for key, value in given.items() if value is not None})
+    return checked_options(values, origin=f"{config}: " if config else "")
+
+
+def checked_options(values: Mapping[str, Any], origin: str = "") -> RunOptions:
+    """RunOptions from plain values; raises UsageError with one sentence naming the first thing that is wrong."""
+    try:
+        return RunOptions.model_validate({key.replace("-", "_"): value for key, value in values.items()})
+    except ValidationError as error:
+        raise UsageError(origin + _sentence(error)) from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a dict; raises UsageError if it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"there is no configuration file {path}; check the path") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} is not a readable TOML file ({error}); mend that line") from error
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"][:1]).replace("_", "-")
+    if first["type"] == "extra_forbidden":
+        known = [name.replace("_", "-") for name in RunOptions.model_fields]
+        close = difflib.get_close_matches(key, known, n=1)
+        advice = f"did you mean {close[0]!r}?" if close else f"known keys are: {', '.join(known)}"
+        return f"unknown option {key!r}; {advice}"
+    return f"option {key!r} is {first['input']!r}: {first['msg'].removeprefix('Value error, ')}"

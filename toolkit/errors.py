@@ -1,0 +1,38 @@
+"""Which exit status each kind of error ends with; the one place that knows all packages' error classes."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """What `segport` tells its caller. Fixed: other programs rely on these numbers."""
+
+    PASS = 0
+    GATE_FAILED = 1
+    BAD_INPUT = 2
+    NOT_INSTALLED = 3
+    TOOL_FAILED = 4
+    INTERRUPTED = 130
+
+
+class UsageError(ValueError):
+    """Options that contradict each other or name something that is not there; says what to change."""
+
+
+def exit_status(error: BaseException) -> ExitStatus | None:
+    """The status for an expected error, or None for one that is a defect in segport itself."""
+    from converters.errors import ConversionError, MissingToolError, SourceError
+    from fpliif.errors import CheckpointError
+    from quantization.errors import RecipeError
+    from segdata.errors import DataError
+    from validation.errors import RunnerError, ValidationError
+    from validation.milrun.errors import MilRunError
+
+    if isinstance(error, (UsageError, SourceError, CheckpointError, RecipeError, DataError, ValidationError)):
+        return ExitStatus.BAD_INPUT
+    if isinstance(error, MissingToolError):
+        return ExitStatus.NOT_INSTALLED
+    if isinstance(error, (ConversionError, RunnerError, MilRunError)):
+        return ExitStatus.TOOL_FAILED
+    return None

@@ -1,0 +1,55 @@
+"""The pictures of a run: those that judge, and the training pictures that fix integer ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolkit.config import RunOptions
+from toolkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from converters import ModelSource
+    from quantization.calibration import CalibrationSet
+    from segdata import Dataset
+
+
+def judging_set(options: RunOptions, source: ModelSource) -> Dataset:
+    """The dataset that judges; raises DataError if it cannot be read and UsageError if its classes are not the model's."""
+    dataset = _open(options, options.split, options.images)
+    names = dataset.labels.names
+    if len(names) != len(source.classes):
+        raise UsageError(
+            f"the model answers with {len(source.classes)} classes but dataset {options.dataset!r} has {len(names)}; "
+            "choose a dataset with the classes the model was trained on"
+        )
+    return dataset
+
+
+def calibration_set(options: RunOptions, source: ModelSource, on_picture: Callable[[], None]) -> CalibrationSet:
+    """Training pictures at the model's input size; `on_picture` is called after each.
+
+    Raises:
+        DataError, RecipeError: no train split, or pictures that cannot calibrate anything.
+    """
+    from quantization.calibration import CalibrationSet
+    from validation.pictures import fit_picture
+
+    dataset = _open(options, "train", options.calibration_images)
+    images = np.empty((len(dataset), *source.input_size, 3), dtype=np.uint8)
+    ids = []
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        images[index] = fit_picture(sample.image, *source.input_size)
+        ids.append(sample.id)
+        on_picture()
+    return CalibrationSet(images=images, ids=tuple(ids), origin=f"{options.dataset} train")
+
+
+def _open(options: RunOptions, split: str, limit: int) -> Dataset:
+    from segdata.registry import open_dataset
+
+    # Drawn datasets draw at this size; datasets on disk keep their own and are fitted when shown.
+    return open_dataset(options.dataset, split=split, size=max(options.input_size), limit=limit)

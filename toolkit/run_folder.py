@@ -1,0 +1,110 @@
+"""The output folder of a run: artifacts, manifest, report, examples. Everything written here is written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from converters import Artifact
+from toolkit.errors import UsageError
+
+MANIFEST_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths inside an output folder.
+
+    Attributes:
+        root: the folder the user named with `--out`.
+    """
+
+    root: Path
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "artifacts"
+
+    @property
+    def examples(self) -> Path:
+        return self.root / "examples"
+
+    @property
+    def cache(self) -> Path:
+        """Reference label maps and the like; safe to delete."""
+        return self.root / "cache"
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.json"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.json"
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Make the folder and hold it for one process; raises UsageError if another one is at work in it."""
+        from filelock import FileLock, Timeout
+
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.artifacts.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"output folder {self.root} cannot be made ({error}); choose another with --out"
+            ) from error
+        try:
+            with FileLock(self.root / ".lock", timeout=0):
+                yield
+        except Timeout:
+            raise UsageError(
+                f"another segport is at work in {self.root}; wait for it or choose another --out"
+            ) from None
+
+    def load_manifest(self) -> dict[str, Any]:
+        """manifest.json; raises UsageError if there is none or it is not one."""
+        try:
+            document = json.loads(self.manifest.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UsageError(
+                f"{self.root} holds no manifest.json; run `segport convert --out {self.root}` first"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{self.manifest} is damaged ({error}); run `segport convert` again") from error
+        if not isinstance(document, dict) or document.get("schema") != MANIFEST_SCHEMA:
+            raise UsageError(
+                f"{self.manifest} is not a manifest of schema {MANIFEST_SCHEMA}; run `segport convert` again"
+            )
+        return document
+
+    def known_artifacts(self) -> dict[str, Artifact]:
+        """Artifacts named by the manifest, or none if there is no manifest yet."""
+        if not self.manifest.exists():
+            return {}
+        entries = self.load_manifest().get("artifacts", [])
+        return {entry["name"]: Artifact.from_json(entry, self.root) for entry in entries}
+
+    def save_manifest(self, document: dict[str, Any]) -> None:
+        write_json(self.manifest, {"schema": MANIFEST_SCHEMA, **document})
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write JSON beside its place and move it there, so that a reader never sees half of it."""
+    write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text beside its place and move it there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
