@@ -59,7 +59,8 @@ class AccuracyResult:
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
         """int64 (C, C), pooled over all pictures."""
-        return self.per_image.sum(axis=0, dtype=np.int64)
+        pooled: NDArray[np.int64] = self.per_image.sum(axis=0, dtype=np.int64)
+        return pooled
 
     @cached_property
     def scores(self) -> Scores:
@@ -126,7 +127,8 @@ def evaluate(
         runner: open; its classes must be the dataset's.
         dataset: pictures with masks.
         references: label maps of the float reference for the whole dataset, for agreement and flips.
-        limit: use at most this many pictures, spread evenly over the dataset; the runner's own `images_limit` holds too.
+        limit: use at most this many pictures, spread evenly over the dataset; the runner's own `images_limit` holds
+            too.
         record: where to write this runner's label maps (uint8 .npy, one row a picture of the dataset); only
             without a limit.
         progress: called after every picture.

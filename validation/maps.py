@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from validation.errors import ValidationError
@@ -53,7 +54,7 @@ def writing_maps(path: Path, shape: tuple[int, int, int]) -> Iterator[NDArray[np
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        maps = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
+        maps = _created(unfinished, shape)
     except OSError as error:
         raise ValidationError(f"cannot write label maps to {path} ({error.strerror or error})") from error
     try:
@@ -63,3 +64,9 @@ def writing_maps(path: Path, shape: tuple[int, int, int]) -> Iterator[NDArray[np
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _created(path: Path, shape: tuple[int, int, int]) -> np.memmap[tuple[int, int, int], np.dtype[np.uint8]]:
+    maps: np.memmap[tuple[int, int, int], np.dtype[np.uint8]]
+    maps = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
+    return maps

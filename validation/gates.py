@@ -1,0 +1,51 @@
+"""Limits that an artifact must keep to be fit for use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+from validation.errors import ValidationError
+
+
+class Limits(Protocol):
+    """What a recipe says of its own losses; `quantization.AccuracyLimits` is one."""
+
+    @property
+    def miou_drop(self) -> float: ...
+
+    @property
+    def class_drop(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Largest losses against the float reference, as fractions of IoU (0.01 is one point).
+
+    Attributes:
+        miou_drop: of mean IoU.
+        class_drop: of any one class's IoU.
+        lost_class_floor: a class on which the reference reaches at least this IoU must not be lost altogether,
+            however large `class_drop` is.
+
+    Raises:
+        ValidationError: a value outside 0..1.
+    """
+
+    miou_drop: float
+    class_drop: float
+    lost_class_floor: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("miou_drop", "class_drop", "lost_class_floor"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise ValidationError(f"{name} is {value}; give a fraction from 0 to 1 (0.01 is one point of IoU)")
+
+    @classmethod
+    def of(cls, limits: Limits, *, miou_drop: float | None = None, class_drop: float | None = None) -> Self:
+        """A recipe's limits, with what the user set in their place."""
+        gates = cls(limits.miou_drop, limits.class_drop)
+        if miou_drop is not None:
+            gates = replace(gates, miou_drop=miou_drop)
+        return gates if class_drop is None else replace(gates, class_drop=class_drop)

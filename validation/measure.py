@@ -1,0 +1,177 @@
+"""One call a run: availability, accuracy, latency and memory of an artifact in a runtime, each with its own status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters import Artifact
+from segdata import Dataset
+from validation.accuracy import AccuracyResult, Progress, evaluate, reference_maps
+from validation.compare import compare_with_reference
+from validation.errors import RunnerError, ValidationError
+from validation.latency import LatencyResult, LatencySettings, measure_latency
+from validation.maps import LabelMaps
+from validation.memory import peak_memory
+from validation.pictures import fit_picture
+from validation.result import RunResult, Status, accuracy_fields, by_class
+from validation.runner import Runner
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The float reference on a dataset: what every artifact is compared with.
+
+    Attributes:
+        runner: name of its runtime.
+        accuracy: its scores on the whole dataset, with per-picture matrices.
+        maps: its label maps on disk.
+        latency: its time; None if not measured.
+    """
+
+    runner: str
+    accuracy: AccuracyResult
+    maps: LabelMaps
+    latency: LatencyResult | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The report's `reference`."""
+        found = self.accuracy.scores
+        return {
+            "runner": self.runner,
+            "images": self.accuracy.images,
+            "evaluated_at": list(self.accuracy.evaluated_at),
+            "miou": found.miou,
+            "mean_f1": found.mean_f1,
+            "pixel_accuracy": found.pixel_accuracy,
+            "per_class_iou": by_class(self.accuracy.classes, found.iou),
+            "per_class_f1": by_class(self.accuracy.classes, found.f1),
+            "latency_ms": None if self.latency is None else self.latency.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What to measure of a run.
+
+    Attributes:
+        dataset: for accuracy; None leaves accuracy out.
+        reference: for deltas and agreement; None leaves them out.
+        latency: bounds; None leaves latency out.
+        memory: whether to measure peak memory.
+        limit: judge by at most this many pictures.
+        picture: uint8 RGB of any size to time with; the dataset's first picture if None.
+    """
+
+    dataset: Dataset | None = None
+    reference: Reference | None = None
+    latency: LatencySettings | None = field(default_factory=LatencySettings)
+    memory: bool = True
+    limit: int | None = None
+    picture: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+
+    def picture_for(self, artifact: Artifact) -> NDArray[np.uint8]:
+        """The picture to time with, at the artifact's input size; ValidationError if there is none."""
+        picture = self.picture
+        if picture is None and self.dataset is not None and len(self.dataset):
+            picture = self.dataset[0].image
+        if picture is None:
+            raise ValidationError("latency needs a picture; give one, or a dataset")
+        return fit_picture(picture, artifact.image.height, artifact.image.width)
+
+
+def measure_reference(
+    runner: Runner,
+    dataset: Dataset,
+    maps: Path,
+    *,
+    latency: LatencySettings | None = None,
+    progress: Progress | None = None,
+) -> Reference:
+    """Run the float reference over the whole dataset; its label maps go to `maps`.
+
+    Args:
+        runner: bound to the reference, not open.
+        dataset: pictures with masks.
+        maps: .npy file to write.
+        latency: bounds; None leaves latency out.
+        progress: called after every picture.
+
+    Raises:
+        RunnerError, ValidationError, DataError: see `evaluate`; without a reference there is nothing to report.
+    """
+    with runner:
+        written, accuracy = reference_maps(runner, dataset, maps, progress)
+    timed = None
+    if latency is not None:
+        timed = measure_latency(runner, Measurements(dataset).picture_for(runner.artifact), latency)
+    return Reference(runner.name, accuracy, written, timed)
+
+
+def measure_run(
+    runner_type: type[Runner],
+    artifact: Artifact,
+    what: Measurements,
+    *,
+    backend: str | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Measure one artifact in one runtime. A runtime that is missing or fails is a result, not an exception.
+
+    Raises:
+        ValidationError, DataError: what was asked makes no sense (backend, classes, masks): see `Runner`, `evaluate`.
+    """
+    runner = runner_type(artifact, backend, threads)
+    entry: dict[str, Any] = {
+        "runner": runner.name,
+        "backend": runner.backend,
+        "threads": threads if runner.settable_threads else None,
+    }
+    available = runner_type.availability(runner.backend)
+    if not available.ok:
+        return RunResult(
+            **entry, status=Status.NOT_RUN, reason=available.reason,
+            latency_reason=available.reason, memory_reason=available.reason,
+        )  # fmt: skip
+    return RunResult(**entry, **_accuracy(runner, what, progress), **_latency(runner, what), **_memory(runner, what))
+
+
+def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> dict[str, Any]:
+    if what.dataset is None:
+        return {"status": Status.NOT_RUN, "reason": "no dataset was given"}
+    references = None if what.reference is None else what.reference.maps
+    try:
+        with runner:
+            result = evaluate(runner, what.dataset, references=references, limit=what.limit, progress=progress)
+    except RunnerError as error:
+        return {"status": Status.FAILED, "reason": str(error)}
+    comparison = None if what.reference is None else compare_with_reference(result, what.reference.accuracy)
+    return {"status": Status.MEASURED, **accuracy_fields(result, comparison)}
+
+
+def _latency(runner: Runner, what: Measurements) -> dict[str, Any]:
+    if what.latency is None:
+        return {}
+    reason = runner.latency_reason(runner.backend)
+    if reason:
+        return {"latency_reason": reason}
+    try:
+        found = measure_latency(runner, what.picture_for(runner.artifact), what.latency)
+    except RunnerError as error:
+        return {"latency_status": Status.FAILED, "latency_reason": str(error)}
+    return {"latency_status": Status.MEASURED, "latency_reason": "", "latency_ms": found}
+
+
+def _memory(runner: Runner, what: Measurements) -> dict[str, Any]:
+    if not what.memory:
+        return {}
+    try:
+        found = peak_memory(runner)
+    except RunnerError as error:
+        return {"memory_reason": str(error)}
+    return {"peak_memory_bytes": found.bytes, "memory_reason": found.reason}

@@ -1,0 +1,157 @@
+"""RunResult: one artifact in one runtime and backend, exactly as it stands in report.json under `runs`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Self
+
+from validation.accuracy import AccuracyResult
+from validation.bootstrap import Interval
+from validation.compare import Comparison, ImageDrop
+from validation.errors import ValidationError
+from validation.latency import LatencyResult
+
+
+class Status(StrEnum):
+    """What became of a measurement."""
+
+    MEASURED = "measured"
+    NOT_RUN = "not_run"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Accuracy, latency and memory of one run. Fractions are 0..1, times milliseconds; None means not known.
+
+    Attributes:
+        runner, backend: what ran it.
+        threads: given to the runtime; None if it chooses itself.
+        status, reason: of the accuracy; a reason unless measured.
+        images: pictures judged; 0 if none.
+        evaluated_at: (height, width) of the maps compared.
+        miou, mean_f1, pixel_accuracy, per_class_*: see `Scores`; per class by name.
+        delta_*: against the reference, see `Comparison`.
+        lost_classes: names of classes that the reference finds and this run never does.
+        pixel_agreement: fraction of pixels with the reference's class.
+        class_flips: pixels by (class in the reference, class here).
+        worst_images: pictures that lost most against the reference.
+        latency_status, latency_reason: of the latency, apart from the accuracy's.
+        latency_ms: None unless measured.
+        peak_memory_bytes, memory_reason: a reason if there is no figure.
+    """
+
+    runner: str
+    backend: str
+    threads: int | None
+    status: Status
+    reason: str = ""
+    images: int = 0
+    evaluated_at: tuple[int, int] | None = None
+    miou: float | None = None
+    mean_f1: float | None = None
+    pixel_accuracy: float | None = None
+    per_class_iou: dict[str, float | None] = field(default_factory=dict)
+    per_class_f1: dict[str, float | None] = field(default_factory=dict)
+    per_class_precision: dict[str, float | None] = field(default_factory=dict)
+    per_class_recall: dict[str, float | None] = field(default_factory=dict)
+    delta_miou: float | None = None
+    delta_per_class_iou: dict[str, float | None] = field(default_factory=dict)
+    delta_miou_ci95: Interval | None = None
+    delta_per_class_iou_ci95: dict[str, Interval | None] = field(default_factory=dict)
+    lost_classes: tuple[str, ...] = ()
+    pixel_agreement: float | None = None
+    class_flips: tuple[tuple[int, ...], ...] | None = None
+    worst_images: tuple[ImageDrop, ...] = ()
+    latency_status: Status = Status.NOT_RUN
+    latency_reason: str = "not asked for"
+    latency_ms: LatencyResult | None = None
+    peak_memory_bytes: int | None = None
+    memory_reason: str = "not asked for"
+
+    @property
+    def title(self) -> str:
+        """Runner and backend, for sentences."""
+        return f"{self.runner} ({self.backend})"
+
+    @property
+    def worst_class(self) -> tuple[str, float] | None:
+        """The class that lost most IoU (or gained least) and by how much; None without a comparison."""
+        known = [(delta, name) for name, delta in self.delta_per_class_iou.items() if delta is not None]
+        return (min(known)[1], min(known)[0]) if known else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of `runs`, in plain JSON types."""
+        document = asdict(self)
+        document["status"], document["latency_status"] = self.status.value, self.latency_status.value
+        return {key: _listed(value) for key, value in document.items()}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        """Inverse of `to_json`; keys added by others are left alone. Raises ValidationError if it is no run."""
+        known = {item.name for item in fields(cls)}
+        try:
+            values = {key: value for key, value in document.items() if key in known}
+            latency, flips = values.get("latency_ms"), values.get("class_flips")
+            return cls(
+                **{
+                    **values,
+                    "status": Status(values["status"]),
+                    "latency_status": Status(values.get("latency_status", Status.NOT_RUN)),
+                    "latency_ms": None if latency is None else LatencyResult.from_json(latency),
+                    "evaluated_at": _pair(values.get("evaluated_at")),
+                    "delta_miou_ci95": _pair(values.get("delta_miou_ci95")),
+                    "delta_per_class_iou_ci95": {
+                        name: _pair(value) for name, value in values.get("delta_per_class_iou_ci95", {}).items()
+                    },
+                    "lost_classes": tuple(values.get("lost_classes", ())),
+                    "class_flips": None if flips is None else tuple(tuple(row) for row in flips),
+                    "worst_images": tuple(ImageDrop(**item) for item in values.get("worst_images", ())),
+                }
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValidationError(f"not a run of a report ({error}); run `segport validate` again") from error
+
+
+def accuracy_fields(result: AccuracyResult, comparison: Comparison | None) -> dict[str, Any]:
+    """The fields of a RunResult that say how accurate a run was."""
+    names, found = result.classes, result.scores
+    measured: dict[str, Any] = {
+        "images": result.images,
+        "evaluated_at": result.evaluated_at,
+        "miou": found.miou,
+        "mean_f1": found.mean_f1,
+        "pixel_accuracy": found.pixel_accuracy,
+        "per_class_iou": by_class(names, found.iou),
+        "per_class_f1": by_class(names, found.f1),
+        "per_class_precision": by_class(names, found.precision),
+        "per_class_recall": by_class(names, found.recall),
+        "pixel_agreement": result.pixel_agreement,
+        "class_flips": None if result.flips is None else tuple(tuple(row) for row in result.flips.tolist()),
+    }
+    if comparison is None:
+        return measured
+    return measured | {
+        "delta_miou": comparison.delta_miou,
+        "delta_per_class_iou": by_class(names, comparison.delta_per_class_iou),
+        "delta_miou_ci95": comparison.delta_miou_ci95,
+        "delta_per_class_iou_ci95": dict(zip(names, comparison.delta_per_class_ci95, strict=True)),
+        "lost_classes": tuple(names[c] for c in comparison.lost),
+        "worst_images": comparison.worst_images,
+    }
+
+
+def by_class(names: tuple[str, ...], values: tuple[float | None, ...]) -> dict[str, float | None]:
+    """Values by class name, in the order of the ids."""
+    return dict(zip(names, values, strict=True))
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _listed(item) for key, item in value.items()}
+    return [_listed(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _pair(value: Any) -> Any:
+    return None if value is None else tuple(value)
