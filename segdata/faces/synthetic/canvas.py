@@ -1,7 +1,7 @@
 """Parts of a picture (views) and float pictures that outlines are painted on.
 
-Pictures are planar, float32 (3, rows, columns), 0..1: a field (rows, columns) then multiplies all channels at once. What is
-painted with a view smaller than the picture costs less and looks the same.
+Pictures are planar, float32 (3, rows, columns), 0..1: a field (rows, columns) then multiplies all channels at once.
+What is painted with a view smaller than the picture costs less and looks the same.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class View:
         return View(self.size, (rows, columns), self.u[here], self.v[here])
 
     def clouds(self, rng: np.random.Generator, cells: int, octaves: int = 1) -> Field:
-        """Smooth noise over the view, about -1..1: random grids of `cells` across the picture (then 2x ...) scaled up."""
+        """Smooth noise over the view, about -1..1: grids of `cells` across the picture (then 2x ...) scaled up."""
         rows, columns = self.window
         height, width = self.shape
         total = np.zeros((height, width), dtype=np.float32)

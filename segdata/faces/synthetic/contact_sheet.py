@@ -6,7 +6,6 @@ python -m segdata.faces.synthetic.contact_sheet OUT.png
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,7 @@ def main() -> None:
     page = contact_sheet(chosen.rows, chosen.columns, chosen.size, chosen.split, chosen.first)
     unfinished = chosen.out.with_suffix(".part.png")
     Image.fromarray(page).save(unfinished, optimize=True)
-    os.replace(unfinished, chosen.out)
+    unfinished.replace(chosen.out)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from segdata.faces.synthetic import curves
 from segdata.faces.synthetic.canvas import Canvas, clip01, rgb, soft
@@ -23,7 +24,7 @@ def _mean_light(light: Canvas, outline: Points) -> Field:
     return mean
 
 
-def _tone(colour: Field | tuple[float, float, float], light: Field, floor: float) -> Field:
+def _tone(colour: ArrayLike, light: Field, floor: float) -> Field:
     """A colour under `light`, of which a share `floor` is always there."""
     return clip01(np.asarray(colour, dtype=np.float32) * (np.float32(floor) + np.float32(1 - floor) * light))
 

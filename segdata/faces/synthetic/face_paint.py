@@ -16,8 +16,8 @@ RED = (1.06, 0.8, 0.78)
 
 
 def _tint(pixels: Field, weight: Field, factor: tuple[float, float, float]) -> None:
-    for channel, part in zip(pixels, factor, strict=True):
-        channel *= 1 + weight * np.float32(part - 1)
+    for channel, part in enumerate(factor):
+        pixels[channel] *= 1 + weight * np.float32(part - 1)
 
 
 def _complexion(face: Canvas, scene: Scene) -> None:

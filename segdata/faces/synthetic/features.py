@@ -97,7 +97,7 @@ def eye(side: int, build: Build, on: Surface) -> Eye:
     lash_y = lower if shut else upper
     lash = on.picture(np.stack([x, lash_y], axis=1))
     crease_y = cy + tilt - half * (0.34 + 0.42 * openness) * bulge
-    crease = on.picture(np.stack([x * 1.0, crease_y], axis=1)[1:-1])
+    crease = on.picture(np.stack([x, crease_y], axis=1)[1:-1])
     rim = on.picture(np.stack([x, lower], axis=1))
     look_x = cx + build.gaze[0] * half * 0.5
     look_y = cy + half * (0.06 - 0.16 * openness + build.gaze[1] * 0.16)
@@ -214,8 +214,8 @@ class Ear:
 
 
 _EAR = curves.as_points(
-    (-0.1, -0.5), (0.22, -0.93), (0.62, -1.0), (0.95, -0.72), (1.0, -0.25), (0.82, 0.2), (0.6, 0.6), (0.4, 0.95), (0.12, 1.0),
-    (-0.1, 0.6),
+    (-0.1, -0.5), (0.22, -0.93), (0.62, -1.0), (0.95, -0.72), (1.0, -0.25), (0.82, 0.2), (0.6, 0.6), (0.4, 0.95),
+    (0.12, 1.0), (-0.1, 0.6),
 )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """The head: a stack of elliptical cross-sections that turns, nods and tilts.
 
-Head units: the face is 2 high (hairline about y = -0.9, chin at y = 1), x to the right of the picture, y down, z towards
-the viewer. `turn` maps head points to the *face plane* (u, v), upright and still in head units; `place` maps the
-face plane to the picture (0..1), with roll, scale and position.
+Head units: the face is 2 high (hairline about y = -0.9, chin at y = 1), x to the right of the picture, y down,
+z towards the viewer. `turn` maps head points to the *face plane* (u, v), upright and still in head units; `place` maps
+the face plane to the picture (0..1), with roll, scale and position.
 """
 
 from __future__ import annotations

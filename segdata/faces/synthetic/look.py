@@ -14,13 +14,15 @@ SKIN_TONES: tuple[Colour, ...] = (
 )  # fmt: skip
 SKIN_ODDS = (0.13, 0.14, 0.14, 0.13, 0.12, 0.11, 0.09, 0.08, 0.06)
 HAIR_TONES: tuple[Colour, ...] = (
-    (0.07, 0.06, 0.06), (0.11, 0.08, 0.07), (0.20, 0.13, 0.09), (0.33, 0.21, 0.13), (0.48, 0.32, 0.18), (0.66, 0.50, 0.30),
-    (0.80, 0.68, 0.47), (0.50, 0.22, 0.10), (0.58, 0.56, 0.55), (0.80, 0.79, 0.78), (0.55, 0.18, 0.30), (0.20, 0.30, 0.50),
+    (0.07, 0.06, 0.06), (0.11, 0.08, 0.07), (0.20, 0.13, 0.09), (0.33, 0.21, 0.13), (0.48, 0.32, 0.18),
+    (0.66, 0.50, 0.30), (0.80, 0.68, 0.47), (0.50, 0.22, 0.10), (0.58, 0.56, 0.55), (0.80, 0.79, 0.78),
+    (0.55, 0.18, 0.30), (0.20, 0.30, 0.50),
 )  # fmt: skip
 HAIR_ODDS = (0.2, 0.18, 0.15, 0.12, 0.08, 0.07, 0.05, 0.05, 0.04, 0.03, 0.015, 0.015)
 DARK_HAIR_ODDS = (0.45, 0.35, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.06, 0.04, 0.0, 0.0)
 IRIS_TONES: tuple[Colour, ...] = (
-    (0.20, 0.12, 0.07), (0.28, 0.17, 0.09), (0.36, 0.25, 0.12), (0.35, 0.38, 0.22), (0.32, 0.45, 0.52), (0.42, 0.50, 0.55)
+    (0.20, 0.12, 0.07), (0.28, 0.17, 0.09), (0.36, 0.25, 0.12), (0.35, 0.38, 0.22), (0.32, 0.45, 0.52),
+    (0.42, 0.50, 0.55),
 )  # fmt: skip
 BACKDROPS = ("gradient", "bokeh", "clouds", "stripes", "bricks", "skin_wall", "hair_wall", "window", "foliage")
 
@@ -130,12 +132,16 @@ def _camera(rng: np.random.Generator, exposure: float) -> Camera:
     red, green, blue = (float(gain) for gain in 1 + rng.normal(0, 0.045, 3))
     soft = rng.random()
     return Camera(
-        exposure=exposure, contrast=float(rng.uniform(0.85, 1.2)), white_balance=(red, green, blue),
-        vignette=float(rng.uniform(0, 0.35)), blur=float(rng.uniform(0.0, 0.0025) if soft < 0.8 else rng.uniform(0.0025, 0.007)),
+        exposure=exposure,
+        contrast=float(rng.uniform(0.85, 1.2)),
+        white_balance=(red, green, blue),
+        vignette=float(rng.uniform(0, 0.35)),
+        blur=float(rng.uniform(0.0, 0.0025) if soft < 0.8 else rng.uniform(0.0025, 0.007)),
         motion=(float(rng.normal(0, 0.006)), float(rng.normal(0, 0.003))) if rng.random() < 0.06 else (0.0, 0.0),
-        noise=float(rng.gamma(1.6, 0.008)), capture=float(rng.uniform(0.3, 0.8)) if rng.random() < 0.2 else 1.0,
+        noise=float(rng.gamma(1.6, 0.008)),
+        capture=float(rng.uniform(0.3, 0.8)) if rng.random() < 0.2 else 1.0,
         jpeg=int(rng.integers(30, 96)) if rng.random() < 0.8 else 0,
-    )  # fmt: skip
+    )
 
 
 def dress_up(rng: np.random.Generator, bearded: bool) -> Look:
@@ -156,15 +162,33 @@ def dress_up(rng: np.random.Generator, bearded: bool) -> Look:
     light = _light(rng)
     gold = _tone(rng, ((0.85, 0.68, 0.3), (0.8, 0.8, 0.82), (0.9, 0.88, 0.82)), 0.1)
     return Look(
-        skin=skin, lip=_colour(lip), blush=float(rng.uniform(0.0, 0.22)), freckles=float(rng.uniform(0.2, 1) if rng.random() < 0.12 else 0),
-        age=float(rng.beta(1.2, 2.2)), gloss=float(rng.uniform(0.04, 0.3)), shadow_makeup=_any_colour(rng),
+        skin=skin,
+        lip=_colour(lip),
+        blush=float(rng.uniform(0.0, 0.22)),
+        freckles=float(rng.uniform(0.2, 1) if rng.random() < 0.12 else 0),
+        age=float(rng.beta(1.2, 2.2)),
+        gloss=float(rng.uniform(0.04, 0.3)),
+        shadow_makeup=_any_colour(rng),
         makeup=float(rng.uniform(0.15, 0.5) if rng.random() < 0.3 else 0.0),
-        hair=dyed, hair_contrast=float(rng.uniform(0.25, 0.6)), hair_shine=float(rng.uniform(0.05, 0.5)), curl=float(rng.uniform(0.0, 1.0)),
-        brow=_colour(np.asarray(dyed) * rng.uniform(0.5, 0.95) * 0.8 + 0.12 * tint), brow_density=float(rng.uniform(0.45, 0.95)),
-        beard_density=float(rng.uniform(0.12, 0.9)), iris=_tone(rng, IRIS_TONES[:3] if dark else IRIS_TONES, 0.15), teeth=float(rng.uniform(0.72, 0.95)),
-        cloth=(cloth, _any_colour(rng)), cloth_pattern=str(rng.choice(("plain", "plain", "stripes", "noise", "checks"))),
-        hat=(_any_colour(rng), _any_colour(rng)), frame=_colour(np.asarray(_any_colour(rng)) * (0.35 if rng.random() < 0.7 else 1.0)),
-        lens=_colour(np.asarray(_any_colour(rng)) * 0.3), jewel=gold, thing=_any_colour(rng), hand=skin if rng.random() < 0.7 else _tone(rng, SKIN_TONES, 0.08),
-        backdrop=kind, backdrop_colours=(walls.get(kind, _any_colour(rng)), _any_colour(rng), _any_colour(rng)),
-        light=light, camera=_camera(rng, _exposure(skin, light, rng)),
-    )  # fmt: skip
+        hair=dyed,
+        hair_contrast=float(rng.uniform(0.25, 0.6)),
+        hair_shine=float(rng.uniform(0.05, 0.5)),
+        curl=float(rng.uniform(0.0, 1.0)),
+        brow=_colour(np.asarray(dyed) * rng.uniform(0.5, 0.95) * 0.8 + 0.12 * tint),
+        brow_density=float(rng.uniform(0.45, 0.95)),
+        beard_density=float(rng.uniform(0.12, 0.9)),
+        iris=_tone(rng, IRIS_TONES[:3] if dark else IRIS_TONES, 0.15),
+        teeth=float(rng.uniform(0.72, 0.95)),
+        cloth=(cloth, _any_colour(rng)),
+        cloth_pattern=str(rng.choice(("plain", "plain", "stripes", "noise", "checks"))),
+        hat=(_any_colour(rng), _any_colour(rng)),
+        frame=_colour(np.asarray(_any_colour(rng)) * (0.35 if rng.random() < 0.7 else 1.0)),
+        lens=_colour(np.asarray(_any_colour(rng)) * 0.3),
+        jewel=gold,
+        thing=_any_colour(rng),
+        hand=skin if rng.random() < 0.7 else _tone(rng, SKIN_TONES, 0.08),
+        backdrop=kind,
+        backdrop_colours=(walls.get(kind, _any_colour(rng)), _any_colour(rng), _any_colour(rng)),
+        light=light,
+        camera=_camera(rng, _exposure(skin, light, rng)),
+    )

@@ -25,6 +25,41 @@ class Body:
     shadow: Points
 
 
+def _flank(thick: float, base: float, slope: float, shoulder: float) -> Points:
+    """The right edge of neck, shoulder and arm, from the jaw down to below the picture."""
+    corners = curves.as_points(
+        (thick * 0.98, 0.2),
+        (thick * 0.92, 0.9),
+        (thick * 0.98, base - 0.14),
+        (thick * 1.3, base + 0.02),
+        (shoulder * 0.75, base + slope),
+        (shoulder, base + slope * 1.8),
+        (shoulder * 1.15, base + 1.2),
+        (shoulder * 1.2, 4.5),
+    )
+    return curves.through(corners, 4)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """How a neckline is cut: half its width, how deep it hangs, where it starts, and the power of its sag."""
+
+    reach: float
+    deep: float
+    top: float
+    power: float
+
+
+def _cut(neckline: str, thick: float, base: float, slope: float, shoulder: float, v_depth: float) -> _Cut:
+    return {
+        "round": _Cut(thick * 1.12, 0.16, base - 0.04, 2.6),
+        "v": _Cut(thick * 0.95, v_depth, base - 0.04, 1.0),
+        "collar": _Cut(thick * 0.9, 0.22, base - 0.04, 1.0),
+        "high": _Cut(thick * 1.04, -0.12, base - 0.22, 2.6),
+        "bare": _Cut(shoulder * 0.8, 0.75, base + slope * 0.9, 2.6),
+    }[neckline]
+
+
 def dress(on: Surface, neckline: str, necklace: bool, rng: np.random.Generator) -> Body:
     """The body under the head: it follows a third of the head's tilt and none of its turn."""
     thick = on.shape.width * rng.uniform(0.56, 0.74)
@@ -38,37 +73,23 @@ def dress(on: Surface, neckline: str, necklace: bool, rng: np.random.Generator) 
         turned = np.stack([away[:, 0] * cos - away[:, 1] * sin, away[:, 0] * sin + away[:, 1] * cos], axis=1)
         return on.pose.place(turned + np.array([root, 0.6]))
 
-    side = np.array([
-        [thick * 0.98, 0.2], [thick * 0.92, 0.9], [thick * 0.98, base - 0.14], [thick * 1.3, base + 0.02],
-        [shoulder * 0.75, base + slope], [shoulder, base + slope * 1.8], [shoulder * 1.15, base + 1.2], [shoulder * 1.2, 4.5],
-    ])  # fmt: skip
-    right = curves.through(side, 4) + np.array([root * 0.4, 0.0])
+    right = _flank(thick, base, slope, shoulder) + np.array([root * 0.4, 0.0])
     left = right * np.array([-1.0, 1.0]) + np.array([root * 0.8, 0.0])
-    whole = np.concatenate([left, right[::-1]])
-    reach = {
-        "round": thick * 1.12,
-        "v": thick * 0.95,
-        "collar": thick * 0.9,
-        "high": thick * 1.04,
-        "bare": shoulder * 0.8,
-    }
-    deep = {"round": 0.16, "v": rng.uniform(0.35, 0.7), "collar": 0.22, "high": -0.12, "bare": 0.75}[neckline]
+    cut = _cut(neckline, thick, base, slope, shoulder, rng.uniform(0.35, 0.7))
     x = np.linspace(-1, 1, 15)
-    sag = 1 - np.abs(x) if neckline in ("v", "collar") else 1 - np.abs(x) ** 2.6
-    top = {"bare": base + slope * 0.9, "high": base - 0.22}.get(neckline, base - 0.04)
-    edge = np.stack([x * reach[neckline] + root * 0.4, top + deep * sag], axis=1)
-    wide = 1.04 if neckline != "high" else 1.06
-    outer = right[right[:, 1] > top - 0.02] * np.array([wide, 1.0])
-    outer_left = left[left[:, 1] > top - 0.02] * np.array([wide, 1.0])
-    cloth = np.concatenate([edge, outer, outer_left[::-1]])
+    edge = np.stack([x * cut.reach + root * 0.4, cut.top + cut.deep * (1 - np.abs(x) ** cut.power)], axis=1)
+    wide = np.array([1.04 if neckline != "high" else 1.06, 1.0])
+    sleeves = [side[side[:, 1] > cut.top - 0.02] * wide for side in (right, left)]
+    cloth = np.concatenate([edge, sleeves[0], sleeves[1][::-1]])
     collar = curves.ribbon(edge, rng.uniform(0.05, 0.16)) if neckline in ("round", "collar", "high") else None
     band = None
     if necklace and neckline != "high":
-        hang = np.stack([x * thick * 1.0 + root * 0.4, base - 0.2 + rng.uniform(0.12, 0.4) * (1 - x**2)], axis=1)
+        hang = np.stack([x * thick + root * 0.4, base - 0.2 + rng.uniform(0.12, 0.4) * (1 - x**2)], axis=1)
         band = place(curves.ribbon(hang, rng.uniform(0.025, 0.07)))
     jaw = on.outline.points()
     jaw = jaw[jaw[:, 1] > 0.3] + np.array([0.0, rng.uniform(0.12, 0.3)])
-    return Body(place(whole), place(cloth), None if collar is None else place(collar), band, on.pose.place(jaw))
+    whole = place(np.concatenate([left, right[::-1]]))
+    return Body(whole, place(cloth), None if collar is None else place(collar), band, on.pose.place(jaw))
 
 
 @dataclass(frozen=True)
@@ -118,30 +139,29 @@ class Glasses:
     frame: tuple[Points, ...]
 
 
+def _rounded(half_w: float, half_h: float, power: float) -> Points:
+    """A superellipse about the origin: an ellipse at power 2, boxier above."""
+    angle = np.linspace(0, 2 * np.pi, 33)[:-1]
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, y = np.sign(cos) * np.abs(cos) ** (2 / power), np.sign(sin) * np.abs(sin) ** (2 / power)
+    return np.stack([x * half_w, y * half_h], axis=1)
+
+
 def glasses(eye_distance: float, eye_height: float, on: Surface, rng: np.random.Generator) -> Glasses:
     """Two rounded lenses in front of the eyes, a bridge, and temple arms towards the ears."""
     half_w, half_h = rng.uniform(0.2, 0.265), rng.uniform(0.13, 0.22)
-    power = rng.choice([2.0, 2.6, 4.0])
+    lens = _rounded(half_w, half_h, float(rng.choice([2.0, 2.6, 4.0])))
     rim = rng.uniform(0.018, 0.055)
-    angle = np.linspace(0, 2 * np.pi, 33)[:-1]
-    cos, sin = np.cos(angle), np.sin(angle)
-    lens = np.stack(
-        [np.sign(cos) * np.abs(cos) ** (2 / power) * half_w, np.sign(sin) * np.abs(sin) ** (2 / power) * half_h], 1
-    )
     front = on.shape.surface(np.array([[eye_distance, eye_height]]))[0, 2] + 0.1
 
-    def flat(points: Points, z: float = front) -> Points:
-        return on.pose.place(on.pose.turn(np.column_stack([points, np.full(len(points), z)])))
+    def flat(points: Points) -> Points:
+        return on.pose.place(on.pose.turn(np.column_stack([points, np.full(len(points), front)])))
 
     centres = [np.array([side * max(eye_distance, half_w + 0.07), eye_height + 0.02]) for side in SIDES]
     rims = [_ring(flat(lens + c), flat(lens * (1 - rim / half_w) + c)) for c in centres]
-    gap = centres[1][0] - half_w
-    bridge = flat(
-        curves.ribbon(
-            curves.as_points((-gap - 0.01, 0.0), (0.0, -0.03), (gap + 0.01, 0.0)) + [0, eye_height - 0.03], rim
-        )
-    )
-    parts = [*rims, bridge]
+    gap = centres[1][0] - half_w + 0.01
+    over_nose = curves.as_points((-gap, eye_height - 0.03), (0.0, eye_height - 0.06), (gap, eye_height - 0.03))
+    parts = [*rims, flat(curves.ribbon(over_nose, rim))]
     for side, centre in zip(SIDES, centres, strict=True):
         if side * on.pose.yaw > 0.12:
             continue
@@ -199,16 +219,8 @@ def hand(on: Surface, rng: np.random.Generator) -> tuple[Points, ...]:
 def thing(on: Surface, rng: np.random.Generator) -> Points:
     """An object in front of the face: a rounded box or a blob (phone, cup, microphone)."""
     x, y = rng.choice(SIDES) * rng.uniform(0.35, 0.9), rng.uniform(-0.5, 1.1)
-    angle = np.linspace(0, 2 * np.pi, 33)[:-1]
-    cos, sin = np.cos(angle), np.sin(angle)
-    power = 2 / rng.choice([2.0, 5.0])
-    box = np.stack(
-        [
-            np.sign(cos) * np.abs(cos) ** power * rng.uniform(0.16, 0.34),
-            np.sign(sin) * np.abs(sin) ** power * rng.uniform(0.2, 0.5),
-        ],
-        1,
-    )
+    power = float(rng.choice([2.0, 5.0]))
+    box = _rounded(rng.uniform(0.16, 0.34), rng.uniform(0.2, 0.5), power)
     turn = rng.uniform(-0.7, 0.7)
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     return on.pose.place(box @ rotation + np.array([x, y]))

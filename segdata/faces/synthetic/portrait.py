@@ -33,7 +33,7 @@ def _cast_shadow(scene: Scene, view: View) -> Field:
     thrown = nose + away * 0.42 * scene.build.nose_reach * scale * low
     beside = view.spread([soft(thrown, size, 0.035 * scale)]) * np.float32(0.6)
     beside *= 1 - view.spread([soft(nose, size, 0.03 * scale)])
-    return 1 - np.maximum(shadow, beside)
+    return np.asarray(1 - np.maximum(shadow, beside), dtype=np.float32)
 
 
 def _paint_head(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:

@@ -7,10 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from segdata.faces.synthetic import features, hair, outfit
-from segdata.faces.synthetic.features import SIDES, Build, Surface
+from segdata.faces.synthetic.features import Build, Surface
 from segdata.faces.synthetic.head import HeadShape, Pose, outline
 from segdata.faces.synthetic.look import Look, dress_up
 from segdata.faces.synthetic.raster import Points
+
+VOLUMES = {
+    "bald": (0.0, 0.01),
+    "cropped": (0.03, 0.07),
+    "tied": (0.03, 0.09),
+    "short": (0.07, 0.2),
+    "bob": (0.1, 0.22),
+    "long": (0.08, 0.2),
+    "curly": (0.2, 0.5),
+}
+"""How far each hair style stands off the skull, head units (low, high)."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +74,11 @@ def _pose(rng: np.random.Generator) -> Pose:
 
 def _shape(rng: np.random.Generator) -> HeadShape:
     return HeadShape(
-        width=float(rng.uniform(0.7, 0.84)), jaw_power=float(rng.uniform(2.1, 3.1)),
-        chin_power=float(rng.uniform(0.5, 0.72)), depth=float(rng.uniform(0.95, 1.05)),
-    )  # fmt: skip
+        width=float(rng.uniform(0.7, 0.84)),
+        jaw_power=float(rng.uniform(2.1, 3.1)),
+        chin_power=float(rng.uniform(0.5, 0.72)),
+        depth=float(rng.uniform(0.95, 1.05)),
+    )
 
 
 def _openness(rng: np.random.Generator) -> tuple[float, float]:
@@ -88,30 +101,49 @@ def _build(rng: np.random.Generator, shape: HeadShape) -> Build:
     wide_open = rng.random() < 0.42
     mouth_open = float(np.clip(rng.gamma(1.7, 0.24), 0.06, 1.0)) if wide_open else 0.0
     return Build(
-        eye_distance=between(0.29, 0.345) * fit, eye_height=between(-0.14, -0.06), eye_width=between(0.135, 0.175) * fit,
-        eye_tilt=between(-0.1, 0.28), openness=_openness(rng), gaze=(between(-0.8, 0.8), between(-0.6, 0.6)), iris=between(0.4, 0.48),
-        brow_raise=(raised + between(-0.012, 0.012), raised), brow_arch=between(0.015, 0.09), brow_thickness=between(0.04, 0.105),
-        nose_width=between(0.145, 0.215) * fit, nose_length=between(0.42, 0.52), nose_reach=between(0.18, 0.32),
-        mouth_height=between(0.57, 0.65), mouth_width=between(0.23, 0.31) * fit, smile=smile, mouth_open=mouth_open,
-        upper_lip=between(0.035, 0.095), lower_lip=between(0.07, 0.135), ear_length=between(0.29, 0.38), ear_flare=between(0.25, 0.75),
-    )  # fmt: skip
+        eye_distance=between(0.29, 0.345) * fit,
+        eye_height=between(-0.14, -0.06),
+        eye_width=between(0.135, 0.175) * fit,
+        eye_tilt=between(-0.1, 0.28),
+        openness=_openness(rng),
+        gaze=(between(-0.8, 0.8), between(-0.6, 0.6)),
+        iris=between(0.4, 0.48),
+        brow_raise=(raised + between(-0.012, 0.012), raised),
+        brow_arch=between(0.015, 0.09),
+        brow_thickness=between(0.04, 0.105),
+        nose_width=between(0.145, 0.215) * fit,
+        nose_length=between(0.42, 0.52),
+        nose_reach=between(0.18, 0.32),
+        mouth_height=between(0.57, 0.65),
+        mouth_width=between(0.23, 0.31) * fit,
+        smile=smile,
+        mouth_open=mouth_open,
+        upper_lip=between(0.035, 0.095),
+        lower_lip=between(0.07, 0.135),
+        ear_length=between(0.29, 0.38),
+        ear_flare=between(0.25, 0.75),
+    )
 
 
 def _style(rng: np.random.Generator) -> hair.HairStyle:
     style = str(rng.choice(hair.STYLES, p=[0.06, 0.12, 0.24, 0.13, 0.23, 0.12, 0.10]))
-    volume = {"cropped": (0.03, 0.07), "short": (0.07, 0.2), "bob": (0.1, 0.22), "long": (0.08, 0.2), "curly": (0.2, 0.5),
-              "tied": (0.03, 0.09), "bald": (0.0, 0.01)}[style]  # fmt: skip
+    volume = VOLUMES[style]
     length = {"bob": (0.55, 1.05), "long": (1.3, 3.0), "curly": (0.4, 1.9)}.get(style, (0.0, 0.1))
-    fringe = (
-        float(rng.uniform(0.2, 0.55)) if style in ("short", "bob", "long", "curly") and rng.random() < 0.42 else 0.0
-    )
+    fringed = style in ("short", "bob", "long", "curly") and rng.random() < 0.42
+    fringe = float(rng.uniform(0.2, 0.55)) if fringed else 0.0
     covers = style in ("bob", "long", "curly") and rng.random() < 0.72
     receding = float(rng.uniform(0.05, 0.3)) if style in ("cropped", "short") and rng.random() < 0.4 else 0.0
     return hair.HairStyle(
-        style=style, volume=float(rng.uniform(*volume)), hairline=float(rng.uniform(-0.98, -0.78)), fringe=fringe,
-        parting=float(rng.uniform(-0.6, 0.6)), length=float(rng.uniform(*length)), covers_ears=covers,
-        frizz=float(rng.uniform(0.012, 0.03)) if style == "curly" else float(rng.uniform(0.002, 0.012)), receding=receding,
-    )  # fmt: skip
+        style=style,
+        volume=float(rng.uniform(*volume)),
+        hairline=float(rng.uniform(-0.98, -0.78)),
+        fringe=fringe,
+        parting=float(rng.uniform(-0.6, 0.6)),
+        length=float(rng.uniform(*length)),
+        covers_ears=covers,
+        frizz=float(rng.uniform(0.012, 0.03)) if style == "curly" else float(rng.uniform(0.002, 0.012)),
+        receding=receding,
+    )
 
 
 def _extras(
@@ -143,9 +175,19 @@ def compose(seed: int) -> Scene:
     eyes = (features.eye(-1, build, on), features.eye(1, build, on))
     brows = (features.brow(-1, build, on), features.brow(1, build, on))
     return Scene(
-        seed, on, build, style, pose.place(on.outline.points()), eyes, brows, features.nose(build, on), features.mouth(build, on),
-        ears, grown, chin_hair, body, extras, dress_up(rng, bearded),
-    )  # fmt: skip
-
-
-__all__ = ["SIDES", "Extras", "Scene", "compose"]
+        seed,
+        on,
+        build,
+        style,
+        pose.place(on.outline.points()),
+        eyes,
+        brows,
+        features.nose(build, on),
+        features.mouth(build, on),
+        ears,
+        grown,
+        chin_hair,
+        body,
+        extras,
+        dress_up(rng, bearded),
+    )

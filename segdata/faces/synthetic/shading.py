@@ -1,7 +1,7 @@
 """Light on the head: a relief of bumps on the rounded skull, lit softly as skin is.
 
-The head's normal comes from its silhouette (each level is a half-circle between the two edges); nose, sockets, cheeks, lips and
-chin are Gaussian bumps whose slopes tilt that normal. Nothing of the nose is drawn with a line.
+The head's normal comes from its silhouette (each level is a half-circle between the two edges); nose, sockets, cheeks,
+lips and chin are Gaussian bumps whose slopes tilt that normal. Nothing of the nose is drawn with a line.
 """
 
 from __future__ import annotations
@@ -158,7 +158,8 @@ def simple_light(scene: Scene, facing: Field | float) -> Field:
     """Light (3, ...) on a surface whose cosine to the key light is `facing`; for all that is not the head."""
     key, fill = rgb(scene.look.light.key), rgb(scene.look.light.fill)
     wrapped = np.maximum(np.asarray(facing, dtype=np.float32) + np.float32(0.3), 0) * np.float32(0.82 / 1.3)
-    return fill * np.float32(0.8) + key * wrapped
+    light: Field = fill * np.float32(0.8) + key * wrapped
+    return light
 
 
 def upright(scene: Scene, view: View, middle: float, half: float) -> Field:

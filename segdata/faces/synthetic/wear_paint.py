@@ -18,7 +18,7 @@ def _cloth(colours: tuple[Colour, Colour], pattern: str, view: View, scale: floa
     pitch, slant = np.float32(rng.uniform(8, 32)), np.float32(rng.uniform(-0.6, 0.6))
     weave = 1 + np.float32(0.08) * view.clouds(rng, round(30 / scale))
     if pattern == "plain":
-        return first * weave
+        return np.asarray(first * weave, dtype=np.float32)
     if pattern == "stripes":
         weight = clip01(np.sin((view.v + slant * view.u) * pitch) * 3)
     elif pattern == "ribs":
@@ -27,7 +27,7 @@ def _cloth(colours: tuple[Colour, Colour], pattern: str, view: View, scale: floa
         weight = (clip01(np.sin(view.u * pitch) * 5) + clip01(np.sin(view.v * pitch) * 5)) * np.float32(0.5)
     else:
         weight = clip01(np.float32(0.5) + view.clouds(rng, round(9 / scale), 2))
-    return (first + (second - first) * weight) * weave
+    return np.asarray((first + (second - first) * weight) * weave, dtype=np.float32)
 
 
 def paint_body(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
