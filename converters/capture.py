@@ -51,7 +51,7 @@ def captured(log: Path) -> Iterator[None]:
 @cache
 def _on_descriptor(number: int) -> TextIO:
     """One lasting stream on a descriptor: tools keep references to it (logging handlers), so it is never closed."""
-    return open(number, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115, PTH123
+    return open(number, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)
 
 
 def last_informative_line(log: Path) -> str:

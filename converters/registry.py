@@ -56,7 +56,7 @@ class Converter(ABC):
     def default_route(self, source: ModelSource) -> str:
         """The route to take for this source when the user names none."""
 
-    def check(self, source: ModelSource, route: str) -> None:
+    def check(self, source: ModelSource, route: str) -> None:  # noqa: B027 - most routes take every source
         """Refuse, before anything heavy runs, a source that `route` cannot take; raises SourceError."""
 
     @abstractmethod

@@ -18,6 +18,4 @@ def tool(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or module
-        raise MissingToolError(
-            f"{missing} is not installed; get it with: pip install 'segport[{extra}]'"
-        ) from error
+        raise MissingToolError(f"{missing} is not installed; get it with: pip install 'segport[{extra}]'") from error

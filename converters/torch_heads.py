@@ -18,7 +18,8 @@ class LabelMap(nn.Module):
         self.network = network
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.network(image).argmax(1).to(torch.int32)
+        logits: torch.Tensor = self.network(image)
+        return logits.argmax(1).to(torch.int32)
 
 
 class ChannelsLast(nn.Module):
@@ -54,5 +55,7 @@ def example_image(source: ModelSource) -> torch.Tensor:
 def torch_module(source: ModelSource, target: str) -> nn.Module:
     """The source's module in eval mode; raises SourceError for an ONNX source."""
     if source.module is None:
-        raise SourceError(f"{target} is made from a torch network, but {source.name!r} is an ONNX file; give the network")
+        raise SourceError(
+            f"{target} is made from a torch network, but {source.name!r} is an ONNX file; give the network"
+        )
     return source.module.eval()

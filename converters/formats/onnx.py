@@ -92,7 +92,7 @@ def check_onnx_source(source: ModelSource) -> tuple[str, str]:
     try:
         model = onnx.load(str(path))
         onnx.checker.check_model(model)
-    except Exception as error:  # noqa: BLE001 - protobuf and the checker each raise their own types
+    except Exception as error:  # protobuf and the checker each raise their own types
         reason = str(error).strip().split("\n")[0]
         raise SourceError(f"{path} is not a valid ONNX model ({reason}); export it again") from error
     constants = {item.name for item in model.graph.initializer}

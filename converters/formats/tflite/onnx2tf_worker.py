@@ -6,6 +6,7 @@ Takes one argument, a JSON object with `onnx`, `tflite` (paths), `image`, `logit
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -20,8 +21,7 @@ def keras_model(order: dict[str, Any]) -> Any:
     """The network as a Keras model that answers NHWC logits (onnx2tf's strict mode costs 3 times as much here)."""
     graph = onnx.load(order["onnx"])
     if order["simplify"]:
-        import onnxsim
-
+        onnxsim = importlib.import_module("onnxsim")
         graph, _ = onnxsim.simplify(graph)
     onnx.save(graph, "graph.onnx")
     return onnx2tf.convert(

@@ -1,0 +1,52 @@
+"""What an .mlpackage says of itself to people, to Xcode and to apps."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from typing import Any
+
+from converters.artifact import OutputKind
+from converters.plan import Conversion
+from converters.source import ModelSource
+
+PREVIEW_TYPE = "com.apple.coreml.model.preview.type"
+PREVIEW_PARAMETERS = "com.apple.coreml.model.preview.params"
+
+
+def describe_model(model: Any, source: ModelSource, conversion: Conversion) -> None:
+    """Fill descriptions and user-defined metadata of a coremltools MLModel.
+
+    Xcode's segmentation preview reads class labels and colours from the two `com.apple.coreml.model.preview` entries
+    (coremltools guide, "Converting a PyTorch Segmentation Model").
+    """
+    model.author = "segport"
+    model.version = version("segport")
+    model.short_description = (
+        f"{source.name}: segmentation into {len(source.classes)} classes ({conversion.recipe.name})"
+    )
+    height, width = source.input_size
+    model.input_description["image"] = f"RGB picture, {width} x {height} pixels"
+    model.output_description[conversion.output.value] = _answer(source, conversion.output)
+    model.user_defined_metadata.update(
+        {
+            PREVIEW_TYPE: "imageSegmenter",
+            PREVIEW_PARAMETERS: json.dumps(
+                {"labels": list(source.classes), "colors": [_hexadecimal(colour) for colour in source.colours]}
+            ),
+            "segport.recipe": conversion.recipe.name,
+            "segport.weights_sha256": source.weights_sha256,
+            "segport.key": conversion.key,
+        }
+    )
+
+
+def _answer(source: ModelSource, output: OutputKind) -> str:
+    height, width = source.output_size
+    if output is OutputKind.LABELS:
+        return f"class ids, 1 x {height} x {width}"
+    return f"class scores, 1 x {len(source.classes)} x {height} x {width}; the largest along the second axis wins"
+
+
+def _hexadecimal(colour: tuple[int, int, int]) -> str:
+    return "#{:02X}{:02X}{:02X}".format(*colour)

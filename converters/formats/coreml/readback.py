@@ -1,0 +1,41 @@
+"""What a saved .mlpackage says of itself: nothing is assumed from what was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from converters.artifact import ImageInput, Layout, MapOutput, OutputKind
+from converters.errors import ConversionError
+from converters.formats.coreml.program import read_program
+from converters.registry import Written
+from converters.source import ModelSource
+
+
+def read_back(path: Path, source: ModelSource, kind: OutputKind) -> Written:
+    """Input, output and operators of the package; raises ConversionError if it is not the interface promised."""
+    program = read_program(path)
+    if len(program.inputs) != 1 or len(program.outputs) != 1:
+        raise ConversionError(f"the written package has {len(program.inputs)} inputs, {len(program.outputs)} outputs")
+    image, answer = program.inputs[0], program.outputs[0]
+    if image.kind != "picture" or image.shape != source.input_size:
+        raise ConversionError(f"the written package takes {image.words()} instead of a picture {source.input_size}")
+    labels = kind is OutputKind.LABELS
+    wanted = (1, *source.output_size) if labels else (1, len(source.classes), *source.output_size)
+    if answer.shape != wanted:
+        raise ConversionError(f"the written package answers {answer.words()} instead of {wanted}")
+    return Written(
+        image=ImageInput(
+            image.name, *source.input_size, source.pixel_range, Layout.NCHW, dtype="uint8", as_picture=True
+        ),
+        output=MapOutput(answer.name, *source.output_size, len(source.classes), kind, Layout.NCHW, dtype=answer.dtype),
+        provenance={
+            "specification_version": str(program.specification_version),
+            "operators": _counted(program.operators),
+            "weights": ", ".join(f"{dtype} {size} bytes" for dtype, size in sorted(program.bytes_by_dtype.items())),
+        },
+    )
+
+
+def _counted(operators: Any) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(operators.items()))
