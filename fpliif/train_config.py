@@ -1,0 +1,190 @@
+"""TrainConfig: everything that a training depends on, read strictly from TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from fpliif.augment import AugmentConfig
+from fpliif.config import PRESETS, FPLIIFConfig, preset
+from fpliif.errors import ConfigError
+from fpliif.losses import LossConfig
+from fpliif.strict import build
+from segdata.labels import FACE11, FACE19, LabelSet
+
+LABEL_SETS = {labels.name: labels for labels in (FACE11, FACE19)}
+CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which scenes are drawn when no dataset is handed in.
+
+    Attributes:
+        train_scenes, validation_scenes, test_scenes: how many of each split; validation chooses the best checkpoint,
+            test goes into the model card.
+        size: side of the drawn pictures in pixels; training phases rescale them.
+        seed: of the generator.
+        workers: processes that draw.
+    """
+
+    train_scenes: int = 3000
+    validation_scenes: int = 128
+    test_scenes: int = 400
+    size: int = 256
+    seed: int = 0
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW with warm-up, cosine and an average of the weights.
+
+    Attributes:
+        learning_rate: at the top of the schedule.
+        weight_decay: on weight matrices and kernels; never on biases and norms.
+        warmup_steps: linear warm-up.
+        gradient_clip: largest norm of the whole gradient.
+        ema_decay: of the exponential moving average that is validated and exported.
+    """
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.02
+    warmup_steps: int = 200
+    gradient_clip: float = 5.0
+    ema_decay: float = 0.998
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Some steps at one picture size.
+
+    Attributes:
+        size: side of the training pictures in pixels.
+        steps: optimizer steps.
+        batch: pictures a step.
+        points: places a picture where the pixel MLP and the loss are evaluated.
+    """
+
+    size: int
+    steps: int
+    batch: int
+    points: int = 4096
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole training.
+
+    Attributes:
+        name: of the checkpoint to come.
+        labels: ``"face11"`` or ``"face19"``.
+        network: a preset's name, see `fpliif.config.PRESETS`.
+        norm: of the network.
+        phases: in order; the cosine runs over all of them together.
+        seed: of the initial weights, the order of scenes, augmentation and sampled points.
+        threads: CPU threads; 0 leaves torch's own choice.
+        device: ``"auto"`` takes a GPU when there is one.
+        precision: ``"auto"`` is bfloat16 autocast on GPUs and on CPUs with bfloat16 instructions.
+        compile: run the network through torch.compile.
+        validate_every, save_every, log_every: in steps.
+
+    Raises:
+        ConfigError: for numbers out of range or unknown names.
+    """
+
+    name: str
+    phases: tuple[Phase, ...]
+    labels: str = "face11"
+    network: str = "fp-liif"
+    norm: Literal["batch", "instance"] = "batch"
+    seed: int = 0
+    threads: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    compile: bool = False
+    validate_every: int = 500
+    save_every: int = 250
+    log_every: int = 20
+    data: DataConfig = field(default_factory=DataConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        if self.labels not in LABEL_SETS:
+            raise ConfigError(f"labels is {self.labels!r}; choose one of: {', '.join(LABEL_SETS)}")
+        if self.network not in PRESETS:
+            raise ConfigError(f"network is {self.network!r}; choose one of: {', '.join(PRESETS)}")
+        if not self.phases:
+            raise ConfigError("there are no phases; give at least one [[phases]] table")
+        for number, phase in enumerate(self.phases):
+            if phase.size < 16 or phase.steps < 1 or phase.batch < 1:
+                raise ConfigError(f"phases[{number}] needs a size of 16 or more and at least one step and picture")
+            if phase.points % 2 or not 2 <= phase.points <= phase.size**2:
+                raise ConfigError(f"phases[{number}].points must be even and between 2 and {phase.size**2}")
+        if min(self.validate_every, self.save_every, self.log_every) < 1:
+            raise ConfigError("validate_every, save_every and log_every must be at least 1")
+        if not 0 <= self.optimizer.warmup_steps < self.steps:
+            raise ConfigError(f"optimizer.warmup_steps must be smaller than the {self.steps} steps of the training")
+
+    @property
+    def steps(self) -> int:
+        """Steps of all phases together."""
+        return sum(phase.steps for phase in self.phases)
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The label set that `labels` names."""
+        return LABEL_SETS[self.labels]
+
+    def network_config(self) -> FPLIIFConfig:
+        """The shape of the network to train."""
+        return dataclasses.replace(preset(self.network, len(self.label_set)), norm=self.norm)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that `from_dict` reads back."""
+        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return plain
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Strictly: raises ConfigError on unknown keys and wrong types."""
+        return build(cls, values)
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Self:
+        """Read a file; raises ConfigError naming it."""
+        try:
+            return cls.from_dict(tomllib.loads(path.read_text()))
+        except FileNotFoundError:
+            raise ConfigError(f"{path} does not exist; give a training config in TOML") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path} is not a readable TOML file: {error}") from None
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
+
+    def fingerprint(self) -> str:
+        """Hash of all that decides the weights: a training may only be resumed under the same one.
+
+        Threads, workers and intervals of logging, saving and validating may change between runs.
+        """
+        values = self.to_dict()
+        for name in ("threads", "compile", "validate_every", "save_every", "log_every", "name", "device"):
+            del values[name]
+        del values["data"]["workers"]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def shipped_config(name: str) -> Path:
+    """Path of a training config that comes with the package; raises ConfigError listing the names."""
+    path = CONFIGS / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        raise ConfigError(f"there is no shipped training config {name!r}; choose one of: {known}")
+    return path
