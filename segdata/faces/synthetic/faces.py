@@ -12,7 +12,8 @@ from segdata.dataset import Dataset, Sample
 from segdata.errors import DataError
 from segdata.faces.synthetic.drawing import GENERATOR_VERSION, draw_face, masks_at
 from segdata.faces.synthetic.masks import class_table
-from segdata.labels import FACE11, LabelSet
+from segdata.labels import FACE11, FACE19, LabelSet
+from segdata.registry import Request, dataset
 
 LENGTHS = {"train": 20_000, "val": 1_000, "test": 1_000}
 """Samples per split unless asked otherwise; drawn on demand, so a number costs nothing."""
@@ -27,20 +28,27 @@ class SyntheticFaces(Dataset):
         size: side of the square pictures in pixels.
         length: number of samples; `LENGTHS[split]` when None.
         seed: another seed gives another collection.
+        name: what the user typed.
 
     Raises:
         DataError: for an unknown split, an unsupported label set, a bad size or length.
     """
 
     def __init__(
-        self, split: str, labels: LabelSet = FACE11, size: int = 256, length: int | None = None, seed: int = 0
+        self,
+        split: str,
+        labels: LabelSet = FACE11,
+        size: int = 256,
+        length: int | None = None,
+        seed: int = 0,
+        name: str = "synthetic-faces",
     ) -> None:
         if split not in LENGTHS:
             raise DataError(f"synthetic faces have no split {split!r}; choose one of: {', '.join(LENGTHS)}")
         if length is not None and length < 1:
             raise DataError(f"{length} synthetic faces were asked for; ask for at least one")
         class_table(labels)
-        self.name = "synthetic-faces"
+        self.name = name
         self.split = split
         self.labels = labels
         self.size = size
@@ -72,3 +80,19 @@ class SyntheticFaces(Dataset):
     def fingerprint(self) -> str:
         """Generator version, seed and size."""
         return f"{GENERATOR_VERSION} seed={self.seed} size={self.size}"
+
+
+@dataset("synthetic-faces", argument="[LABELS]", summary="drawn faces with exact masks, face11 (default) or face19")
+def open_synthetic_faces(request: Request) -> Dataset:
+    """Draw faces at `request.size`; DataError if LABELS is unknown or contradicts the label set asked for."""
+    labels = request.labels or FACE11
+    if request.argument:
+        known = {known.name: known for known in (FACE11, FACE19)}
+        if request.argument not in known:
+            raise DataError(f"synthetic faces have no labels {request.argument!r}; choose one of: {', '.join(known)}")
+        labels = known[request.argument]
+        if request.labels is not None and request.labels != labels:
+            raise DataError(
+                f"{request.spec} asks for {labels.name} but {request.labels.name} is needed; write synthetic-faces alone"
+            )
+    return SyntheticFaces(request.split, labels, request.size, request.limit, name=request.spec)

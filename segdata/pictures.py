@@ -1,0 +1,68 @@
+"""Reading pictures and label maps from files, with every way it can go wrong named in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from segdata.errors import DataError
+from segdata.labels import IGNORE_INDEX
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+_ID_MODES = {"P", "L", "1"}
+
+
+def _load(path: Path, kind: str) -> Image.Image:
+    try:
+        with Image.open(path) as file:
+            file.load()
+            return file.copy()
+    except FileNotFoundError:
+        raise DataError(f"{kind} {path} does not exist; restore it or remove its partner") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
+        raise DataError(f"{kind} {path} cannot be read ({problem}); replace the file, it may be damaged") from None
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """uint8 RGB (H, W, 3), turned the way its EXIF orientation asks; raises DataError naming the file."""
+    return np.array(ImageOps.exif_transpose(_load(path, "image")).convert("RGB"))
+
+
+def read_ids(path: Path) -> NDArray[np.uint8]:
+    """uint8 class ids (H, W) of an indexed or grey PNG, as stored; raises DataError naming the file."""
+    picture = _load(path, "mask")
+    if picture.mode not in _ID_MODES:
+        raise DataError(
+            f"mask {path} has mode {picture.mode!r}; store class ids as an indexed or 8-bit grey PNG, one id per pixel"
+        )
+    return np.array(picture, dtype=np.uint8)
+
+
+def read_part(path: Path) -> NDArray[np.bool_]:
+    """Where a black-and-white part file is not black, bool (H, W); raises DataError naming the file."""
+    return np.asarray(_load(path, "mask").convert("L")) > 0
+
+
+def check_ids(ids: NDArray[np.uint8], known: int, path: Path) -> None:
+    """Raise DataError naming `path` if a mask holds an id that is neither below `known` nor the ignore value."""
+    counts = np.bincount(ids.ravel(), minlength=256)
+    counts[IGNORE_INDEX] = 0
+    unknown = np.flatnonzero(counts[known:]) + known
+    if len(unknown):
+        raise DataError(
+            f"mask {path} holds the unknown class id {unknown[0]}; the label set has ids 0 to {known - 1}"
+            f" (and {IGNORE_INDEX} for ignored pixels)"
+        )
+
+
+def check_size(image: NDArray[np.uint8], mask: NDArray[np.uint8], image_path: Path, mask_path: Path) -> None:
+    """Raise DataError naming both files if their heights or widths differ."""
+    if image.shape[:2] != mask.shape:
+        (height, width), (rows, columns) = image.shape[:2], mask.shape
+        raise DataError(
+            f"mask {mask_path} is {columns}x{rows} but image {image_path} is {width}x{height};"
+            " store the mask at its image's size"
+        )

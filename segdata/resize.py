@@ -1,0 +1,31 @@
+"""Bringing samples to the size a network wants."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from segdata.dataset import Sample
+from segdata.errors import DataError
+
+
+def fit(sample: Sample, size: int | tuple[int, int]) -> Sample:
+    """Resize a sample to `size` (side of a square, or (height, width)), stretching where the shape differs.
+
+    The image is resampled bilinearly with antialiasing (Pillow's BILINEAR: its support grows when shrinking), the mask by the
+    nearest pixel centre, so no id appears that was not there. A sample that already has the size is returned as it is.
+
+    Returns:
+        the sample with image uint8 (height, width, 3) and mask uint8 (height, width).
+
+    Raises:
+        DataError: for a size below one pixel.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    if height < 1 or width < 1:
+        raise DataError(f"a sample cannot be resized to {width}x{height}; give a size of at least one pixel")
+    if sample.mask.shape == (height, width):
+        return sample
+    image = Image.fromarray(sample.image).resize((width, height), Image.Resampling.BILINEAR)
+    mask = Image.fromarray(sample.mask).resize((width, height), Image.Resampling.NEAREST)
+    return Sample(sample.id, np.array(image), np.array(mask))
