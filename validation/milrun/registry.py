@@ -117,7 +117,7 @@ def _implementation(kind: str, since: int, function: OpFunction, exact: bool, fo
     for name, parameter in inspect.signature(function).parameters.items():
         wanted = _without_none(hints[name])
         converters[name] = _CONVERTERS[wanted]
-        if wanted == list[Tensor]:
+        if wanted in (list[Tensor], list[Any]):
             variadic.add(name)
         if parameter.default is inspect.Parameter.empty:
             required.add(name)
@@ -180,6 +180,7 @@ _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
     Tensor: as_tensor,
     torch.Tensor: as_tensor,
     list[Tensor]: as_tensor,
+    list[Any]: as_given,
     int: lambda value: int(_number(value)),
     float: lambda value: float(_number(value)),
     bool: lambda value: bool(_number(value)),
