@@ -52,9 +52,7 @@ def test_ratios_equal_scikit_learn_where_they_exist(case: tuple[int, np.ndarray,
             assert result.iou[c] == pytest.approx(metrics.jaccard_score(is_true, is_predicted, zero_division=0))
             assert result.f1[c] == pytest.approx(metrics.f1_score(is_true, is_predicted, zero_division=0))
         if is_predicted.any():
-            assert result.precision[c] == pytest.approx(
-                metrics.precision_score(is_true, is_predicted, zero_division=0)
-            )
+            assert result.precision[c] == pytest.approx(metrics.precision_score(is_true, is_predicted, zero_division=0))
         if is_true.any():
             assert result.recall[c] == pytest.approx(metrics.recall_score(is_true, is_predicted, zero_division=0))
     known = [value for value in result.iou if value is not None]
