@@ -52,13 +52,16 @@ class Augmenter:
         self.config = config
         self._mirror = torch.from_numpy(labels.mirror_table())
 
-    def __call__(self, images: Tensor, masks: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, images: Tensor, masks: Tensor, size: int, zoom: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Change a batch and bring it to another size in the same step.
 
         Args:
             images: uint8 RGB (N, S, S, 3).
             masks: uint8 (N, S, S).
             size: side of the result in pixels.
+            zoom: largest magnification; a magnified picture shows a random part of the scene.
             generator: source of randomness, on the batch's device.
 
         Returns:
@@ -67,7 +70,7 @@ class Augmenter:
         pictures = images.permute(0, 3, 1, 2).float() / 255.0
         draw = _Draw(images.shape[0], images.device, generator)
         flipped = draw.chance(self.config.flip)
-        grid = F.affine_grid(self._affine(draw, flipped), [images.shape[0], 3, size, size], align_corners=False)
+        grid = F.affine_grid(self._affine(draw, flipped, zoom), [images.shape[0], 3, size, size], align_corners=False)
         pictures = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
         moved = F.grid_sample(
             masks[:, None].float(), grid, mode="nearest", padding_mode="border", align_corners=False
@@ -76,16 +79,18 @@ class Augmenter:
         moved = torch.where(flipped[:, None, None], mirror[moved].long(), moved)
         return self._degrade(self._recolour(pictures, draw), draw), moved.to(torch.uint8)
 
-    def _affine(self, draw: _Draw, flipped: Tensor) -> Tensor:
+    def _affine(self, draw: _Draw, flipped: Tensor, zoom: float) -> Tensor:
         """float32 (N, 2, 3): where each output place is read from, in grid_sample's coordinates."""
         config = self.config
         angle = draw.between(math.radians(config.rotation_degrees))
-        zoom = torch.exp(draw.between(math.log1p(config.scale)))
-        cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
+        close = torch.exp(draw.between(math.log(zoom)).abs())
+        factor = close * torch.exp(draw.between(math.log1p(config.scale)))
+        cos, sin = torch.cos(angle) / factor, torch.sin(angle) / factor
+        room = 2.0 * config.shift + 1.0 - 1.0 / close
         shear = draw.between(config.shear)
         side = 1.0 - 2.0 * flipped.float()
-        top = torch.stack([cos * side, -sin + shear, draw.between(2.0 * config.shift)], dim=1)
-        bottom = torch.stack([sin * side, cos, draw.between(2.0 * config.shift)], dim=1)
+        top = torch.stack([cos * side, -sin + shear, draw.between(1.0) * room], dim=1)
+        bottom = torch.stack([sin * side, cos, draw.between(1.0) * room], dim=1)
         return torch.stack([top, bottom], dim=1)
 
     def _recolour(self, pictures: Tensor, draw: _Draw) -> Tensor:

@@ -69,12 +69,15 @@ class Phase:
         steps: optimizer steps.
         batch: pictures a step.
         points: places a picture where the pixel MLP and the loss are evaluated.
+        zoom: largest random magnification. Convolutions learn features of a size in pixels, so a phase at half the
+            final picture size with a zoom of 2 already meets faces as large as the last phase will show them.
     """
 
     size: int
     steps: int
     batch: int
     points: int = 4096
+    zoom: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ class TrainConfig:
         for number, phase in enumerate(self.phases):
             if phase.size < 16 or phase.steps < 1 or phase.batch < 1:
                 raise ConfigError(f"phases[{number}] needs a size of 16 or more and at least one step and picture")
+            if phase.zoom < 1.0:
+                raise ConfigError(f"phases[{number}].zoom is {phase.zoom}; give 1 (none) or more")
             if phase.points % 2 or not 2 <= phase.points <= phase.size**2:
                 raise ConfigError(f"phases[{number}].points must be even and between 2 and {phase.size**2}")
         if min(self.validate_every, self.save_every, self.log_every) < 1:

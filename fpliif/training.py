@@ -200,7 +200,8 @@ class _Trainer:
         order = scene_order(self.config.seed, seen, phase.batch, len(self.train_pool))
         # A seed that depends on the step alone makes resuming exact without storing generator states.
         generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + self.step)
-        images, masks = self.augmenter(*self.train_pool.fetch(order, self.device), phase.size, generator)
+        scenes = self.train_pool.fetch(order, self.device)
+        images, masks = self.augmenter(*scenes, phase.size, phase.zoom, generator)
         points = sample_points(masks, phase.points, self.config.loss.edge_radius, generator)
         settings = self.config.optimizer
         rate = learning_rate(self.step, self.config.steps, settings.warmup_steps, settings.learning_rate)
