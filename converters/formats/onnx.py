@@ -135,6 +135,7 @@ def _simplified(model: Any) -> Any:
     simplified, equal = tool("onnxsim", "onnx").simplify(model)
     if not equal:
         raise ConversionError("onnxsim changed what the exported ONNX graph computes; please report the network")
+    del simplified.metadata_props[:]  # the simplifier's diary, longer than the graph
     return simplified
 
 

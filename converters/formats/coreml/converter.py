@@ -24,6 +24,9 @@ DEPLOYMENT_TARGET = "iOS16"
 """The oldest system that expands 8-bit weights inside an ML Program; float models share it so that one app runs all."""
 
 
+OPERATORS_WITH_WEIGHTS = ("conv", "conv_transpose", "linear", "matmul")
+
+
 class CoreMLConverter(Converter):
     """Writes an ML Program: RGB picture ``image`` -> ``logits`` float32 (1, C, h, w) or ``labels`` int32 (1, h, w)."""
 
@@ -114,13 +117,15 @@ def _picture(source: ModelSource) -> Any:
 
 
 def _with_integer_weights(model: Any, recipe: Recipe) -> Any:
+    """Weights of the operators that have them; other constants (coordinates) stay floats: one scale would not fit."""
     coremltools()
     optimize = tool("coremltools.optimize.coreml", "coreml")
     granularity = {Granularity.PER_CHANNEL: "per_channel", Granularity.PER_TENSOR: "per_tensor"}[recipe.granularity]
-    config = optimize.OpLinearQuantizerConfig(
-        mode="linear_symmetric", dtype=recipe.weights.value, granularity=granularity
+    weights = optimize.OpLinearQuantizerConfig(
+        mode="linear_symmetric", dtype=recipe.weights.value, granularity=granularity, weight_threshold=0
     )
-    return optimize.linear_quantize_weights(model, config=optimize.OptimizationConfig(global_config=config))
+    config = optimize.OptimizationConfig(op_type_configs=dict.fromkeys(OPERATORS_WITH_WEIGHTS, weights))
+    return optimize.linear_quantize_weights(model, config=config)
 
 
 CONVERTER = CoreMLConverter()

@@ -12,6 +12,7 @@ from converters.source import ModelSource
 
 PREVIEW_TYPE = "com.apple.coreml.model.preview.type"
 PREVIEW_PARAMETERS = "com.apple.coreml.model.preview.params"
+CONVERSION_DATE = "com.github.apple.coremltools.conversion_date"
 
 
 def describe_model(model: Any, source: ModelSource, conversion: Conversion) -> None:
@@ -20,6 +21,8 @@ def describe_model(model: Any, source: ModelSource, conversion: Conversion) -> N
     Xcode's segmentation preview reads class labels and colours from the two `com.apple.coreml.model.preview` entries
     (coremltools guide, "Converting a PyTorch Segmentation Model").
     """
+    # The date would give the same model another hash tomorrow.
+    model.user_defined_metadata.pop(CONVERSION_DATE, None)
     model.author = "segport"
     model.version = version("segport")
     model.short_description = (

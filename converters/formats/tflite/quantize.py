@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from converters.artifact import PixelRange
 from converters.errors import ConversionError
+from converters.formats.tflite.ranges import activation_ranges
 from converters.tools import tool
 from quantization import ActivationRange, Granularity, NumberType, Recipe
 from quantization.calibration import CalibrationSet
@@ -28,16 +28,13 @@ def quantize(
         MissingToolError: ai-edge-quantizer is not installed.
         ConversionError: static ranges are asked for without calibration pictures.
     """
-    quantizer = tool("ai_edge_quantizer.quantizer", EXTRA).Quantizer(str(float_file), quantizer_recipe(recipe))
+    said = quantizer_recipe(recipe)
     ranges = None
     if recipe.needs_calibration:
         if calibration is None:
             raise ConversionError(f"recipe {recipe.name!r} needs calibration pictures, and none were given")
-        pictures = calibration.tensors(unit_range=pixel_range is PixelRange.UNIT)
-        signature = _signature(float_file)
-        ranges = quantizer.calibrate(
-            {signature: [{"image": picture} for picture in pictures]}, num_threads=os.cpu_count() or 1
-        )
+        ranges = activation_ranges(float_file, said, calibration, pixel_range)
+    quantizer = tool("ai_edge_quantizer.quantizer", EXTRA).Quantizer(str(float_file), said)
     quantized = quantizer.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     destination.write_bytes(bytes(quantized.quantized_model))
 
@@ -67,9 +64,3 @@ def quantizer_recipe(recipe: Recipe) -> Any:
         for edge in (types.TFLOperationName.INPUT, types.TFLOperationName.OUTPUT):
             manager.add_quantization_config(".*", edge, algorithm_key=algorithms.NO_QUANTIZE)
     return manager.get_quantization_recipe()
-
-
-def _signature(float_file: Path) -> str:
-    interpreter = tool("ai_edge_litert.interpreter", EXTRA).Interpreter(model_path=str(float_file))
-    (name,) = interpreter.get_signature_list()
-    return str(name)
