@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import colorsys
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +105,15 @@ def _label_set(path: Path, content: Any) -> LabelSet:
         raise DataError(f"{path} names no classes; list at least one class name, each a text")
     colours = content.get("colours", spaced_colours(len(names)))
     mirrored = content.get("mirrored", [])
-    if not all(_is_colour(colour) for colour in colours) or not all(_is_pair(pair) for pair in mirrored):
+    if not _all(_is_colour, colours) or not _all(_is_pair, mirrored):
         raise DataError(f"{path} has a colour that is not [r, g, b] in 0..255 or a mirrored pair that is not two names")
     return LabelSet(
         path.parent.name or "folder", tuple(names), tuple(map(tuple, colours)), tuple((a, b) for a, b in mirrored)
     )
+
+
+def _all(check: Callable[[Any], bool], values: Any) -> bool:
+    return isinstance(values, (list, tuple)) and all(check(value) for value in values)
 
 
 def _is_colour(value: Any) -> bool:

@@ -25,7 +25,8 @@ def _scene(seed: int) -> Scene:
     return compose(seed)
 
 
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
+    """Raise DataError unless pictures of this size can be drawn."""
     if not SMALLEST <= size <= LARGEST:
         raise DataError(
             f"synthetic faces are drawn {SMALLEST} to {LARGEST} pixels wide, not {size}; choose a size in between"
@@ -46,7 +47,7 @@ def draw_face(seed: int, size: int, labels: LabelSet) -> tuple[NDArray[np.uint8]
     Raises:
         DataError: for a size out of range or another label set.
     """
-    _check_size(size)
+    check_size(size)
     scene = _scene(seed)
     mask = draw_mask(scene, size, labels)
     return paint(scene, size), mask
@@ -55,5 +56,5 @@ def draw_face(seed: int, size: int, labels: LabelSet) -> tuple[NDArray[np.uint8]
 def masks_at(seed: int, sizes: Sequence[int], labels: LabelSet) -> dict[int, NDArray[np.uint8]]:
     """The scene's mask drawn exactly at each size: {size: uint8 (size, size)}; raises as `draw_face`."""
     for size in sizes:
-        _check_size(size)
+        check_size(size)
     return {size: draw_mask(_scene(seed), size, labels) for size in sizes}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segdata.dataset import Dataset, Sample
 from segdata.errors import DataError
-from segdata.faces.synthetic.drawing import GENERATOR_VERSION, draw_face, masks_at
+from segdata.faces.synthetic.drawing import GENERATOR_VERSION, check_size, draw_face, masks_at
 from segdata.faces.synthetic.masks import class_table
 from segdata.labels import FACE11, FACE19, LabelSet
 from segdata.registry import Request, dataset
@@ -48,6 +48,7 @@ class SyntheticFaces(Dataset):
         if length is not None and length < 1:
             raise DataError(f"{length} synthetic faces were asked for; ask for at least one")
         class_table(labels)
+        check_size(size)
         self.name = name
         self.split = split
         self.labels = labels
