@@ -123,9 +123,7 @@ def load_checkpoint(
             the config or the classes.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path} does not exist; give the path of a .safetensors checkpoint")
-    tensors, metadata = _read(path)
+    tensors, metadata = read_tensors(path)
     config = _stated_config(metadata, path) or config
     stated = _stated_labels(metadata, path)
     if stated and labels and stated.names != labels.names:
@@ -153,7 +151,14 @@ def _check_classes(config: FPLIIFConfig, labels: LabelSet, path: Path) -> None:
         )
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a .safetensors file, or the tensors of a torch state dict; nothing in it is executed.
+
+    Raises:
+        CheckpointError: the file is missing, is neither, or would run code when read.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist; give the path of a .safetensors checkpoint")
     if path.suffix == SUFFIX:
         try:
             with safe_open(path, framework="pt") as file:

@@ -23,13 +23,13 @@ class UsageError(ValueError):
 def exit_status(error: BaseException) -> ExitStatus | None:
     """The status for an expected error, or None for one that is a defect in segport itself."""
     from converters.errors import ConversionError, MissingToolError, SourceError
-    from fpliif.errors import CheckpointError
+    from fpliif.errors import FPLIIFError
     from quantization.errors import RecipeError
     from segdata.errors import DataError
     from validation.errors import RunnerError, ValidationError
     from validation.milrun.errors import MilRunError
 
-    if isinstance(error, (UsageError, SourceError, CheckpointError, RecipeError, DataError, ValidationError)):
+    if isinstance(error, (UsageError, SourceError, FPLIIFError, RecipeError, DataError, ValidationError)):
         return ExitStatus.BAD_INPUT
     if isinstance(error, MissingToolError):
         return ExitStatus.NOT_INSTALLED

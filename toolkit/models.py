@@ -66,7 +66,7 @@ def _from_factory(named: str, options: RunOptions) -> ModelSource:
 
     module = _call_factory(named)
     if options.weights is not None:
-        module.load_state_dict(_state_dict(options.weights))
+        _load_weights(module, options.weights)
     module = module.eval()
     parameters = list(module.parameters())
     for parameter in parameters:
@@ -112,10 +112,17 @@ def _call_factory(named: str) -> torch.nn.Module:
     return made
 
 
-def _state_dict(path: Path) -> dict[str, torch.Tensor]:
-    from fpliif.checkpoint import read_state_dict
+def _load_weights(module: torch.nn.Module, path: Path) -> None:
+    from fpliif.checkpoint import read_tensors
 
-    return read_state_dict(path)
+    tensors, _ = read_tensors(path)
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        differences = " ".join(str(error).split())[:300]
+        raise SourceError(
+            f"{path} does not fit the network ({differences}); give the weights it was trained to"
+        ) from error
 
 
 def _from_onnx(path: Path, options: RunOptions) -> ModelSource:

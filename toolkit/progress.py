@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
 
 class Stage(Protocol):
@@ -20,17 +22,11 @@ class Stage(Protocol):
 class Progress(Protocol):
     """Where the pipeline tells what it does."""
 
-    def stage(self, title: str, total: int) -> StageContext: ...
+    def stage(self, title: str, total: int) -> AbstractContextManager[Stage]:
+        """Show a stage; leaving the with-statement marks it done."""
 
-    def note(self, text: str) -> None: ...
-
-
-class StageContext(Protocol):
-    """A stage as a with-statement: entering shows it, leaving marks it done."""
-
-    def __enter__(self) -> Stage: ...
-
-    def __exit__(self, *exception: object) -> None: ...
+    def note(self, text: str) -> None:
+        """Print one line."""
 
 
 class _Uncounted:
@@ -70,15 +66,16 @@ class ConsoleProgress:
         self._console.print(text, highlight=False)
 
 
-def _bars(console: Console):  # type: ignore[no-untyped-def]  # rich is imported at use; its type is rich.progress.Progress
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _bars(console: Console) -> Bars:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     columns = (TextColumn("     {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True)
+    return Bars(*columns, console=console, transient=True)
 
 
 class _Bar:
-    def __init__(self, bars, task) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, bars: Bars, task: TaskID) -> None:
         self._bars, self._task = bars, task
 
     def advance(self, steps: int = 1) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolkit.pipeline import Conversions, Outcome
+    from toolkit.conversion import Conversions
+    from toolkit.pipeline import Outcome
     from toolkit.progress import Progress
 
 

@@ -20,13 +20,13 @@ def inspect(artifact: Annotated[Path, typer.Argument(help="A .tflite, .mlpackage
     from rich.table import Table
 
     table = Table(title=str(artifact), show_header=False, title_justify="left")
-    section_before = None
-    for section, key, value in describe(artifact):
-        if section != section_before:
+    section = None
+    for fact in describe(artifact):
+        if fact.section != section:
+            section = fact.section
             table.add_section()
             table.add_row(f"[bold]{section}[/]", "")
-            section_before = section
-        table.add_row(key, value)
+        table.add_row(fact.key, fact.value)
     Console().print(table)
     return 0
 

@@ -22,10 +22,21 @@ def train(
     threads: Annotated[int | None, typer.Option("--threads", "-t", help="Processor threads; default: all.")] = None,
 ) -> int:
     """Train FP-LIIF; Ctrl-C keeps the last checkpoint, and --resume goes on from it exactly."""
-    from fpliif.training import TrainConfig
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from fpliif.progress import TerminalProgress
+    from fpliif.train_config import TrainConfig, shipped_config
     from fpliif.training import train as train_network
 
-    train_network(TrainConfig.load(recipe), out, resume=resume, threads=threads)
+    config = TrainConfig.from_toml(Path(recipe) if recipe.endswith(".toml") else shipped_config(recipe))
+    if threads is not None:
+        config = replace(config, threads=threads)
+    console = Console(stderr=True)
+    with TerminalProgress(console) as progress:
+        result = train_network(config, out, resume, [progress])
+    Console().print(f"{result.best}  mIoU {result.best_miou:.4f}  {result.seconds / 3600:.2f} h on {result.device}")
     return 0
 
 

@@ -1,0 +1,142 @@
+"""From options to artifacts and a manifest: the converting half of the story."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from converters import MissingToolError, ModelSource, OutputKind, Plan, converter, converters, make_plan
+from quantization import Recipe, recipe, recipes
+from toolkit.config import RunOptions
+from toolkit.environment import describe_environment
+from toolkit.errors import ExitStatus, UsageError
+from toolkit.pictures import calibration_set
+from toolkit.progress import Progress
+from toolkit.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from converters import Artifact
+    from converters.perform import Outcome, State
+    from quantization.calibration import CalibrationSet
+
+
+@dataclass(frozen=True)
+class Conversions:
+    """What became of a plan.
+
+    Attributes:
+        folder: where the artifacts lie.
+        outcomes: one per conversion, in the plan's order.
+    """
+
+    folder: RunFolder
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Those that were made or reused."""
+        return tuple(item.artifact for item in self.outcomes if item.artifact is not None)
+
+    @property
+    def status(self) -> ExitStatus:
+        """PASS, or why not everything could be made."""
+        errors = [item.error for item in self.outcomes if item.error is not None]
+        if any(not isinstance(error, MissingToolError) for error in errors):
+            return ExitStatus.TOOL_FAILED
+        return ExitStatus.NOT_INSTALLED if errors else ExitStatus.PASS
+
+
+def wanted_pairs(options: RunOptions) -> list[tuple[str, Recipe]]:
+    """(format, recipe) pairs the options ask for; raises SourceError, RecipeError or UsageError for unknown ones."""
+    for name in options.formats:
+        converter(name)
+    chosen = [recipe(name) for name in options.recipes] or [item for item in recipes().values() if not item.on_request]
+    formats = [name for name in converters() if name in options.formats]
+    # Asked-for formats come in the user's order; a recipe that a format does not have is simply not made for it.
+    formats.sort(key=options.formats.index)
+    pairs = [(name, item) for name in formats for item in chosen if name in item.formats]
+    unused = [item.name for item in chosen if not set(item.formats) & set(formats)]
+    if options.recipes and unused:
+        homes = ", ".join(recipe(unused[0]).formats)
+        raise UsageError(f"recipe {unused[0]!r} exists only for {homes}; add that to --formats or drop the recipe")
+    return pairs
+
+
+def plan_conversions(
+    options: RunOptions, source: ModelSource, progress: Progress
+) -> tuple[Plan, CalibrationSet | None]:
+    """Decide everything and read the calibration pictures; nothing is written yet."""
+    pairs = wanted_pairs(options)
+    calibration = None
+    if any(item.needs_calibration for _, item in pairs):
+        with progress.stage("reading calibration pictures", options.calibration_images) as stage:
+            calibration = calibration_set(options, source, stage.advance)
+    plan = make_plan(
+        source,
+        pairs,
+        output=OutputKind(options.output),
+        routes={"tflite": options.tflite_route} if options.tflite_route else None,
+        calibration=calibration.digest() if calibration else None,
+    )
+    return plan, calibration
+
+
+def perform_plan(
+    plan: Plan, calibration: CalibrationSet | None, options: RunOptions, folder: RunFolder, progress: Progress
+) -> Conversions:
+    """Make the artifacts and write the manifest, which names whatever could be made."""
+    from converters.perform import perform
+
+    with _told(progress, len(plan.conversions)) as tell:
+        outcomes = perform(plan, folder.artifacts, calibration, folder.known_artifacts(), tell)
+    conversions = Conversions(folder, tuple(outcomes))
+    folder.save_manifest(_manifest(plan, calibration, options, conversions))
+    return conversions
+
+
+@contextmanager
+def _told(progress: Progress, total: int) -> Iterator[Any]:
+    """Progress of `perform`: one step an artifact, with a line for each."""
+    from converters.perform import State
+
+    with progress.stage("converting", total) as stage:
+
+        def tell(name: str, state: State, seconds: float) -> None:
+            if state is State.START:
+                return
+            stage.advance()
+            progress.note(f"     {name}: {state.value}" + (f" in {seconds:.1f} s" if state is State.DONE else ""))
+
+        yield tell
+
+
+def _manifest(
+    plan: Plan, calibration: CalibrationSet | None, options: RunOptions, conversions: Conversions
+) -> dict[str, Any]:
+    source = plan.source
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "options": options.model_dump(mode="json"),
+        "model": {
+            "name": source.name,
+            "origin": source.origin,
+            "weights_sha256": source.weights_sha256,
+            "parameters": source.parameters,
+            "classes": list(source.classes),
+            "colours": [list(colour) for colour in source.colours],
+            "input_size": list(source.input_size),
+            "output_size": list(source.output_size),
+            "pixel_range": source.pixel_range.value,
+        },
+        "calibration": None
+        if calibration is None
+        else {"origin": calibration.origin, "digest": calibration.digest(), "ids": list(calibration.ids)},
+        "recipes": sorted({item.recipe.name for item in plan.conversions}),
+        "seeds": {"bootstrap": 0},
+        "artifacts": [artifact.to_json(conversions.folder.root) for artifact in conversions.artifacts],
+        "failed": {item.conversion.name: str(item.error) for item in conversions.outcomes if item.error is not None},
+        "environment": describe_environment(),
+    }

@@ -1,0 +1,122 @@
+"""Assembles report.json (schema 1) from what was planned and measured; every figure is taken over, none is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from toolkit.config import RunOptions
+from toolkit.environment import describe_environment
+from toolkit.errors import ExitStatus
+
+if TYPE_CHECKING:
+    from segdata import Dataset
+    from validation.result import RunResult
+
+SCHEMA = 1
+
+
+def model_entry(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The report's `model`, from the manifest."""
+    model = manifest["model"]
+    height, width = model["input_size"]
+    return {
+        "name": model["name"],
+        "origin": model["origin"],
+        "parameters": model["parameters"],
+        "weights_sha256": model["weights_sha256"],
+        "inputs": [{"name": "image", "height": height, "width": width, "pixel_range": model["pixel_range"]}],
+        "output_size": model["output_size"],
+        "classes": model["classes"],
+        "colours": model["colours"],
+    }
+
+
+def dataset_entry(dataset: Dataset) -> dict[str, Any]:
+    """The report's `dataset`."""
+    return {"name": dataset.name, "split": dataset.split, "images": len(dataset), "digest": dataset.digest()}
+
+
+def artifact_entries(
+    manifest: Mapping[str, Any], results: Mapping[str, Sequence[RunResult]], options: RunOptions
+) -> list[dict[str, Any]]:
+    """The report's `artifacts`: those that were made with their runs and verdicts, then those that failed."""
+    from quantization import recipe
+    from validation.gates import Gates
+    from validation.verdict import judge
+
+    entries = []
+    for made in manifest["artifacts"]:
+        limits = Gates.of(
+            recipe(made["recipe"]).limits, miou_drop=options.max_miou_drop, class_drop=options.max_class_drop
+        )
+        runs = results.get(made["name"], ())
+        entries.append(
+            {
+                **{
+                    key: made[key] for key in ("name", "format", "recipe", "path", "sha256", "size_bytes", "provenance")
+                },
+                "limits": {"miou_drop": limits.miou_drop, "class_drop": limits.class_drop},
+                "runs": [run_entry(run) for run in runs],
+                "verdict": judge(runs, limits).to_json(),
+            }
+        )
+    for name, reason in manifest["failed"].items():
+        format_name, _, recipe_name = name.partition("-")
+        entries.append(
+            {
+                "name": name, "format": format_name, "recipe": recipe_name, "path": None, "sha256": None,
+                "size_bytes": None, "runs": [], "verdict": {"status": "fail", "reasons": [reason]},
+            }
+        )  # fmt: skip
+    return entries
+
+
+def run_entry(run: RunResult) -> dict[str, Any]:
+    """One of the report's `runs`, with the worst class named for readers."""
+    worst = run.worst_class
+    return {**run.to_json(), "worst_class": None if worst is None else {"name": worst[0], "delta": worst[1]}}
+
+
+def assemble(
+    manifest: Mapping[str, Any],
+    dataset: Mapping[str, Any],
+    reference: Mapping[str, Any],
+    artifacts: list[dict[str, Any]],
+    examples: list[dict[str, Any]],
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The whole of report.json. `facts` are added keys: command, created, duration_seconds, warnings."""
+    return {
+        "schema": SCHEMA,
+        "model": model_entry(manifest),
+        "dataset": dict(dataset),
+        "environment": describe_environment(),
+        "reference": dict(reference),
+        "artifacts": artifacts,
+        "examples": examples,
+        **facts,
+    }
+
+
+def status_of(document: Mapping[str, Any]) -> ExitStatus:
+    """The exit status a report stands for: tools that failed weigh more than gates, and not judged is not passed."""
+    runs = [run for artifact in document["artifacts"] for run in artifact["runs"]]
+    if any(artifact["path"] is None for artifact in document["artifacts"]):
+        return ExitStatus.TOOL_FAILED
+    if any("failed" in (run["status"], run["latency_status"]) for run in runs):
+        return ExitStatus.TOOL_FAILED
+    if any(artifact["verdict"]["status"] != "pass" for artifact in document["artifacts"]):
+        return ExitStatus.GATE_FAILED
+    return ExitStatus.PASS
+
+
+def warnings_of(artifacts: Sequence[Mapping[str, Any]], reference: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before trusting a figure: a busy machine, once per distinct sentence."""
+    timed = [run["latency_ms"] for artifact in artifacts for run in artifact["runs"]] + [reference.get("latency_ms")]
+    busy = max((found["other_load"] for found in timed if found and found["warning"]), default=None)
+    if busy is None:
+        return []
+    return [
+        f"other processes kept up to {busy:.1f} cores busy while latency was measured; run `segport bench` on a quiet machine"
+    ]

@@ -1,0 +1,215 @@
+"""The whole story on one screen: source, plan, artifacts, reference, runs, verdicts, report."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.config import RunOptions, checked_options
+from toolkit.conversion import Conversions, perform_plan, plan_conversions
+from toolkit.document import artifact_entries, assemble, dataset_entry, status_of, warnings_of
+from toolkit.errors import ExitStatus, UsageError
+from toolkit.examples import draw_examples
+from toolkit.measuring import (
+    choose_runtimes,
+    latency_settings,
+    measure_artifacts,
+    measure_float_reference,
+    reference_runner,
+)
+from toolkit.models import load_source
+from toolkit.pictures import judging_set
+from toolkit.progress import Progress, SilentProgress
+from toolkit.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from validation.result import RunResult
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished report.
+
+    Attributes:
+        folder: the run's folder, holding report.json, report.md and report.html.
+        document: the content of report.json.
+        status: what the command line exits with.
+    """
+
+    folder: RunFolder
+    document: dict[str, Any]
+    status: ExitStatus
+
+
+def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
+    """Quantize, convert, run every artifact, judge and report.
+
+    Raises:
+        UsageError, SourceError, CheckpointError, RecipeError, DataError, ValidationError: bad input; found before
+            anything is written wherever it can be.
+    """
+    shown: Progress = progress or SilentProgress()
+    started = time.monotonic()
+    source = load_source(options)
+    judging_set(options, source)[0]  # reads one sample: an unusable dataset shows before anything is written
+    choose_runtimes(options)
+    plan, calibration = plan_conversions(options, source, shown)
+    folder = RunFolder(options.out)
+    with folder.claimed():
+        perform_plan(plan, calibration, options, folder, shown)
+        return _judge(options, folder, shown, started)
+
+
+def convert(options: RunOptions, progress: Progress | None = None) -> Conversions:
+    """Write artifacts and manifest only; raises as `run` does."""
+    shown: Progress = progress or SilentProgress()
+    plan, calibration = plan_conversions(options, load_source(options), shown)
+    folder = RunFolder(options.out)
+    with folder.claimed():
+        return perform_plan(plan, calibration, options, folder, shown)
+
+
+def validate(options: RunOptions, progress: Progress | None = None) -> Outcome:
+    """Judge the artifacts in `options.out`; latency that was measured before on the same files is kept."""
+    started = time.monotonic()
+    folder = RunFolder(options.out)
+    folder.load_manifest()
+    with folder.claimed():
+        return _judge(options, folder, progress or SilentProgress(), started)
+
+
+def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
+    """Time the artifacts in `options.out`; accuracy that was measured before on the same files is kept.
+
+    Raises:
+        UsageError: there is no report yet to put the figures into.
+    """
+    from validation.latency import measure_latency
+    from validation.measure import Measurements
+
+    shown: Progress = progress or SilentProgress()
+    started = time.monotonic()
+    before = load_outcome(options.out)
+    folder, manifest = before.folder, before.folder.load_manifest()
+    source = load_source(options)
+    dataset = judging_set(options.model_copy(update={"images": 1}), source)
+    settings = latency_settings(options)
+    if settings is None:
+        raise UsageError("bench with --latency-samples 0 measures nothing; give 1 or more")
+    what = Measurements(dataset=None, latency=settings, picture=dataset[0].image)
+    with folder.claimed():
+        runner = reference_runner(source, options)
+        timed = measure_latency(runner, what.picture_for(runner.artifact), settings)
+        results = measure_artifacts(_trusted(folder), what, options, shown)
+        reference = {**before.document["reference"], "latency_ms": timed.to_json()}
+        artifacts = artifact_entries(manifest, _joined(results, before.document, keep_accuracy=True), options)
+        document = {**before.document, "reference": reference, "artifacts": artifacts}
+        return _written(folder, {**document, **_facts(artifacts, reference, started)})
+
+
+def load_outcome(folder: Path) -> Outcome:
+    """A report from disk; raises UsageError if the folder has none."""
+    run_folder = RunFolder(folder)
+    try:
+        document = json.loads(run_folder.report.read_text(encoding="utf-8"))
+        status = status_of(document)
+    except FileNotFoundError:
+        raise UsageError(f"{folder} holds no report.json; run `segport run --out {folder}` first") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{run_folder.report} is damaged ({error}); run `segport validate {folder}` again") from error
+    return Outcome(run_folder, document, status)
+
+
+def recorded_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
+    """The options a folder was made with, with what was given by hand in their place."""
+    recorded = RunFolder(folder).load_manifest()["options"]
+    override = {key: value for key, value in given.items() if value is not None}
+    return checked_options({**recorded, **override, "out": folder}, origin=f"{folder}: ")
+
+
+def _judge(options: RunOptions, folder: RunFolder, progress: Progress, started: float) -> Outcome:
+    from validation.measure import Measurements
+
+    manifest = folder.load_manifest()
+    source = load_source(options)
+    dataset = judging_set(options, source)
+    artifacts = _trusted(folder)
+    reference = measure_float_reference(source, dataset, options, folder, progress)
+    what = Measurements(dataset=dataset, reference=reference, latency=latency_settings(options))
+    if options.latency_samples == 0:
+        what = dataclasses.replace(what, memory=False)
+    results = measure_artifacts(artifacts, what, options, progress)
+    if options.latency_samples == 0 and folder.report.exists():
+        results = _joined(results, load_outcome(folder.root).document, keep_accuracy=False)
+    entries = artifact_entries(manifest, results, options)
+    examples = draw_examples(artifacts, results, dataset, reference.maps, options, folder, progress)
+    described = reference.to_json()
+    facts = _facts(entries, described, started)
+    return _written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
+
+
+def _trusted(folder: RunFolder) -> list[Any]:
+    """The manifest's artifacts; raises UsageError if a file is gone or is not the one that was converted."""
+    from converters import content_hash
+
+    artifacts = list(folder.known_artifacts().values())
+    for artifact in artifacts:
+        if not artifact.path.exists() or content_hash(artifact.path) != artifact.sha256:
+            raise UsageError(
+                f"{artifact.path} is not the file that was converted; run `segport convert --out {folder.root}` again"
+            )
+    return artifacts
+
+
+ACCURACY_FIELDS = (
+    "status", "reason", "images", "evaluated_at", "miou", "mean_f1", "pixel_accuracy", "per_class_iou", "per_class_f1",
+    "per_class_precision", "per_class_recall", "delta_miou", "delta_per_class_iou", "delta_miou_ci95",
+    "delta_per_class_iou_ci95", "lost_classes", "pixel_agreement", "class_flips", "worst_images",
+)  # fmt: skip
+TIME_FIELDS = ("latency_status", "latency_reason", "latency_ms", "peak_memory_bytes", "memory_reason")
+
+
+def _joined(
+    results: Mapping[str, tuple[RunResult, ...]], document: Mapping[str, Any], *, keep_accuracy: bool
+) -> dict[str, tuple[RunResult, ...]]:
+    """New runs completed with the half that an earlier report has of the same artifact file, runtime and backend."""
+    from validation.result import RunResult
+
+    earlier = {
+        (artifact["name"], run["runner"], run["backend"]): RunResult.from_json(run)
+        for artifact in document["artifacts"]
+        for run in artifact["runs"]
+    }
+    kept = ACCURACY_FIELDS if keep_accuracy else TIME_FIELDS
+    joined = {}
+    for name, runs in results.items():
+        completed = []
+        for new in runs:
+            old = earlier.get((name, new.runner, new.backend))
+            same = old is not None and (keep_accuracy or old.threads == new.threads)
+            completed.append(dataclasses.replace(new, **{key: getattr(old, key) for key in kept}) if same else new)
+        joined[name] = tuple(completed)
+    return joined
+
+
+def _facts(entries: list[dict[str, Any]], reference: Mapping[str, Any], started: float) -> dict[str, Any]:
+    return {
+        "command": " ".join(["segport", *sys.argv[1:]]) if Path(sys.argv[0]).name == "segport" else "toolkit (Python)",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "duration_seconds": round(time.monotonic() - started, 1),
+        "warnings": warnings_of(entries, reference),
+    }
+
+
+def _written(folder: RunFolder, document: dict[str, Any]) -> Outcome:
+    from toolkit.report import write_all
+
+    write_all(document, folder.root)
+    return Outcome(folder, document, status_of(document))
