@@ -1,0 +1,148 @@
+"""Verdicts and the entries of report.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from quantization import recipes
+from validation.errors import ValidationError
+from validation.gates import Gates
+from validation.result import RunResult, Status
+from validation.verdict import VerdictStatus, judge
+
+GATES = Gates(miou_drop=0.01, class_drop=0.05)
+
+
+def measured(**changes: object) -> RunResult:
+    """A run that keeps every gate."""
+    run = RunResult(
+        runner="litert", backend="xnnpack", threads=2, status=Status.MEASURED, images=60, evaluated_at=(8, 12),
+        miou=0.7, mean_f1=0.8, per_class_iou={"sky": 0.9, "left_brow": 0.5, "hat": None},
+        delta_miou=-0.005, delta_per_class_iou={"sky": 0.01, "left_brow": -0.02, "hat": None},
+        delta_miou_ci95=(-0.008, -0.002), delta_per_class_iou_ci95={"sky": (0.0, 0.02), "left_brow": None, "hat": None},
+        pixel_agreement=0.99, class_flips=((5, 1), (0, 4)),
+    )  # fmt: skip
+    return dataclasses.replace(run, **changes)
+
+
+def test_small_losses_pass_and_the_reason_gives_the_figures() -> None:
+    verdict = judge([measured()], GATES)
+    assert verdict.status is VerdictStatus.PASS
+    assert verdict.reasons == (
+        "litert (xnnpack): mean IoU changed by -0.0050 (may fall by 0.0100), "
+        "worst class left_brow by -0.0200 (may fall by 0.0500)",
+    )
+
+
+def test_loss_of_mean_iou_fails() -> None:
+    verdict = judge([measured(), measured(runner="milrun", backend="cpu", miou=0.65, delta_miou=-0.05)], GATES)
+    assert verdict.status is VerdictStatus.FAIL
+    assert verdict.reasons == (
+        "milrun (cpu): mean IoU fell by 0.0500 (0.7000 to 0.6500), more than the allowed 0.0100",
+    )
+
+
+def test_loss_of_one_class_fails_and_names_it() -> None:
+    deltas = {"sky": 0.06, "left_brow": -0.0823, "hat": None}
+    verdict = judge([measured(delta_per_class_iou=deltas)], GATES)
+    assert verdict.status is VerdictStatus.FAIL
+    assert "IoU of left_brow fell by 0.0823 (0.5823 to 0.5000), more than the allowed 0.0500" in verdict.reasons[0]
+
+
+def test_exactly_the_limit_is_allowed() -> None:
+    deltas = {"sky": 0.0, "left_brow": -0.05, "hat": None}
+    assert judge([measured(delta_miou=-0.01, delta_per_class_iou=deltas)], GATES).status is VerdictStatus.PASS
+
+
+def test_lost_class_fails_even_within_the_class_limit() -> None:
+    run = measured(
+        per_class_iou={"sky": 0.9, "left_brow": 0.0, "hat": None},
+        delta_per_class_iou={"sky": 0.0, "left_brow": -0.04, "hat": None},
+        lost_classes=("left_brow",),
+    )
+    verdict = judge([run], GATES)
+    assert verdict.status is VerdictStatus.FAIL
+    assert verdict.reasons == ("litert (xnnpack): class left_brow is lost (IoU 0.0400 to 0)",)
+    lenient = dataclasses.replace(GATES, lost_class_floor=0.05)
+    assert judge([run], lenient).status is VerdictStatus.PASS
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        ([], "no runtime was asked"),
+        ([measured(status=Status.NOT_RUN, reason="only on macOS", delta_miou=None)], "was not run: only on macOS"),
+        ([measured(delta_miou=None, miou=None)], "nothing to compare"),
+    ],
+)
+def test_absence_of_evidence_is_never_a_pass(runs: list[RunResult], words: str) -> None:
+    verdict = judge(runs, GATES)
+    assert verdict.status is VerdictStatus.NOT_RUN
+    assert words in verdict.reasons[0]
+
+
+def test_failing_runtime_fails_the_artifact() -> None:
+    broken = measured(runner="tflite-runtime", backend="cpu", status=Status.FAILED, reason="op 99 is unknown")
+    verdict = judge([measured(), broken], GATES)
+    assert verdict.status is VerdictStatus.FAIL
+    assert verdict.reasons == ("tflite-runtime (cpu) failed: op 99 is unknown",)
+
+
+def test_run_on_two_pictures_does_not_judge_a_loss() -> None:
+    few = measured(backend="reference", images=2, delta_miou=-0.2)
+    verdict = judge([measured(), few], GATES)
+    assert verdict.status is VerdictStatus.PASS
+    assert verdict.reasons[1] == "litert (reference) saw only 2 of 60 pictures and was not judged by them"
+    assert judge([few], GATES).status is VerdictStatus.FAIL
+
+
+def test_missing_runtime_beside_a_good_one_is_mentioned() -> None:
+    absent = measured(runner="coreml", backend="all", status=Status.NOT_RUN, reason="only on macOS", delta_miou=None)
+    verdict = judge([absent, measured()], GATES)
+    assert verdict.status is VerdictStatus.PASS
+    assert verdict.reasons[1] == "coreml (all) was not run: only on macOS"
+    assert verdict.to_json()["status"] == "pass"
+
+
+def test_gates_come_from_recipes_and_give_way_to_the_user() -> None:
+    for recipe in recipes().values():
+        gates = Gates.of(recipe.limits)
+        assert (gates.miou_drop, gates.class_drop) == (recipe.limits.miou_drop, recipe.limits.class_drop)
+    limits = next(iter(recipes().values())).limits
+    changed = Gates.of(limits, miou_drop=0.3, class_drop=0.0)
+    assert (changed.miou_drop, changed.class_drop) == (0.3, 0.0)
+    with pytest.raises(ValidationError, match="class_drop is 3"):
+        Gates.of(limits, class_drop=3)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [measured(), RunResult("coreml", "all", None, Status.NOT_RUN, "only on macOS")],
+    ids=["measured", "not run"],
+)
+def test_run_survives_json(run: RunResult) -> None:
+    document = json.loads(json.dumps(run.to_json(), allow_nan=False))
+    assert RunResult.from_json(document) == run
+    assert RunResult.from_json({**document, "added_later": 1}) == run
+
+
+def test_run_has_the_report_s_keys() -> None:
+    fixed = {
+        "runner", "backend", "threads", "status", "reason", "miou", "mean_f1", "per_class_iou", "delta_miou",
+        "delta_per_class_iou", "delta_miou_ci95", "pixel_agreement", "latency_ms", "peak_memory_bytes",
+    }  # fmt: skip
+    document = measured().to_json()
+    assert fixed <= set(document)
+    assert document["status"] == "measured"
+    assert document["latency_ms"] is None
+    assert document["delta_miou_ci95"] == [-0.008, -0.002]
+    assert document["per_class_iou"]["hat"] is None
+
+
+@pytest.mark.parametrize("broken", [{}, {"runner": "x"}, {**measured().to_json(), "status": "great"}])
+def test_what_is_no_run_is_refused(broken: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="not a run of a report"):
+        RunResult.from_json(broken)
