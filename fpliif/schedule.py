@@ -9,19 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def learning_rate(step: int, total: int, warmup: int, peak: float) -> float:
-    """Linear warm-up, then half a cosine that ends at zero (I. Loshchilov and F. Hutter, ICLR 2017, without restarts).
+def learning_rate(step: int, total: int, warmup: int, decay: int, peak: float) -> float:
+    """Linear warm-up, the peak, then half a cosine that ends at zero.
+
+    With ``decay = total - warmup`` this is the usual cosine (I. Loshchilov and F. Hutter, ICLR 2017, without restarts).
+    With less, the rate of a step before the decay does not depend on `total`, so that a training can be made longer or
+    shorter while it runs and the weights so far stay those of the changed config.
 
     Args:
         step: 0-based step about to be taken.
         total: steps of the whole training.
-        warmup: steps of the warm-up, fewer than `total`.
+        warmup: steps of the warm-up.
+        decay: steps of the cosine at the end; warmup + decay <= total.
         peak: the highest rate.
     """
     if step < warmup:
         return peak * (step + 1) / warmup
-    done = (step - warmup + 1) / (total - warmup)
-    return peak * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+    done = (step - (total - decay) + 1) / decay
+    return peak * 0.5 * (1.0 + math.cos(math.pi * min(max(done, 0.0), 1.0)))
 
 
 def scene_order(seed: int, first: int, count: int, scenes: int) -> NDArray[np.int64]:

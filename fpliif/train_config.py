@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import tomllib
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from fpliif.augment import AugmentConfig
 from fpliif.config import PRESETS, FPLIIFConfig, preset
 from fpliif.errors import ConfigError
 from fpliif.losses import LossConfig
+from fpliif.schedule import learning_rate
 from fpliif.strict import build
 from segdata.labels import FACE11, FACE19, LabelSet
 
@@ -49,6 +49,7 @@ class OptimizerConfig:
         learning_rate: at the top of the schedule.
         weight_decay: on weight matrices and kernels; never on biases and norms.
         warmup_steps: linear warm-up.
+        decay_steps: length of the cosine that ends the training; None lets it begin right after the warm-up.
         gradient_clip: largest norm of the whole gradient.
         ema_decay: of the exponential moving average that is validated and exported.
     """
@@ -56,6 +57,7 @@ class OptimizerConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
     warmup_steps: int = 200
+    decay_steps: int | None = None
     gradient_clip: float = 5.0
     ema_decay: float = 0.998
 
@@ -135,8 +137,9 @@ class TrainConfig:
                 raise ConfigError(f"phases[{number}].points must be even and between 2 and {phase.size**2}")
         if min(self.validate_every, self.save_every, self.log_every) < 1:
             raise ConfigError("validate_every, save_every and log_every must be at least 1")
-        if not 0 <= self.optimizer.warmup_steps < self.steps:
-            raise ConfigError(f"optimizer.warmup_steps must be smaller than the {self.steps} steps of the training")
+        warmup, decay = self.optimizer.warmup_steps, self.optimizer.decay_steps
+        if warmup < 0 or (decay is not None and decay < 1) or warmup + (decay or 1) > self.steps:
+            raise ConfigError(f"optimizer: warm-up and decay must fit into the {self.steps} steps of the training")
 
     @property
     def steps(self) -> int:
@@ -174,16 +177,43 @@ class TrainConfig:
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None
 
-    def fingerprint(self) -> str:
-        """Hash of all that decides the weights: a training may only be resumed under the same one.
+    def learning_rate(self, step: int) -> float:
+        """Of the 0-based `step`."""
+        settings = self.optimizer
+        decay = settings.decay_steps or self.steps - settings.warmup_steps
+        return learning_rate(step, self.steps, settings.warmup_steps, decay, settings.learning_rate)
 
-        Threads, workers and intervals of logging, saving and validating may change between runs.
+    def at(self, step: int) -> tuple[Phase, int]:
+        """The phase of the 0-based `step`, and how many scenes the training has seen before that step."""
+        seen, before = 0, 0
+        for phase in self.phases:
+            if step < before + phase.steps:
+                return phase, seen + (step - before) * phase.batch
+            seen, before = seen + phase.steps * phase.batch, before + phase.steps
+        raise IndexError(f"step {step} of {self.steps}")
+
+    def shares_past(self, other: TrainConfig, steps: int) -> bool:
+        """Whether the first `steps` steps come out the same under both configs.
+
+        Options that cannot change the weights (threads, workers, intervals, the name) may differ, and so may the
+        lengths of phases, as long as every step so far had the same phase and the same learning rate.
         """
+        if self._decisive() != other._decisive() or steps > min(self.steps, other.steps):
+            return False
+        return all(self._step(step) == other._step(step) for step in range(steps))
+
+    def _decisive(self) -> dict[str, Any]:
         values = self.to_dict()
-        for name in ("threads", "compile", "validate_every", "save_every", "log_every", "name", "device"):
+        for name in ("name", "phases", "threads", "device", "compile", "validate_every", "save_every", "log_every"):
             del values[name]
-        del values["data"]["workers"]
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+        del values["data"]["workers"], values["data"]["validation_scenes"], values["data"]["test_scenes"]
+        for name in ("learning_rate", "warmup_steps", "decay_steps"):
+            del values["optimizer"][name]
+        return values
+
+    def _step(self, step: int) -> tuple[Phase, int, float]:
+        phase, seen = self.at(step)
+        return dataclasses.replace(phase, steps=1), seen, self.learning_rate(step)
 
 
 def shipped_config(name: str) -> Path:

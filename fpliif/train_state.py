@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from fpliif.averaging import WeightAverage
 from fpliif.checkpoint import replace_file
 from fpliif.errors import TrainingError
+from fpliif.train_config import TrainConfig
 
 KEY = "fpliif.training"
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -31,14 +33,16 @@ class Standing:
         averaged: updates of the weight average.
         best_miou: of the best validation so far, 0 before the first.
         seconds: time spent in training so far, interruptions left out.
-        fingerprint: of the config and the data; see `TrainConfig.fingerprint`.
+        digest: of the training data.
+        config: the training's, in its dictionary form.
     """
 
     step: int
     averaged: int
     best_miou: float
     seconds: float
-    fingerprint: str
+    digest: str
+    config: dict[str, Any]
 
 
 def save_state(
@@ -56,12 +60,19 @@ def save_state(
 
 
 def load_state(
-    path: Path, network: nn.Module, average: WeightAverage, optimizer: torch.optim.AdamW, fingerprint: str
+    path: Path,
+    network: nn.Module,
+    average: WeightAverage,
+    optimizer: torch.optim.AdamW,
+    config: TrainConfig,
+    digest: str,
 ) -> Standing:
     """Bring network, average and optimizer (new, on their device) to where a training stood.
 
     Raises:
-        TrainingError: if the file is damaged or belongs to another config or other data.
+        TrainingError: if the file is damaged, or belongs to other data or a config under which the steps so far would
+            have come out differently.
+        ConfigError: if its config is of another version.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -69,8 +80,13 @@ def load_state(
             standing = Standing(**json.loads((file.metadata() or {})[KEY]))
     except (SafetensorError, KeyError, TypeError, ValueError):
         raise TrainingError(f"{path} is damaged; delete it to start the training anew") from None
-    if standing.fingerprint != fingerprint:
-        raise TrainingError(f"{path} belongs to another config or other data; choose another output folder")
+    if standing.digest != digest:
+        raise TrainingError(f"{path} belongs to a training on other data; choose another output folder")
+    if not TrainConfig.from_dict(standing.config).shares_past(config, standing.step):
+        raise TrainingError(
+            f"{path}: its {standing.step} steps would come out differently under this config; "
+            "resume with the config it began with or choose another output folder"
+        )
     network.load_state_dict(_part(tensors, "network"))
     average.network.load_state_dict(_part(tensors, "average"))
     average.updates = standing.averaged

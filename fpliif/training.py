@@ -29,8 +29,8 @@ from fpliif.losses import sample_points, segmentation_loss
 from fpliif.network import FPLIIF
 from fpliif.pool import Pool, open_pool
 from fpliif.progress import Observer, TrainingLog
-from fpliif.schedule import learning_rate, scene_order
-from fpliif.train_config import Phase, TrainConfig
+from fpliif.schedule import scene_order
+from fpliif.train_config import TrainConfig
 from fpliif.train_state import Standing, load_state, save_state
 from segdata.dataset import Dataset
 
@@ -87,7 +87,7 @@ def train(
     replace_file(out / CONFIG, json.dumps(config.to_dict(), indent=2).encode())
     told = [TrainingLog(out / LOG), *observers]
     pools, digest = _pools(config, datasets or synthetic_datasets(config), out, told)
-    return _Trainer(config, out, told, pools, f"{config.fingerprint()} {digest}").run()
+    return _Trainer(config, out, told, pools, digest).run()
 
 
 def synthetic_datasets(config: TrainConfig) -> tuple[Dataset, Dataset]:
@@ -150,9 +150,9 @@ def make_optimizer(network: FPLIIF, config: TrainConfig) -> torch.optim.AdamW:
 
 class _Trainer:
     def __init__(
-        self, config: TrainConfig, out: Path, told: Sequence[Observer], pools: tuple[Pool, Pool], fingerprint: str
+        self, config: TrainConfig, out: Path, told: Sequence[Observer], pools: tuple[Pool, Pool], digest: str
     ) -> None:
-        self.config, self.out, self.told, self.fingerprint = config, out, told, fingerprint
+        self.config, self.out, self.told, self.digest = config, out, told, digest
         self.device = choose_device(config)
         self.half = choose_half(config, self.device)
         self.train_pool, self.validation_pool = pools
@@ -168,7 +168,7 @@ class _Trainer:
         self.augmenter = Augmenter(config.augment, config.label_set)
         self.step, self.best, self.seconds = 0, 0.0, 0.0
         if (out / STATE).exists():
-            standing = load_state(out / STATE, self.network, self.average, self.optimizer, fingerprint)
+            standing = load_state(out / STATE, self.network, self.average, self.optimizer, config, digest)
             self.step, self.best, self.seconds = standing.step, standing.best_miou, standing.seconds
 
     def run(self) -> TrainResult:
@@ -196,43 +196,31 @@ class _Trainer:
         return now
 
     def _take_step(self) -> Tensor:
-        phase, seen = self._phase()
+        phase, seen = self.config.at(self.step)
         order = scene_order(self.config.seed, seen, phase.batch, len(self.train_pool))
         # A seed that depends on the step alone makes resuming exact without storing generator states.
         generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + self.step)
         scenes = self.train_pool.fetch(order, self.device)
         images, masks = self.augmenter(*scenes, phase.size, phase.zoom, generator)
         points = sample_points(masks, phase.points, self.config.loss.edge_radius, generator)
-        settings = self.config.optimizer
-        rate = learning_rate(self.step, self.config.steps, settings.warmup_steps, settings.learning_rate)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = self.config.learning_rate(self.step)
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             logits = self.at_points(images.contiguous(memory_format=torch.channels_last), points.places)
         loss = segmentation_loss(logits, points.labels, points.edge, self.config.loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.gradient_clip)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optimizer.gradient_clip)
         self.optimizer.step()
         self.average.update(self.network)
         return loss.detach()
-
-    def _phase(self) -> tuple[Phase, int]:
-        """The phase of the coming step and how many scenes came before it."""
-        seen, before = 0, 0
-        for phase in self.config.phases:
-            if self.step < before + phase.steps:
-                return phase, seen + (self.step - before) * phase.batch
-            seen, before = seen + phase.steps * phase.batch, before + phase.steps
-        raise AssertionError("no phase is left")
 
     def _tell_losses(self, losses: list[Tensor], since: float) -> None:
         mean = float(torch.stack(losses).mean())
         if mean != mean:
             raise TrainingError(f"the loss is not a number near step {self.step}; lower the learning rate and resume")
-        settings = self.config.optimizer
-        rate = learning_rate(self.step - 1, self.config.steps, settings.warmup_steps, settings.learning_rate)
+        rate = self.config.learning_rate(self.step - 1)
         for observer in self.told:
             observer.stepped(self.step, mean, rate, (time.perf_counter() - since) / len(losses))
 
@@ -246,7 +234,8 @@ class _Trainer:
             observer.validated(self.step, scores, better)
 
     def _save(self) -> None:
-        standing = Standing(self.step, self.average.updates, self.best, self.seconds, self.fingerprint)
+        config = self.config.to_dict()
+        standing = Standing(self.step, self.average.updates, self.best, self.seconds, self.digest, config)
         save_state(self.out / STATE, self.network, self.average, self.optimizer, standing)
 
     def _export(self, name: str) -> None:
