@@ -61,6 +61,10 @@ def quantizer_recipe(recipe: Recipe) -> Any:
         manager.add_static_config(
             **every, activation_num_bits=activation_bits, weight_num_bits=bits, weight_granularity=granularity
         )
-        for edge in (types.TFLOperationName.INPUT, types.TFLOperationName.OUTPUT):
-            manager.add_quantization_config(".*", edge, algorithm_key=algorithms.NO_QUANTIZE)
+        left_in_float = [types.TFLOperationName.INPUT, types.TFLOperationName.OUTPUT]
+        if recipe.activations is NumberType.INT16:
+            # LiteRT's 16-bit SUB takes only scales that are powers of two, which measured ranges never give.
+            left_in_float.append(types.TFLOperationName.SUB)
+        for operation in left_in_float:
+            manager.add_quantization_config(".*", operation, algorithm_key=algorithms.NO_QUANTIZE)
     return manager.get_quantization_recipe()

@@ -18,6 +18,11 @@ from converters.tools import tool
 def read_back(path: Path, source: ModelSource, kind: OutputKind) -> Written:
     """Input, output and operators of the file; raises ConversionError if it is not the interface promised."""
     interpreter = tool("ai_edge_litert.interpreter", "tflite").Interpreter(model_path=str(path))
+    try:
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ConversionError(f"LiteRT cannot prepare the written file ({reason})") from error
     signatures = interpreter.get_signature_list()
     if len(signatures) != 1:
         raise ConversionError(f"the written file has {len(signatures)} signatures instead of one")

@@ -1,0 +1,80 @@
+"""The contract every recipe keeps, whichever files lie in the room; and what may not be a recipe."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from converters import converters
+from quantization import AccuracyLimits, ActivationRange, NumberType, Recipe, RecipeError, recipe, recipes
+from quantization import registry as recipe_registry
+
+ALL = list(recipes().values())
+
+
+@pytest.mark.parametrize("item", ALL, ids=lambda item: item.name)
+def test_recipe_is_named_summed_up_and_gated(item: Recipe) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", item.name)
+    assert 10 < len(item.summary) < 100
+    assert item.limits.miou_drop <= item.limits.class_drop < 0.1
+    assert set(item.formats) <= set(converters())
+    assert item.needs_calibration == (item.activation_range is ActivationRange.STATIC)
+
+
+def test_the_recipes_of_the_main_job_are_there() -> None:
+    assert {"float32", "float16", "int8_dynamic", "int8_static", "int16x8", "int8_weights"} <= set(recipes())
+    assert [name for name, item in recipes().items() if item.on_request] == ["int16x8"]
+
+
+def test_narrower_numbers_never_have_stricter_gates() -> None:
+    by_bits = sorted(ALL, key=lambda item: -item.weights.bits)
+    drops = [item.limits.miou_drop for item in by_bits]
+    assert drops[0] == min(drops)
+    assert (
+        recipe("float32").limits.miou_drop < recipe("float16").limits.miou_drop < recipe("int8_static").limits.miou_drop
+    )
+
+
+def test_unknown_recipe_names_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match=r"no recipe is named 'int3'.*int8_static"):
+        recipe("int3")
+
+
+def test_two_recipes_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quantization.recipes import float16
+
+    monkeypatch.setattr(float16, "RECIPE", replace(float16.RECIPE, name="float32"))
+    with pytest.raises(RecipeError, match="two recipes are named 'float32'"):
+        recipe_registry.recipes.__wrapped__()
+
+
+def _recipe(**changes: object) -> Recipe:
+    return replace(recipe("int8_static"), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"activation_range": ActivationRange.NONE}, "contradict each other"),
+        ({"activations": NumberType.FLOAT16}, "contradict each other"),
+        ({"weights": NumberType.FLOAT16}, "integer activations need integer weights"),
+        ({"formats": ()}, "names no target format"),
+    ],
+)
+def test_combinations_nothing_can_run_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        _recipe(**changes)
+
+
+@pytest.mark.parametrize("value", [-0.01, 1.5])
+def test_limits_are_fractions(value: float) -> None:
+    with pytest.raises(RecipeError, match="fraction"):
+        AccuracyLimits(miou_drop=value, class_drop=0.1)
+
+
+@pytest.mark.parametrize(("number", "bits"), [(NumberType.FLOAT32, 32), (NumberType.INT8, 8), (NumberType.INT16, 16)])
+def test_number_types_know_their_width(number: NumberType, bits: int) -> None:
+    assert number.bits == bits
+    assert number.is_integer == number.name.startswith("INT")
