@@ -1,7 +1,8 @@
 """Checkpoints: weights with their config and label set in one safetensors file.
 
-The file's metadata (safetensors' string table) holds ``fpliif.config`` and ``fpliif.labels`` as JSON and, for people,
-``fpliif.about``. Reading executes nothing. State dicts saved by torch (.pt, .pth) are read with `weights_only`, which
+The file's metadata (safetensors' string table) holds one entry, ``fpliif``: a JSON object with the network ``config``,
+the ``labels`` and, for people, ``about``. One entry because the library writes several in random order, and equal
+checkpoints should be equal files. Reading executes nothing. State dicts saved by torch (.pt, .pth) are read with `weights_only`, which
 refuses anything but tensors.
 """
 
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -28,7 +30,7 @@ from fpliif.network import FPLIIF
 from segdata.errors import DataError
 from segdata.labels import LabelSet
 
-CONFIG_KEY, LABELS_KEY, ABOUT_KEY = "fpliif.config", "fpliif.labels", "fpliif.about"
+KEY = "fpliif"
 WEIGHTS = Path(__file__).parent / "weights"
 SUFFIX = ".safetensors"
 
@@ -81,12 +83,8 @@ def save_checkpoint(
     """
     _check_classes(network.config, labels, path)
     tensors = {name: _stored(tensor, half) for name, tensor in network.state_dict().items()}
-    metadata = {
-        CONFIG_KEY: network.config.to_json(),
-        LABELS_KEY: json.dumps(asdict(labels)),
-        ABOUT_KEY: json.dumps(dict(about or {})),
-    }
-    content = save(tensors, metadata)
+    stated = {"config": network.config.to_dict(), "labels": asdict(labels), "about": dict(about or {})}
+    content = save(tensors, {KEY: json.dumps(stated)})
     replace_file(path, content)
     return hashlib.sha256(content).hexdigest()
 
@@ -124,8 +122,9 @@ def load_checkpoint(
     """
     path = Path(path)
     tensors, metadata = read_tensors(path)
-    config = _stated_config(metadata, path) or config
-    stated = _stated_labels(metadata, path)
+    table = _stated(metadata, path)
+    config = _stated_config(table, path) or config
+    stated = _stated_labels(table, path)
     if stated and labels and stated.names != labels.names:
         raise CheckpointError(
             f"{path} has {len(stated)} classes ({', '.join(stated.names)}) but {len(labels)} other ones were asked "
@@ -138,9 +137,8 @@ def load_checkpoint(
     _check_classes(config, labels, path)
     network = FPLIIF(config)
     _fill(network, tensors, path)
-    about = json.loads(metadata.get(ABOUT_KEY, "{}"))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return LoadedCheckpoint(network.eval(), labels, sha256, about, path)
+    return LoadedCheckpoint(network.eval(), labels, sha256, table.get("about", {}), path)
 
 
 def _check_classes(config: FPLIIFConfig, labels: LabelSet, path: Path) -> None:
@@ -170,7 +168,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # It warns of pickle protocols it may not know, and then refuses them with an error.
+            warnings.simplefilter("ignore", UserWarning)
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise CheckpointError(_why_not_loaded(path)) from None
     except (RuntimeError, EOFError, KeyError, ValueError, UnicodeDecodeError):
@@ -188,20 +189,31 @@ def _why_not_loaded(path: Path) -> str:
     return f"{path} is not a checkpoint; give a .safetensors file or a torch state dict"
 
 
-def _stated_config(metadata: Mapping[str, str], path: Path) -> FPLIIFConfig | None:
-    if CONFIG_KEY not in metadata:
+def _stated(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:
+    """What the file says of itself; nothing for files that are not ours."""
+    try:
+        table = json.loads(metadata.get(KEY, "{}"))
+    except json.JSONDecodeError:
+        table = None
+    if not isinstance(table, dict):
+        raise CheckpointError(f"{path} has damaged metadata; export the checkpoint again")
+    return table
+
+
+def _stated_config(table: Mapping[str, Any], path: Path) -> FPLIIFConfig | None:
+    if "config" not in table:
         return None
     try:
-        return FPLIIFConfig.from_json(metadata[CONFIG_KEY])
+        return FPLIIFConfig.from_dict(table["config"])
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from None
 
 
-def _stated_labels(metadata: Mapping[str, str], path: Path) -> LabelSet | None:
-    if LABELS_KEY not in metadata:
+def _stated_labels(table: Mapping[str, Any], path: Path) -> LabelSet | None:
+    if "labels" not in table:
         return None
     try:
-        stated = json.loads(metadata[LABELS_KEY])
+        stated = table["labels"]
         return LabelSet(
             name=stated["name"],
             names=tuple(stated["names"]),

@@ -87,6 +87,8 @@ class FPLIIFConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`; raises ConfigError on unknown keys, wrong types or another format version."""
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"the network config is {values!r}; give a table of options")
         if values.get("format") != FORMAT:
             raise ConfigError(
                 f"the network config has format {values.get('format')!r}; this version of segport reads {FORMAT}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_fpliif import scrambled, tiny_config
+from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 from torch import nn
 
 from fpliif.config import preset

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_fpliif import scrambled, tiny_config
+from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 
 from fpliif.deploy import DeployedFPLIIF, deploy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from tiny_fpliif import scrambled, tiny_config
+from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 
 from fpliif.config import preset
 from fpliif.cost import multiply_adds
