@@ -129,5 +129,5 @@ def dice_loss(scores: Tensor, labels: Tensor) -> Tensor:
     share = scores.softmax(1) * counted[:, None]
     overlap, size = (share * truth).sum((0, 2)), (share + truth).sum((0, 2))
     present = truth.sum((0, 2)) > 0
-    dice = (2.0 * overlap + 1.0) / (size + 1.0)
-    return 1.0 - (dice * present).sum() / present.sum().clamp(min=1)
+    missing = 1.0 - (2.0 * overlap + 1.0) / (size + 1.0)
+    return (missing * present).sum() / present.sum().clamp(min=1)
