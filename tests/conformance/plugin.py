@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conformance import substitute
+from tests.conformance import results, substitute
 
 RESULTS_VARIABLE = "CONFORMANCE_RESULTS"
 SAMPLE_VARIABLE = "CONFORMANCE_SAMPLE"
@@ -27,13 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Install the substitutes before any test module is imported."""
     torch.set_num_threads(1)
     _state["count"] = substitute.install()
-    _state["file"] = Path(os.environ[RESULTS_VARIABLE]).open("a", encoding="utf-8")
-    _state["done"] = _done(Path(os.environ[RESULTS_VARIABLE]))
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Close the results."""
-    _state["file"].close()
+    _state["results"] = Path(os.environ[RESULTS_VARIABLE])
+    _state["done"] = {result.test for result in results.read(_state["results"])}
 
 
 def test_name(nodeid: str) -> str:
@@ -55,6 +51,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if chosen and test_name(item.nodeid) not in _state["done"] else dropped).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=dropped)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Every conversion collects garbage; with the imported packages out of its sight that takes no time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -84,8 +86,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         "predictions": dict(report.user_properties).get("predictions", 0),
         "reason": _reason(report),
     }
-    _state["file"].write(json.dumps(line) + "\n")
-    _state["file"].flush()
+    with _state["results"].open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def _reason(report: pytest.TestReport) -> str:
@@ -97,8 +99,3 @@ def _reason(report: pytest.TestReport) -> str:
         crash = getattr(report.longrepr, "reprcrash", None)
         return str(crash.message if crash is not None else report.longrepr)[:600]
     return ""
-
-
-def _done(path: Path) -> set[str]:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {json.loads(line)["test"] for line in lines if line.endswith("}")}

@@ -21,11 +21,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 @op("matmul")
 def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = False) -> Tensor:
-    """Batched product with numpy's broadcasting; vectors are not transposed."""
+    """Batched product with numpy's broadcasting; vectors are not transposed; integers join floats as floats."""
     if transpose_x and x.dim() > 1:
         x = x.transpose(-1, -2)
     if transpose_y and y.dim() > 1:
         y = y.transpose(-1, -2)
+    if x.dtype != y.dtype:
+        common = torch.promote_types(x.dtype, y.dtype)
+        x, y = x.to(common), y.to(common)
     if x.dim() > 1 and y.dim() > 1:
         check_size([*broadcast_shape(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]])
     return torch.matmul(x, y)

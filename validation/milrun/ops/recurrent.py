@@ -29,11 +29,9 @@ def _activation(name: str) -> Activation:
     return _ACTIVATIONS[name]
 
 
-def _sequence(steps: list[Tensor], output_sequence: bool, backward: bool) -> Tensor:
-    """All hidden states in the order of the input, or the last one computed."""
-    if not output_sequence:
-        return steps[-1].unsqueeze(0)
-    return torch.stack(steps[::-1] if backward else steps)
+def _sequence(states: list[Tensor], output_sequence: bool) -> Tensor:
+    """All hidden states in the order they were computed (so from the end if the direction is reverse), or the last."""
+    return torch.stack(states) if output_sequence else states[-1].unsqueeze(0)
 
 
 def _order(x: Tensor, direction: str) -> Tensor:
@@ -62,7 +60,7 @@ def rnn(
     for step in inputs:
         h = act(step + torch.matmul(h, weight_hh.T))
         states.append(h)
-    return _sequence(states, output_sequence, direction == "reverse"), h
+    return _sequence(states, output_sequence), h
 
 
 @op("gru")
@@ -99,7 +97,7 @@ def gru(
             o = act(in_o + torch.matmul(r * h, weight_o.T) + bias_o)
         h = (1 - z) * o + z * h
         states.append(h)
-    return _sequence(states, output_sequence, direction == "reverse"), h
+    return _sequence(states, output_sequence), h
 
 
 class _LstmCell:
@@ -162,12 +160,13 @@ def lstm(
     cell = _LstmCell((weight_ih, weight_hh), bias, peephole, activations, clip)
     if direction != "bidirectional":
         states, h, c = cell.run(_order(x, direction), initial_h, initial_c)
-        return _sequence(states, output_sequence, direction == "reverse"), h, c
+        return _sequence(states, output_sequence), h, c
     if weight_ih_back is None or weight_hh_back is None:
         raise ValueError("a bidirectional LSTM needs weights for the way back")
     back = _LstmCell((weight_ih_back, weight_hh_back), bias_back, peephole_back, activations, clip)
     size = weight_hh.shape[1]
     there, h_there, c_there = cell.run(x, initial_h[:, :size], initial_c[:, :size])
     returned, h_back, c_back = back.run(x.flip(0), initial_h[:, size:], initial_c[:, size:])
-    sequence = torch.cat([_sequence(there, output_sequence, False), _sequence(returned, output_sequence, True)], -1)
+    # Here the states of the way back stand beside those of the same input step.
+    sequence = torch.cat([_sequence(there, output_sequence), _sequence(returned, output_sequence).flip(0)], -1)
     return sequence, torch.cat([h_there, h_back], -1), torch.cat([c_there, c_back], -1)

@@ -18,14 +18,22 @@ _TORCH_MODES = {"UNALIGN_CORNERS": False, "STRICT_ALIGN_CORNERS": True}
 
 @op("upsample_nearest_neighbor", exact=True)
 def upsample_nearest_neighbor(x: Tensor, scale_factor_height: float = 1.0, scale_factor_width: float = 1.0) -> Tensor:
-    """Nearest neighbour, output sizes floor(size * factor)."""
+    """Nearest neighbour, output sizes floor(size * factor): output pixel i shows input pixel floor(i * Xin / Xout)."""
     return _nearest(x, _scaled(x, scale_factor_height, scale_factor_width))
 
 
 @op("resize_nearest_neighbor", exact=True)
 def resize_nearest_neighbor(x: Tensor, target_size_height: int, target_size_width: int) -> Tensor:
-    """Nearest neighbour to a size: output pixel i shows input pixel floor(i * Xin / Xout)."""
-    return _nearest(x, (target_size_height, target_size_width))
+    """Nearest neighbour to a size, by centres: output pixel i shows input pixel floor((i + 0.5) * Xin / Xout).
+
+    As TensorFlow's half_pixel_centers, which coremltools converts to this operation.
+    """
+    size = (target_size_height, target_size_width)
+    check_size([*x.shape[:-2], *size])
+    for axis, target in zip((-2, -1), size, strict=True):
+        points = grid_points("DEFAULT", x.shape[axis], target)
+        x = x.index_select(axis, nearest_indices("DEFAULT", points, x.shape[axis]))
+    return x
 
 
 @op("upsample_bilinear")
@@ -77,9 +85,14 @@ def resize(
 
 
 def nearest_indices(mode: str, points: Tensor, size: int) -> Tensor:
-    """Input samples nearest to `points`: DEFAULT counts from sample edges, so it rounds down; others round."""
-    chosen = points.floor() if mode == "DEFAULT" else points.round()
-    return chosen.clamp(0, size - 1).to(torch.int64)
+    """Input samples nearest to `points`.
+
+    DEFAULT takes the sample in which the output pixel's centre lies, floor((i + 0.5) * Xin / Xout), as coremltools' own
+    tests expect; the others round, halves up.
+    """
+    count = max(1, points.numel())
+    chosen = points + 0.5 * size / count if mode == "DEFAULT" else points + 0.5
+    return chosen.floor().clamp(0, size - 1).to(torch.int64)
 
 
 def _scaled(x: Tensor, height_factor: float, width_factor: float) -> tuple[int, int]:

@@ -24,6 +24,17 @@ def reshape(x: Tensor, shape: list[int]) -> Tensor:
     return x.reshape(shape)
 
 
+@op("reshape", since=17, exact=True)
+def reshape_ios17(x: Tensor, shape: list[int]) -> Tensor:
+    """As before, but zeros match the input's sizes counted from the right, and 1 where it has none."""
+    if len(shape) > MAX_RANK:
+        raise ValueError(f"rank {len(shape)} is not allowed (at most {MAX_RANK})")
+    if 0 in shape and x.numel() > 0:
+        offset = len(shape) - x.dim()
+        shape = [wanted or (x.shape[i - offset] if i >= offset else 1) for i, wanted in enumerate(shape)]
+    return x.reshape(shape)
+
+
 @op("reshape_like", since=16, exact=True)
 def reshape_like(
     x: Tensor, ref_tensors: list[Tensor], begins: list[Tensor], ends: list[Tensor], end_masks: list[Tensor]

@@ -1,0 +1,162 @@
+"""What a conformance run found: reading, totals, and the page for the documentation."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conformance.explained import explanation
+
+
+@dataclass(frozen=True)
+class Result:
+    """One test.
+
+    Attributes:
+        outcome: "passed", "failed", "skipped", "xfailed" or "xpassed" (expected by its authors to fail, and does or not).
+        predictions: how many times milrun predicted in it.
+    """
+
+    test: str
+    outcome: str
+    predictions: int
+    reason: str
+
+    @property
+    def executed(self) -> bool:
+        """A prediction really ran, and the outcome says something about it."""
+        return self.predictions > 0 and self.outcome in ("passed", "failed", "xpassed")
+
+    @property
+    def passed(self) -> bool:
+        """The test is content with the prediction."""
+        return self.outcome in ("passed", "xpassed")
+
+    @property
+    def precision(self) -> str:
+        """Precision of the converted program: "fp16" is what coremltools tests by default."""
+        return "fp32" if "precision='fp32'" in self.test else "fp16"
+
+
+def read(path: Path) -> list[Result]:
+    """The results in a file, in the order they ran; an unfinished last line is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [Result(**json.loads(line)) for line in lines if line.endswith("}")]
+
+
+def forget_failures(path: Path) -> None:
+    """Drop failed tests from the file, so that a resumed run tries them again."""
+    kept = [result for result in read(path) if result.outcome != "failed"]
+    path.write_text("".join(json.dumps(vars(result)) + "\n" for result in kept), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Counts of one run or of a part of it."""
+
+    collected: int
+    executed: int
+    passed: int
+    not_executed: Counter[str]
+
+    @property
+    def rate(self) -> float:
+        """Passed share of the executed tests; 0 if none was."""
+        return self.passed / self.executed if self.executed else 0.0
+
+    def line(self, title: str) -> str:
+        """One line for the terminal."""
+        return f"{title}: {self.executed} executed, {self.passed} passed ({self.rate:.2%}), {self.collected} run"
+
+
+def totals(results: Iterable[Result]) -> Totals:
+    """Count."""
+    every = list(results)
+    executed = [result for result in every if result.executed]
+    rest = Counter(_why_not(result) for result in every if not result.executed)
+    return Totals(len(every), len(executed), sum(result.passed for result in executed), rest)
+
+
+def unexplained(results: Iterable[Result]) -> list[Result]:
+    """Executed tests that fail without an entry in the list of known differences."""
+    return [result for result in results if result.outcome == "failed" and explanation(result.test) is None]
+
+
+def _why_not(result: Result) -> str:
+    if result.outcome == "xfailed":
+        return "marked by coremltools as a known bug of Core ML or of the test"
+    if result.outcome == "skipped":
+        return "skipped by the test itself"
+    if result.outcome == "failed":
+        return "failed before a prediction"
+    return "tests the builder or the converter only, predicts nothing"
+
+
+_INTRODUCTION = """# Core ML conformance of milrun
+
+`validation.milrun` executes Core ML ML Programs with torch. This page shows how it does on the operation tests that
+Apple ships inside coremltools {version} (`coremltools.converters.mil.mil.ops.tests`), whose expected values come from
+numpy, torch and TensorFlow. On Linux these tests skip the prediction; here `MLModel.predict` goes through milrun and the
+macOS checks answer yes, and nothing else is changed. A test counts as executed only if a prediction really ran.
+
+Reproduce: `python -m tests.conformance` (resumable, one thread). A trimmed selection runs with every `pytest`
+(marker `conformance`).
+"""
+
+_ARITHMETIC = """
+## Arithmetic
+
+- What a program declares as float16 is rounded to float16 (ties to even, overflow to infinity) after every operation,
+  weights included; the sums and products inside an operation accumulate in float32. Apple documents that Core ML
+  computes ML Programs in the types they declare ("Typed Execution", coremltools guide) and not how each engine
+  accumulates: the CPU and GPU may accumulate in float16 or float32, and the Neural Engine in formats of its own. milrun is
+  therefore the accurate end of what a device may give, and says nothing about a particular chip.
+- `Interpreter(..., precision="float32")` leaves out the rounding, which separates rounding from conversion errors.
+- Compressed weights (`constexpr_*`) are expanded once at load and used in the type the program declares.
+- Image outputs are clamped to 0..255 and rounded to the nearest integer.
+- iOS17 leaves indices out of range undefined but memory-safe unless `validate_indices` is set: milrun reads the last
+  entry and drops such updates.
+- Random operations follow the same distributions as Apple's, not the same numbers.
+- `conv_quantized` and `custom_layer` are not implemented: no converter writes the first into an ML Program, and the second
+  is code outside the file.
+"""
+
+
+def page(results: list[Result], version: str) -> str:
+    """The Markdown page."""
+    parts = [_INTRODUCTION.format(version=version), "\n## Totals\n"]
+    parts.append("\n| programs | tests run | executed | passed | share |\n|---|---:|---:|---:|---:|\n")
+    for precision, title in (("fp16", "float16, coremltools' default"), ("fp32", "float32")):
+        part = totals(result for result in results if result.precision == precision)
+        if part.collected:
+            parts.append(f"| {title} | {part.collected} | {part.executed} | {part.passed} | {part.rate:.2%} |\n")
+    whole = totals(results)
+    parts.append(f"| all | {whole.collected} | {whole.executed} | {whole.passed} | {whole.rate:.2%} |\n")
+    parts.append("\nNot executed:\n\n")
+    parts.extend(f"- {count}: {why}\n" for why, count in whole.not_executed.most_common())
+    parts.append("\n## Executed tests that fail, and why\n\n")
+    parts.append(_failures(results))
+    parts.append("\n## By test file\n\n| file | executed | passed |\n|---|---:|---:|\n")
+    files: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        files[result.test.partition("::")[0]].append(result)
+    for name in sorted(files):
+        part = totals(files[name])
+        parts.append(f"| {name} | {part.executed} | {part.passed} |\n")
+    parts.append(_ARITHMETIC)
+    return "".join(parts)
+
+
+def _failures(results: list[Result]) -> str:
+    failed = [result for result in results if result.outcome == "failed"]
+    if not failed:
+        return "None.\n"
+    grouped: Counter[tuple[str, str]] = Counter()
+    for result in failed:
+        grouped[(explanation(result.test) or "Not explained yet.", result.test.partition("[")[0])] += 1
+    return "".join(f"- {count} × `{test}`: {why}\n" for (why, test), count in sorted(grouped.items()))
