@@ -230,13 +230,15 @@ def canonical_output(raw: NDArray[Any], spec: MapOutput) -> NDArray[np.float32] 
     """A runtime's raw answer as float32 logits (h, w, C) or a uint8 label map (h, w).
 
     Raises:
-        RunnerError: the shape is not the one `spec` promises, or a label lies outside the classes.
+        RunnerError: the shape is not the one `spec` promises, or a label is no id of a class.
     """
     if spec.kind is OutputKind.LABELS:
         if raw.size != spec.height * spec.width:
             raise RunnerError(f"expected a {spec.height}x{spec.width} label map, got shape {raw.shape}")
         if raw.min() < 0 or raw.max() >= spec.classes:
-            raise RunnerError(f"expected labels 0 to {spec.classes - 1}, got {raw.min()} to {raw.max()}")
+            raise RunnerError(f"expected labels 0 to {spec.classes - 1}, got {raw.min():g} to {raw.max():g}")
+        if raw.dtype.kind == "f" and (raw != np.rint(raw)).any():
+            raise RunnerError("expected whole numbers as labels, got fractions")
         return raw.reshape(spec.height, spec.width).astype(np.uint8)
     expected = (
         (1, spec.classes, spec.height, spec.width)

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tiny_network import (
+
+from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind, PixelRange, make_plan
+from converters.perform import perform
+from quantization import recipe
+from quantization.calibration import CalibrationSet
+from tests.validation.tiny_network import (
     CLASSES,
     COLOURS,
     HEIGHT,
@@ -20,11 +25,6 @@ from tiny_network import (
     TinyNet,
     picture,
 )  # fmt: skip
-
-from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind, PixelRange, make_plan
-from converters.perform import perform
-from quantization import recipe
-from quantization.calibration import CalibrationSet
 from validation.isolated.environment import ENVS_VARIABLE
 from validation.runners.reference import TorchArtifact, torch_artifact
 from validation.runners.tflite_runtime import ensure_environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn import metrics
-from tiny_network import CLASSES, OUT_HEIGHT, OUT_WIDTH, MemoryDataset, picture
 
 from converters import Artifact
-from segdata import LabelSet
+from segdata import LabelSet, Sample
+from tests.validation.tiny_network import CLASSES, OUT_HEIGHT, OUT_WIDTH, MemoryDataset, picture
 from validation.accuracy import evaluate, reference_maps, spread
 from validation.compare import compare_with_reference
 from validation.errors import RunnerError, ValidationError
@@ -110,6 +111,25 @@ def test_picture_of_ignored_pixels_counts_for_nothing(float_artifact: TorchArtif
     assert nothing.scores.miou is None
     assert nothing.scores.pixel_accuracy is None
     assert compare_with_reference(nothing, nothing).delta_miou is None
+
+
+class LargePictures(MemoryDataset):
+    """Pictures of 0.8 MB each."""
+
+    def __getitem__(self, index: int) -> Sample:
+        return Sample(self.sample_id(index), picture(index, 512, 512), np.zeros((512, 512), np.uint8))
+
+
+def test_memory_does_not_grow_with_the_dataset(float_artifact: TorchArtifact) -> None:
+    with TorchRunner(float_artifact) as runner:
+        evaluate(runner, LargePictures(1, _flat))
+        tracemalloc.start()
+        try:
+            evaluate(runner, LargePictures(60, _flat))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 8 * 512 * 512 * 3
 
 
 def _flat(image: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics
 
+from tests.validation.tiny_network import REPEATABLE
 from validation.confusion import ConfusionMatrix, confusion_matrix, iou_values, scores
 from validation.errors import ValidationError
 
@@ -22,6 +23,7 @@ def masks(draw: st.DrawFn) -> tuple[int, np.ndarray, np.ndarray]:
     return classes, truth, draw(hnp.arrays(np.uint8, shape, elements=ids))
 
 
+@REPEATABLE
 @given(masks())
 def test_counts_equal_scikit_learn(case: tuple[int, np.ndarray, np.ndarray]) -> None:
     classes, truth, predicted = case
@@ -35,6 +37,7 @@ def test_counts_equal_scikit_learn(case: tuple[int, np.ndarray, np.ndarray]) -> 
     np.testing.assert_array_equal(counts, expected)
 
 
+@REPEATABLE
 @given(masks())
 def test_ratios_equal_scikit_learn_where_they_exist(case: tuple[int, np.ndarray, np.ndarray]) -> None:
     classes, truth, predicted = case
@@ -62,6 +65,7 @@ def test_ratios_equal_scikit_learn_where_they_exist(case: tuple[int, np.ndarray,
     assert result.pixel_accuracy == (pytest.approx(np.mean(t == p)) if seen.any() else None)
 
 
+@REPEATABLE
 @given(masks(), masks())
 def test_adding_matrices_is_counting_together(
     first: tuple[int, np.ndarray, np.ndarray], second: tuple[int, np.ndarray, np.ndarray]

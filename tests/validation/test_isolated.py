@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_network import picture
 
 from converters import Artifact
+from tests.validation.tiny_network import picture
 from validation.errors import RunnerError
 from validation.isolated.environment import ENVS_VARIABLE, IsolatedEnvironment, environments_folder
 from validation.isolated.process import WorkerProcess

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from tiny_network import picture
 
 from converters import Artifact
+from tests.validation.tiny_network import picture
 from validation.busy import OtherLoad
 from validation.errors import RunnerError, ValidationError
 from validation.latency import LatencyResult, LatencySettings, Stopwatch, busy_warning, measure_latency

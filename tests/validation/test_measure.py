@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tiny_network import MemoryDataset, damaged, picture
 
 from converters import Artifact
+from tests.validation.tiny_network import MemoryDataset, damaged, picture
 from validation.errors import ValidationError
 from validation.gates import Gates
 from validation.latency import LatencySettings

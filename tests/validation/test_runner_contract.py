@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tiny_network import HEIGHT, OUT_HEIGHT, OUT_WIDTH, WIDTH, damaged, picture
 
 from converters import Artifact, OutputKind
+from tests.validation.tiny_network import HEIGHT, OUT_HEIGHT, OUT_WIDTH, WIDTH, damaged, picture
 from validation.errors import RunnerError, ValidationError
 from validation.runner import Runner, label_map, runners
 from validation.runners.reference import TorchArtifact

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from hypothesis import settings
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from converters import Artifact
 from segdata import Dataset, LabelSet, Sample
+
+REPEATABLE = settings(deadline=None, derandomize=True)
+"""The same examples every time, however slow the machine."""
 
 CLASSES = ("background", "a", "b", "c")
 COLOURS = ((0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255))
