@@ -72,9 +72,9 @@ class Augmenter:
         flipped = draw.chance(self.config.flip)
         grid = F.affine_grid(self._affine(draw, flipped, zoom), [images.shape[0], 3, size, size], align_corners=False)
         pictures = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        moved = F.grid_sample(
-            masks[:, None].float(), grid, mode="nearest", padding_mode="border", align_corners=False
-        )[:, 0].long()
+        moved = F.grid_sample(masks[:, None].float(), grid, mode="nearest", padding_mode="border", align_corners=False)[
+            :, 0
+        ].long()
         mirror = self._mirror.to(images.device)
         moved = torch.where(flipped[:, None, None], mirror[moved].long(), moved)
         return self._degrade(self._recolour(pictures, draw), draw), moved.to(torch.uint8)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from fpliif.network import FPLIIF
 
 
 class WeightAverage:
@@ -18,13 +20,13 @@ class WeightAverage:
         decay: in 0..1.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: FPLIIF, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
         self.updates = 0
 
     @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
+    def update(self, network: FPLIIF) -> None:
         """Take in the weights of `network` after a step."""
         self.updates += 1
         share = 1.0 - min(self.decay, (1.0 + self.updates) / (10.0 + self.updates))

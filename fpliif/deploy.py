@@ -159,8 +159,9 @@ def _fold_normalisation(stem: nn.Conv2d, pixel_maximum: float) -> nn.Conv2d:
     """conv(2 * raw / maximum - 1), padded with black, as one zero-padded convolution on raw pixels."""
     assert stem.bias is not None
     folded = nn.Conv2d(stem.in_channels, stem.out_channels, 3, padding=1)
+    assert folded.bias is not None
     folded.weight.copy_(stem.weight * (2.0 / pixel_maximum))
-    folded.bias.copy_(stem.bias - stem.weight.sum((1, 2, 3)))  # type: ignore[union-attr]
+    folded.bias.copy_(stem.bias - stem.weight.sum((1, 2, 3)))
     return folded
 
 
@@ -183,7 +184,7 @@ def _as_conv(layer: nn.Module, kernel: int = 1) -> nn.Conv2d:
     """A linear layer on (unfolded) pixels as a convolution."""
     assert isinstance(layer, nn.Linear)
     conv = nn.Conv2d(layer.in_features // kernel**2, layer.out_features, kernel, padding=kernel // 2)
-    conv.weight.copy_(layer.weight.unflatten(1, (-1, kernel, kernel)))
+    conv.weight.copy_(layer.weight.reshape(conv.weight.shape))
     assert conv.bias is not None
     conv.bias.copy_(layer.bias)
     return conv

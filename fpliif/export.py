@@ -1,6 +1,6 @@
 """From a finished training to a shipped checkpoint: float16 weights and a model card, as JSON and as Markdown.
 
-    python -m fpliif.export --run FOLDER --to fpliif/weights [--test-scenes 400]
+python -m fpliif.export --run FOLDER --to fpliif/weights [--test-scenes 400]
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ new one.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -126,7 +127,7 @@ class FPLIIF(nn.Module):
         self.reduce2 = nn.Linear(config.reduce_width, config.feature_width)
         joined = config.feature_width + grid + 2 * config.position_width
         widths = [joined, *[config.pixel_width] * (config.pixel_depth - 1), config.classes]
-        self.pixel = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.pixel = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self._initialise()
 
     def _initialise(self) -> None:
@@ -153,7 +154,7 @@ class FPLIIF(nn.Module):
         """
         z = self.encoder(normalise(image))
         # A linear layer on 3x3 unfolded Z is a 3x3 convolution with the same weights, and several times cheaper so.
-        kernel = self.reduce1.weight.unflatten(1, (-1, 3, 3))
+        kernel = self.reduce1.weight.reshape(self.reduce1.out_features, -1, 3, 3)
         hidden = F.relu(F.conv2d(z, kernel, self.reduce1.bias, padding=1))
         narrowed = F.conv2d(hidden, self.reduce2.weight[:, :, None, None], self.reduce2.bias)
         return narrowed, z.mean((2, 3))

@@ -116,11 +116,14 @@ def _ready(note: Path, wanted: dict[str, Any]) -> int:
     return ready if found == wanted else 0
 
 
-def _mapped(path: Path, mode: Any, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _mapped(path: Path, mode: Any, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
     try:
-        return np.lib.format.open_memmap(path, mode=mode, dtype=np.uint8, shape=shape)
+        mapped: np.memmap[Any, np.dtype[np.uint8]] = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+            path, mode=mode, dtype=np.uint8, shape=shape
+        )
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path} cannot be used as a scene pool ({error}); delete its folder") from None
+    return mapped
 
 
 def _samples(dataset: Dataset, order: range, workers: int) -> Iterator[Sample]:

@@ -35,9 +35,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     missing = [
         name
         for name, field in fields.items()
-        if name not in given
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
+        if name not in given and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     ]
     if missing:
         raise ConfigError(f"{_path(where, missing[0])} is missing; give it")

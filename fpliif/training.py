@@ -12,6 +12,7 @@ The folder holds ``pool-*/`` (scenes), ``state.safetensors`` (where it stands), 
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def choose_half(config: TrainConfig, device: torch.device) -> bool:
     if config.precision != "auto":
         return config.precision == "bfloat16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
@@ -161,7 +162,7 @@ class _Trainer:
         torch.manual_seed(config.seed)
         network = FPLIIF(config.network_config())
         # bfloat16 convolutions on CPUs are only quick in this layout, and GPUs prefer it too.
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network: FPLIIF = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network, config.optimizer.ema_decay)
         self.optimizer = make_optimizer(self.network, config)
         self.at_points = torch.compile(self.network.at_points) if config.compile else self.network.at_points
@@ -210,7 +211,7 @@ class _Trainer:
             logits = self.at_points(images.contiguous(memory_format=torch.channels_last), points.places)
         loss = segmentation_loss(logits, points.labels, points.edge, self.config.loss)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optimizer.gradient_clip)
         self.optimizer.step()
         self.average.update(self.network)
@@ -218,7 +219,7 @@ class _Trainer:
 
     def _tell_losses(self, losses: list[Tensor], since: float) -> None:
         mean = float(torch.stack(losses).mean())
-        if mean != mean:
+        if not math.isfinite(mean):
             raise TrainingError(f"the loss is not a number near step {self.step}; lower the learning rate and resume")
         rate = self.config.learning_rate(self.step - 1)
         for observer in self.told:
@@ -245,7 +246,9 @@ class _Trainer:
     def _finish(self) -> TrainResult:
         self._export(LAST)
         scores = evaluate(self.average.network, self.validation_pool, self.config.label_set)
-        device = torch.cuda.get_device_name() if self.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+        device = (
+            torch.cuda.get_device_name() if self.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+        )
         return TrainResult(self.out / BEST, self.out / LAST, scores, self.best, self.seconds, device)
 
 

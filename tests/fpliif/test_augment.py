@@ -61,9 +61,7 @@ def test_flip_is_drawn_per_picture() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_mask_follows_the_picture(seed: int) -> None:
     """Away from label edges, the moved picture still shows the moved label."""
-    config = AugmentConfig(
-        **{**OFF.__dict__, "rotation_degrees": 25.0, "scale": 0.3, "shear": 0.1, "shift": 0.2}
-    )
+    config = AugmentConfig(**{**OFF.__dict__, "rotation_degrees": 25.0, "scale": 0.3, "shear": 0.1, "shift": 0.2})
     pictures, moved = _augment(config, size=48, zoom=1.5, seed=seed)
     shown = pictures[:, 0] * 255.0 / 20.0
     agree = ((shown - moved).abs() < 0.5).float().mean()

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 from torch import nn
 
 from fpliif.config import preset
 from fpliif.deploy import Size, deploy
 from fpliif.errors import ConfigError
 from fpliif.network import FPLIIF, count_parameters
+from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 
 SIZES: list[tuple[Size, Size]] = [
     (64, 64), (64, 16), (64, 8), (32, 128), ((61, 70), (37, 90)), ((40, 64), (10, 64)), (4, 1),

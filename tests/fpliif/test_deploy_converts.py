@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 
 from fpliif.deploy import DeployedFPLIIF, deploy
+from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 
 IMAGE = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 

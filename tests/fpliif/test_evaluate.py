@@ -39,9 +39,7 @@ def test_ignored_pixels_do_not_count() -> None:
 def test_evaluate_pools_over_pictures_of_an_uneven_last_batch() -> None:
     network = scrambled(tiny_config())
     rng = np.random.default_rng(1)
-    pool = Pool(
-        rng.integers(0, 256, (5, 16, 16, 3), dtype=np.uint8), rng.integers(0, 5, (5, 16, 16), dtype=np.uint8)
-    )
+    pool = Pool(rng.integers(0, 256, (5, 16, 16, 3), dtype=np.uint8), rng.integers(0, 5, (5, 16, 16), dtype=np.uint8))
     expected = np.zeros((5, 5), dtype=np.int64)
     with torch.no_grad():
         for image, mask in zip(pool.images, pool.masks, strict=True):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 
 from fpliif.config import preset
 from fpliif.cost import multiply_adds
 from fpliif.network import FPLIIF, count_parameters, normalise, position_code
+from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 
 
 def test_parameters_are_those_of_the_paper() -> None:

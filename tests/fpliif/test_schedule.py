@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ def test_warm_up_peak_and_end_at_zero() -> None:
     assert rates[0] == pytest.approx(0.05)
     assert rates[9] == pytest.approx(0.5)
     assert max(rates) == pytest.approx(0.5)
-    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[10:]))
     assert rates[54] == pytest.approx(0.25)
     assert rates[-1] == 0.0
 
