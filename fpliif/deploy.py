@@ -194,7 +194,7 @@ def _first_layer_parts(network: FPLIIF) -> tuple[Tensor, ...]:
     """The first pixel layer's weights for features, average, row code and column code."""
     config = network.config
     widths = [config.feature_width, config.widths[2], config.position_width, config.position_width]
-    return network.pixel[0].weight.split(widths, dim=1)  # type: ignore[operator,union-attr,no-any-return]
+    return network.pixel[0].weight.split(widths, dim=1)  # type: ignore[operator,no-any-return]
 
 
 def _split_first_layer(network: FPLIIF) -> tuple[nn.Conv2d, nn.Conv2d]:

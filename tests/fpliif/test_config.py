@@ -92,9 +92,14 @@ def test_missing_toml(tmp_path: Path) -> None:
         TrainConfig.from_toml(tmp_path / "none.toml")
 
 
-def test_fingerprint_ignores_only_what_cannot_change_the_weights() -> None:
+def test_only_what_cannot_change_the_past_may_change() -> None:
     config = TrainConfig.from_toml(shipped_config("fp-liif-face11"))
     same = dataclasses.replace(config, threads=7, log_every=1, data=dataclasses.replace(config.data, workers=9))
-    assert same.fingerprint() == config.fingerprint()
+    assert same.shares_past(config, config.steps)
     other = dataclasses.replace(config, loss=dataclasses.replace(config.loss, edge=0.5))
-    assert other.fingerprint() != config.fingerprint()
+    assert not other.shares_past(config, 1)
+    last = dataclasses.replace(config.phases[-1], steps=config.phases[-1].steps + 1)
+    longer = dataclasses.replace(config, phases=(*config.phases[:-1], last))
+    held = config.steps - (config.optimizer.decay_steps or 0)
+    assert longer.shares_past(config, held)
+    assert not longer.shares_past(config, held + 1)
