@@ -89,7 +89,7 @@ def test_truncated_parts(package: Path, part: str, share: float) -> None:
 
 def test_unknown_operation_names_its_neighbours(package: Path) -> None:
     _edit(package, lambda model: setattr(_operation(model, "relu"), "type", "relu7"))
-    with pytest.raises(UnsupportedOpError, match="'relu7'.*relu6") as caught:
+    with pytest.raises(UnsupportedOpError, match=r"'relu7'.*relu6") as caught:
         Interpreter(package)
     assert caught.value.exit_code == 4
 
@@ -102,7 +102,7 @@ def test_operation_newer_than_the_program(package: Path) -> None:
 
 def test_unknown_opset(package: Path) -> None:
     _edit(package, lambda model: setattr(model.mlProgram.functions["main"], "opset", "CoreML99"))
-    with pytest.raises(ModelFileError, match="CoreML99.*CoreML8"):
+    with pytest.raises(ModelFileError, match=r"CoreML99.*CoreML8"):
         Interpreter(package)
 
 
@@ -186,9 +186,7 @@ def _flip_and_run(package: Path, part: str, offset: int, mask: int, content: byt
     return True
 
 
-@pytest.mark.parametrize(
-    "count", [300, pytest.param(2000, marks=pytest.mark.slow)], ids=["trimmed", "all"]
-)
+@pytest.mark.parametrize("count", [300, pytest.param(2000, marks=pytest.mark.slow)], ids=["trimmed", "all"])
 def test_random_byte_flips_never_end_or_hang_the_process(package: Path, count: int) -> None:
     generator = np.random.default_rng(20)
     parts = {part: (package / part).read_bytes() for part in ("Manifest.json", str(SPECIFICATION), str(WEIGHTS))}
