@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from converters import Artifact, Layout, ModelSource, OutputKind, PixelRange
+from converters import Artifact, Layout, ModelSource, OutputKind, PixelRange, make_plan
 from converters.formats.tflite.flatbuffer import read_model
-from quantization import recipes
+from converters.perform import perform
+from quantization import recipe, recipes
+from quantization.calibration import CalibrationSet
 from tests.converters import small_network as small
-from tests.converters.making import Made
+from tests.converters.making import Made, artifact_of
 
 LEAST_DECIBELS = {
     "float32": 100.0,
@@ -30,6 +33,17 @@ ROUTES = ("litert-torch", "onnx2tf")
 def answer(artifact: Artifact, image: NDArray[np.float32]) -> NDArray[Any]:
     runner = Interpreter(model_path=str(artifact.path), num_threads=1).get_signature_runner()
     found: NDArray[Any] = runner(**{artifact.image.name: image})[artifact.output.name]
+    return found
+
+
+def quantized_picture(artifact: Artifact) -> tuple[float, int]:
+    """Scale and zero point of what the first operator, QUANTIZE, makes of the picture."""
+    interpreter = Interpreter(model_path=str(artifact.path))
+    first = interpreter._get_ops_details()[0]
+    assert first["op_name"] == "QUANTIZE"
+    (index,) = first["outputs"]
+    details = {item["index"]: item for item in interpreter.get_tensor_details()}
+    found: tuple[float, int] = details[index]["quantization"]
     return found
 
 
@@ -121,18 +135,22 @@ def test_scales_are_per_channel(made: Made) -> None:
     assert scales and min(scales) > 1
 
 
-def test_calibration_ranges_do_not_depend_on_the_order_of_pictures(source: ModelSource, tmp_path: Any) -> None:
-    from converters import make_plan
-    from converters.perform import perform
-    from quantization import recipe
-    from quantization.calibration import CalibrationSet
-
+def test_calibration_ranges_do_not_depend_on_the_order_of_pictures(source: ModelSource, tmp_path: Path) -> None:
     forward = small.calibration(4)
     backward = CalibrationSet(forward.images[::-1].copy(), forward.ids[::-1], forward.origin)
-    hashes = []
+    answers = []
     for pictures in (forward, backward):
         plan = make_plan(source, [("tflite", recipe("int8_static"))], calibration=pictures.digest())
         (outcome,) = perform(plan, tmp_path, pictures)
-        assert outcome.artifact is not None
-        hashes.append(outcome.artifact.sha256)
-    assert hashes[0] == hashes[1]
+        answers.append(answer(artifact_of(outcome), small.test_image(source)))
+    assert small.decibels(*answers) > 60, "equal but for the rounding of a mean"
+
+
+def test_whole_brightness_range_is_kept_though_no_calibration_picture_has_it(
+    source: ModelSource, tmp_path: Path
+) -> None:
+    dim = CalibrationSet(small.pictures(4) // 2, tuple("abcd"), "dim noise")
+    plan = make_plan(source, [("tflite", recipe("int8_static"))], calibration=dim.digest())
+    (artifact,) = (artifact_of(item) for item in perform(plan, tmp_path, dim))
+    scale, zero_point = quantized_picture(artifact)
+    assert scale * (127 - zero_point) == pytest.approx(1.0, abs=0.01)
