@@ -81,8 +81,9 @@ class FPLIIFConfig:
         return 1 + 2 * self.position_bands
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, with the format version; `from_dict` reads them back to an equal config."""
-        return {"format": FORMAT, **dataclasses.asdict(self)}
+        """Values as JSON has them (lists, no tuples) with the format version; `from_dict` reads an equal config."""
+        plain: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **dataclasses.asdict(self)}))
+        return plain
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

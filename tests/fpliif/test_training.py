@@ -18,7 +18,7 @@ from fpliif.checkpoint import load_checkpoint
 from fpliif.config import PRESETS
 from fpliif.errors import ConfigError, TrainingError
 from fpliif.evaluate import Scores, evaluate
-from fpliif.export import Training, export_checkpoint
+from fpliif.export import Training, export_checkpoint, export_run
 from fpliif.pool import open_pool
 from fpliif.train_config import DataConfig, OptimizerConfig, Phase, TrainConfig
 from fpliif.training import BEST, LAST, LOG, STATE, train
@@ -225,3 +225,21 @@ def test_command_line_errors_are_one_sentence(tmp_path: Path, content: str | Non
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_drawn_faces_from_training_to_card(tmp_path: Path) -> None:
+    data = DataConfig(train_scenes=6, validation_scenes=2, test_scenes=2, size=SIZE)
+    train(_config(data=data), tmp_path / "run")
+    path = export_run(tmp_path / "run", tmp_path / "weights", "segport train tiny", "a computer")
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert path.name == "tiny-net.safetensors"
+    assert card["test"]["images"] == 2
+    assert card["test"]["split"] == "test"
+    assert card["training"]["steps"] == 9
+    assert 0 < card["training"]["step"] <= 9
+
+
+def test_export_of_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="holds no validated training"):
+        export_run(tmp_path, tmp_path / "weights", "c", "h")
+    assert not (tmp_path / "weights").exists()
