@@ -30,6 +30,7 @@ from toolkit.progress import Progress, SilentProgress
 from toolkit.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from converters import ModelSource
     from validation.result import RunResult
 
 
@@ -64,7 +65,7 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
     folder = RunFolder(options.out)
     with folder.claimed():
         perform_plan(plan, calibration, options, folder, shown)
-        return _judge(options, folder, shown, started)
+        return _judge(options, folder, source, shown, started)
 
 
 def convert(options: RunOptions, progress: Progress | None = None) -> Conversions:
@@ -80,9 +81,9 @@ def validate(options: RunOptions, progress: Progress | None = None) -> Outcome:
     """Judge the artifacts in `options.out`; latency that was measured before on the same files is kept."""
     started = time.monotonic()
     folder = RunFolder(options.out)
-    folder.load_manifest()
+    source = _same_source(options, folder.load_manifest())
     with folder.claimed():
-        return _judge(options, folder, progress or SilentProgress(), started)
+        return _judge(options, folder, source, progress or SilentProgress(), started)
 
 
 def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
@@ -98,7 +99,7 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
     started = time.monotonic()
     before = load_outcome(options.out)
     folder, manifest = before.folder, before.folder.load_manifest()
-    source = load_source(options)
+    source = _same_source(options, manifest)
     dataset = judging_set(options.model_copy(update={"images": 1}), source)
     settings = latency_settings(options)
     if settings is None:
@@ -134,11 +135,23 @@ def recorded_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
     return checked_options({**recorded, **override, "out": folder}, origin=f"{folder}: ")
 
 
-def _judge(options: RunOptions, folder: RunFolder, progress: Progress, started: float) -> Outcome:
+def _same_source(options: RunOptions, manifest: Mapping[str, Any]) -> ModelSource:
+    """The model again; raises UsageError if it is not the one the artifacts were made from."""
+    source = load_source(options)
+    if source.weights_sha256 != manifest["model"]["weights_sha256"]:
+        raise UsageError(
+            f"the weights of {options.model} have changed since these artifacts were made; "
+            f"run `segport convert --out {options.out}` again"
+        )
+    return source
+
+
+def _judge(
+    options: RunOptions, folder: RunFolder, source: ModelSource, progress: Progress, started: float
+) -> Outcome:
     from validation.measure import Measurements
 
     manifest = folder.load_manifest()
-    source = load_source(options)
     dataset = judging_set(options, source)
     artifacts = _trusted(folder)
     reference = measure_float_reference(source, dataset, options, folder, progress)

@@ -15,9 +15,10 @@ EXAMPLES = (
 
 def inspect(artifact: Annotated[Path, typer.Argument(help="A .tflite, .mlpackage or .onnx.")]) -> int:
     """Print inputs, outputs, operations and number types of an artifact, read from the file itself."""
-    from converters.inspect import describe
     from rich.console import Console
     from rich.table import Table
+
+    from converters.inspect import describe
 
     table = Table(title=str(artifact), show_header=False, title_justify="left")
     section = None
