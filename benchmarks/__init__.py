@@ -1,0 +1,1 @@
+"""Comparisons with public peers, in one run each, as ratios. Nothing here is asserted: machines differ."""
