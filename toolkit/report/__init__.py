@@ -1,0 +1,39 @@
+"""Reports of one run from one document: the terminal's table, report.json, report.md and report.html."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["render_terminal", "write_all"]
+
+
+def render_terminal(document: Mapping[str, Any], console: Console) -> None:
+    """Print verdict and table; raises UsageError if the document is not a report of schema 1."""
+    from toolkit.report import terminal
+    from toolkit.report.schema import check
+
+    terminal.render(check(document), console)
+
+
+def write_all(document: Mapping[str, Any], folder: Path) -> None:
+    """Write report.json, report.md and report.html into `folder`.
+
+    All three are composed before the first is written, and each is written whole or not at all.
+
+    Raises:
+        UsageError: the document is not a report of schema 1.
+    """
+    from toolkit.report import html, markdown
+    from toolkit.report.schema import check, write_report
+    from toolkit.run_folder import write_text
+
+    checked = check(document)
+    texts = {"report.md": markdown.render(checked), "report.html": html.render(checked, folder)}
+    write_report(document, folder / "report.json")
+    for name, text in texts.items():
+        write_text(folder / name, text)

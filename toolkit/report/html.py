@@ -1,0 +1,196 @@
+"""report.html: one file that needs nothing else, drawn by the templates beside this module."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.report import wording
+from toolkit.report.charts import HEIGHT, WIDTH, latency_points, latency_spans, scatter, size_points
+from toolkit.report.models import ArtifactEntry, Colour, ReportDocument, Run
+from toolkit.report.rows import gaps, judging_run, matrix, summarize
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+_HEAT_STEPS = (0.0005, 0.0025, 0.01, 0.03)
+"""Changes of IoU at which a cell gets the next darker tint; fixed, so that two reports can be compared by eye."""
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class in the table of classes: its colour, the reference's IoU, and (IoU, change, interval) per artifact."""
+
+    name: str
+    colour: str
+    reference: float | None
+    cells: tuple[tuple[float | None, float | None, tuple[float, float] | None], ...]
+
+
+def render(document: ReportDocument, folder: Path) -> str:
+    """The page.
+
+    Args:
+        document: a checked report.
+        folder: the run folder that example pictures are relative to; pictures that are missing, are no PNG or JPEG, or
+            lie outside it are left out and said to be.
+    """
+    judged = [(artifact, run) for artifact in document.artifacts if (run := judging_run(artifact)) is not None]
+    spans, ticks = latency_spans(document)
+    reference = document.reference.miou
+    answered = list(dict.fromkeys(name for example in document.examples for name in example.artifacts))
+    context: dict[str, Any] = {
+        "report": document,
+        "title": document.title or f"{document.model.name} on phones",
+        "summary": summarize(document),
+        "rows": matrix(document),
+        "judged": judged,
+        "classes": _class_rows(document, judged),
+        "colours": _colours(document),
+        "size_chart": scatter(size_points(document), reference, log=False),
+        "latency_chart": scatter(latency_points(document), reference, log=True),
+        "chart_width": WIDTH,
+        "chart_height": HEIGHT,
+        "spans": spans,
+        "span_ticks": ticks,
+        "formats": _formats(document),
+        "examples": _examples(document, folder),
+        "answered": answered,
+        "shown_artifact": _shown_artifact(answered, judged),
+        "gaps": gaps(document),
+        "packages": _packages(document),
+        "facts": _facts(document),
+    }
+    return _environment().get_template("report.html.j2").render(context)
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("fraction", "percent", "megabytes", "milliseconds", "duration", "finding"):
+        environment.filters[name] = getattr(wording, name)
+    environment.filters["points"] = lambda change, unit=True: _minus(wording.points(change, unit=unit))
+    environment.filters["interval"] = lambda bounds: _minus(wording.interval(bounds))
+    environment.filters["heat"] = heat
+    environment.globals |= {
+        "counted": wording.counted,
+        "ABSENT": wording.ABSENT,
+        "MISSING": wording.MISSING,
+        "VERDICT_WORDS": wording.VERDICT_WORDS,
+        "STATUS_WORDS": wording.STATUS_WORDS,
+    }
+    return environment
+
+
+def heat(change: float | None) -> str:
+    """Style class of a change of IoU: ``down1`` to ``down4``, ``up1`` to ``up4``, or nothing near zero."""
+    if change is None:
+        return "none"
+    step = sum(abs(change) >= limit for limit in _HEAT_STEPS)
+    return f"{'down' if change < 0 else 'up'}{step}" if step else ""
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")
+
+
+def _class_rows(document: ReportDocument, judged: list[tuple[ArtifactEntry, Run]]) -> list[ClassRow]:
+    return [
+        ClassRow(
+            name,
+            colour,
+            document.reference.per_class_iou.get(name),
+            tuple(
+                (
+                    run.per_class_iou.get(name),
+                    run.delta_per_class_iou.get(name),
+                    run.delta_per_class_iou_ci95.get(name),
+                )
+                for _, run in judged
+            ),
+        )
+        for name, colour in _colours(document).items()
+    ]
+
+
+def _colours(document: ReportDocument) -> dict[str, str]:
+    """CSS colour of every class; empty where the model has none."""
+    triples: list[Colour | None] = [*document.model.colours] or [None] * len(document.model.classes)
+    return {
+        name: "" if triple is None else "#{:02x}{:02x}{:02x}".format(*triple)
+        for name, triple in zip(document.model.classes, triples, strict=True)
+    }
+
+
+def _formats(document: ReportDocument) -> dict[str, int]:
+    """Position of every format in the page's palette, in order of appearance."""
+    names = dict.fromkeys(artifact.format for artifact in document.artifacts)
+    return {name: index % 5 for index, name in enumerate(names)} | {"reference": 9}
+
+
+def _shown_artifact(answered: list[str], judged: list[tuple[ArtifactEntry, Run]]) -> str | None:
+    """The artifact whose answers the examples show first: the one that lost most."""
+    losses = {artifact.name: run.delta_miou or 0.0 for artifact, run in judged}
+    return min(answered, key=lambda name: losses.get(name, 0.0), default=None)
+
+
+def _examples(document: ReportDocument, folder: Path) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": example.id,
+            "picture": _inlined(example.picture, folder),
+            "truth": _inlined(example.truth, folder),
+            "reference": _inlined(example.reference, folder),
+            "answers": {
+                name: {
+                    "prediction": _inlined(answer.prediction, folder),
+                    "difference": _inlined(answer.difference, folder),
+                    "miou": answer.miou,
+                    "pixel_agreement": answer.pixel_agreement,
+                }
+                for name, answer in example.artifacts.items()
+            },
+        }
+        for example in document.examples
+    ]
+
+
+def _inlined(path: str | None, folder: Path) -> str | None:
+    """A picture below `folder` as a data URI, or None if there is none."""
+    if path is None:
+        return None
+    root, place = folder.resolve(), (folder / path).resolve()
+    if not place.is_relative_to(root) or not place.is_file():
+        return None
+    content = place.read_bytes()
+    kind = next((kind for signature, kind in _SIGNATURES.items() if content.startswith(signature)), None)
+    return None if kind is None else f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _packages(document: ReportDocument) -> dict[str, str]:
+    packages = document.environment.get("packages")
+    if not isinstance(packages, dict):
+        return {}
+    return {str(name): "not installed" if version is None else str(version) for name, version in packages.items()}
+
+
+def _facts(document: ReportDocument) -> dict[str, str]:
+    """The environment in plain words, without the packages."""
+    facts = {}
+    for key, value in document.environment.items():
+        if key == "memory_bytes" and isinstance(value, int):
+            facts["Memory"] = f"{value / 1e9:.1f} GB"
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            facts[key.replace("_", " ").capitalize()] = str(value)
+    return facts

@@ -1,0 +1,147 @@
+"""report.md: short enough for a comment on a pull request."""
+
+from __future__ import annotations
+
+import re
+
+from toolkit.report.models import ReportDocument
+from toolkit.report.rows import Row, gaps, judging_run, matrix, summarize, worst_words
+from toolkit.report.wording import (
+    MISSING,
+    STATUS_WORDS,
+    VERDICT_WORDS,
+    counted,
+    duration,
+    fraction,
+    interval,
+    listed,
+    megabytes,
+    milliseconds,
+    points,
+)
+
+_WORST_SHOWN = 3
+_SPECIAL = re.compile(r"([\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+"""Underscores inside words are left alone: names such as int8_static stay readable as plain text."""
+
+
+def render(document: ReportDocument) -> str:
+    """The whole file."""
+    summary = summarize(document)
+    parts = [
+        f"# {_text(document.title or f'segport: {document.model.name}')}",
+        f"**{VERDICT_WORDS[summary.status].capitalize()}.** {_text(' '.join((summary.headline, *summary.details)))}",
+        _matrix(document),
+        _reference(document),
+        _worst_classes(document),
+        _verdicts(document),
+        _gaps(document),
+        _environment(document),
+        _reproduce(document),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def table(header: list[str], rows: list[list[str]], right: set[int]) -> str:
+    """A table in GitHub's Markdown; cells must be escaped already, columns in `right` are aligned right."""
+    rule = ["---:" if column in right else "---" for column in range(len(header))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])
+
+
+def _matrix(document: ReportDocument) -> str:
+    header = ["artifact", "runtime", "size", "mIoU", "change [95 %]", "worst class", "p50 ms", "p90 ms", "verdict"]
+    return table(header, [_row(row) for row in matrix(document)], right={2, 3, 4, 6, 7})
+
+
+def _row(row: Row) -> list[str]:
+    run, latency = row.run, row.run.latency_ms if row.run else None
+    accuracy = MISSING
+    if run is not None:
+        accuracy = fraction(run.miou) if run.status == "measured" else STATUS_WORDS[run.status]
+    return [
+        _text(row.artifact.name),
+        _text(run.title) if run else MISSING,
+        megabytes(row.artifact.size_bytes),
+        accuracy,
+        f"{points(run.delta_miou)} {interval(run.delta_miou_ci95)}".strip() if run else MISSING,
+        _text(worst_words(row)),
+        milliseconds(latency.p50 if latency else None),
+        milliseconds(latency.p90 if latency else None),
+        "**fail**" if row.artifact.verdict.status == "fail" else VERDICT_WORDS[row.artifact.verdict.status],
+    ]
+
+
+def _reference(document: ReportDocument) -> str:
+    reference, dataset = document.reference, document.dataset
+    return (
+        f"Float reference ({_text(reference.runner)}): mIoU {fraction(reference.miou)} on "
+        f"{counted(dataset.images, 'picture')} of {_text(dataset.name)} ({_text(dataset.split)}). "
+        "Changes are against it; 1 pt is 0.01 of IoU."
+    )
+
+
+def _worst_classes(document: ReportDocument) -> str:
+    rows = []
+    for artifact in document.artifacts:
+        run = judging_run(artifact)
+        known = (
+            [(change, name) for name, change in run.delta_per_class_iou.items() if change is not None] if run else []
+        )
+        lost = [(change, name) for change, name in sorted(known) if points(change).startswith("-")]
+        worst = [f"{_text(name)} {points(change)}" for change, name in lost[:_WORST_SHOWN]]
+        if worst:
+            rows.append([_text(artifact.name), *worst, *[MISSING] * (_WORST_SHOWN - len(worst))])
+    if not rows:
+        return ""
+    return "## Classes that lost most\n\n" + table(["artifact", "worst", "second", "third"], rows, right=set())
+
+
+def _verdicts(document: ReportDocument) -> str:
+    lines = [
+        f"- {_text(artifact.name)}: {_text('; '.join(artifact.verdict.reasons))}"
+        for artifact in document.artifacts
+        if artifact.verdict.status == "fail" and artifact.path is not None
+    ]
+    return "## What fails\n\n" + "\n".join(lines) if lines else ""
+
+
+def _gaps(document: ReportDocument) -> str:
+    lines = [
+        f"- {_text(gap.what)} {STATUS_WORDS[gap.status]} for {_text(listed(gap.where, most=6))}: {_text(gap.reason)}"
+        for gap in gaps(document)
+    ]
+    return "## What was not measured\n\n" + "\n".join(lines) if lines else ""
+
+
+def _environment(document: ReportDocument) -> str:
+    facts = [
+        f"{_text(key.replace('_', ' '))} {_text(str(value))}"
+        for key, value in document.environment.items()
+        if isinstance(value, str | int | float) and key != "memory_bytes"
+    ]
+    packages = document.environment.get("packages")
+    if isinstance(packages, dict):
+        facts += [f"{_text(name)} {_text(str(version))}" for name, version in packages.items() if version is not None]
+    lines = [", ".join(facts) + "." if facts else "Not recorded."]
+    if document.created:
+        lines.append(f"Made {_text(document.created)} in {duration(document.duration_seconds)}.")
+    lines += [f"Warning: {_text(warning)}." for warning in document.warnings]
+    return "## Environment\n\n" + "\n\n".join(lines)
+
+
+def _reproduce(document: ReportDocument) -> str:
+    sums = f"Weights sha256 `{_code(document.model.weights_sha256)}`, pictures `{_code(document.dataset.digest)}`."
+    if not document.command:
+        return f"## Reproduce\n\n{sums}"
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", document.command)), default=0))
+    return f"## Reproduce\n\n{fence}sh\n{document.command}\n{fence}\n\n{sums}"
+
+
+def _text(text: str) -> str:
+    """Text in which no character is Markdown or HTML, on one line."""
+    escaped = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _code(text: str | None) -> str:
+    return "unknown" if text is None else text.replace("`", "").replace("\n", " ")

@@ -1,0 +1,203 @@
+"""The shape of report.json, schema 1: the one source from which the JSON Schema is made and every report is drawn.
+
+Keys may be added (unknown ones are kept), none is renamed. Accuracy and change of accuracy are fractions 0..1 and
+-1..1, times milliseconds, sizes bytes. `None` always means "not known", never zero.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Change = Annotated[float, Field(ge=-1, le=1)]
+Interval = tuple[Change, Change]
+Count = Annotated[int, Field(ge=0)]
+Milliseconds = Annotated[float, Field(ge=0)]
+Channel = Annotated[int, Field(ge=0, le=255)]
+Colour = tuple[Channel, Channel, Channel]
+Status = Literal["measured", "not_run", "failed"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class Model(_Part):
+    """What was converted. `colours` holds one RGB triple per class, or nothing."""
+
+    name: str
+    parameters: Count | None
+    weights_sha256: str | None
+    inputs: list[dict[str, Any]]
+    classes: Annotated[list[str], Field(min_length=1)]
+    colours: list[Colour] = []
+
+    @model_validator(mode="after")
+    def _one_colour_per_class(self) -> Self:
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("a class is named twice; class names must be unique")
+        if self.colours and len(self.colours) != len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes but {len(self.colours)} colours; give one per class or none")
+        return self
+
+
+class DatasetEntry(_Part):
+    """The pictures that judge."""
+
+    name: str
+    split: str
+    images: Count
+    digest: str
+
+
+class Latency(_Part):
+    """Milliseconds of single inferences; `samples` were timed after `warmup` that were not."""
+
+    p50: Milliseconds
+    p90: Milliseconds
+    p95: Milliseconds
+    p99: Milliseconds
+    mean: Milliseconds
+    min: Milliseconds
+    samples: Annotated[int, Field(ge=1)]
+    warmup: Count
+    load_ms: Milliseconds | None = None
+    first_run_ms: Milliseconds | None = None
+    warning: str = ""
+
+
+class ReferenceEntry(_Part):
+    """The float network, which every artifact is compared with."""
+
+    runner: str
+    miou: Fraction | None
+    mean_f1: Fraction | None
+    per_class_iou: dict[str, Fraction | None]
+    latency_ms: Latency | None
+
+
+class WorstClass(_Part):
+    """The class that lost most IoU."""
+
+    name: str
+    delta: Change
+
+
+class Run(_Part):
+    """One artifact in one runtime. `status` is of the accuracy, `latency_status` of the latency."""
+
+    runner: str
+    backend: str
+    threads: Annotated[int, Field(ge=1)] | None
+    status: Status
+    reason: str | None
+    miou: Fraction | None
+    mean_f1: Fraction | None
+    per_class_iou: dict[str, Fraction | None]
+    delta_miou: Change | None
+    delta_per_class_iou: dict[str, Change | None]
+    delta_miou_ci95: Interval | None
+    pixel_agreement: Fraction | None
+    latency_ms: Latency | None
+    peak_memory_bytes: Count | None
+    images: Count | None = None
+    evaluated_at: tuple[Count, Count] | None = None
+    worst_class: WorstClass | None = None
+    lost_classes: list[str] = []
+    delta_per_class_iou_ci95: dict[str, Interval | None] = {}
+    latency_status: Status | None = None
+    latency_reason: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Runner and backend, for people."""
+        return self.runner if self.backend in ("", self.runner) else f"{self.runner} ({self.backend})"
+
+
+class VerdictEntry(_Part):
+    """Whether an artifact may be used, and why."""
+
+    status: Literal["pass", "fail", "not_run"]
+    reasons: list[str]
+
+
+class Limits(_Part):
+    """Largest losses allowed, as fractions of IoU."""
+
+    miou_drop: Fraction
+    class_drop: Fraction
+
+
+class Parity(_Part):
+    """How close an artifact's logits are to the float network's: signal-to-quantization-noise ratio in decibels."""
+
+    sqnr_db: float
+
+
+class ArtifactEntry(_Part):
+    """One file that was (or, with `path` null, could not be) made, with all its runs."""
+
+    name: str
+    format: str
+    recipe: str
+    path: str | None
+    sha256: str | None
+    size_bytes: Count | None
+    runs: list[Run]
+    verdict: VerdictEntry
+    limits: Limits | None = None
+    parity: Parity | None = None
+    provenance: dict[str, Any] = {}
+
+
+class ExampleAnswer(_Part):
+    """One artifact's answer to an example picture; paths relative to the run folder."""
+
+    prediction: str
+    difference: str | None = None
+    miou: Fraction | None = None
+    pixel_agreement: Fraction | None = None
+
+
+class Example(_Part):
+    """One picture shown in the report; paths relative to the run folder."""
+
+    id: str
+    picture: str
+    truth: str
+    reference: str
+    artifacts: dict[str, ExampleAnswer]
+
+
+class ReportDocument(_Part):
+    """All of report.json."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    model: Model
+    dataset: DatasetEntry
+    environment: dict[str, Any]
+    reference: ReferenceEntry
+    artifacts: list[ArtifactEntry]
+    title: str | None = None
+    command: str | None = None
+    created: str | None = None
+    duration_seconds: Annotated[float, Field(ge=0)] | None = None
+    warnings: list[str] = []
+    examples: list[Example] = []
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        names = [artifact.name for artifact in self.artifacts]
+        if len(set(names)) != len(names):
+            raise ValueError("an artifact is named twice; artifact names must be unique")
+        known = set(self.model.classes)
+        scored: dict[str, dict[str, Any]] = {"reference": self.reference.per_class_iou}
+        for artifact in self.artifacts:
+            for run in artifact.runs:
+                scored[f"{artifact.name} in {run.title}"] = {**run.per_class_iou, **run.delta_per_class_iou}
+        for where, scores in scored.items():
+            if unknown := set(scores) - known:
+                raise ValueError(f"{where} scores {', '.join(sorted(unknown))}, which model.classes does not list")
+        return self

@@ -1,0 +1,165 @@
+"""What every kind of report shows, taken out of the document once: rows, the run that judges, what was not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from toolkit.report.models import ArtifactEntry, ReportDocument, Run
+from toolkit.report.wording import MISSING, counted, listed, megabytes, milliseconds, points
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the matrix.
+
+    Attributes:
+        artifact: what was run.
+        run: in which runtime; None if no runtime was asked or the artifact could not be made.
+    """
+
+    artifact: ArtifactEntry
+    run: Run | None
+
+    @property
+    def worst(self) -> tuple[str, float] | None:
+        """The class that lost most, by name, and its change of IoU."""
+        if self.run is None:
+            return None
+        known = [(change, name) for name, change in self.run.delta_per_class_iou.items() if change is not None]
+        return (min(known)[1], min(known)[0]) if known else None
+
+
+def worst_words(row: Row, between: str = " ") -> str:
+    """The class that lost most and how much, ``none`` if no class lost as much as is shown."""
+    if row.worst is None:
+        return MISSING
+    name, change = row.worst
+    return f"{name}{between}{points(change)}" if points(change).startswith("-") else "none"
+
+
+def matrix(document: ReportDocument) -> list[Row]:
+    """A row for every run, and one for every artifact without runs."""
+    return [Row(artifact, run) for artifact in document.artifacts for run in (artifact.runs or [None])]
+
+
+def judging_run(artifact: ArtifactEntry) -> Run | None:
+    """Of the runs on most pictures, the one that lost most: what an artifact is worth in its least kind runtime."""
+    measured = [run for run in artifact.runs if run.status == "measured" and run.miou is not None]
+    most = max((run.images or 0 for run in measured), default=0)
+    candidates = [run for run in measured if (run.images or 0) == most]
+    return min(candidates, key=lambda run: run.delta_miou if run.delta_miou is not None else 0.0, default=None)
+
+
+@dataclass
+class Gap:
+    """Something that was not measured, with all the runs that share the reason."""
+
+    what: str
+    status: str
+    reason: str
+    where: list[str] = field(default_factory=list)
+
+
+def gaps(document: ReportDocument) -> list[Gap]:
+    """What was not measured and why, equal reasons together, failures first."""
+    found: dict[tuple[str, str, str], Gap] = {}
+
+    def note(what: str, status: str, reason: str | None, where: str) -> None:
+        key = (what, status, reason or "no reason was recorded")
+        found.setdefault(key, Gap(*key)).where.append(where)
+
+    for artifact in document.artifacts:
+        if artifact.path is None:
+            note("conversion", "failed", "; ".join(artifact.verdict.reasons), artifact.name)
+        elif not artifact.runs:
+            note("accuracy and latency", "not_run", "no runtime was asked to run it", artifact.name)
+        for run in artifact.runs:
+            where = f"{artifact.name} in {run.title}"
+            if run.status != "measured":
+                note("accuracy", run.status, run.reason, where)
+            latency = run.latency_status or ("measured" if run.latency_ms else "not_run")
+            if latency != "measured" and not (run.status == latency and run.latency_reason == run.reason):
+                note("latency", latency, run.latency_reason, where)
+    return sorted(found.values(), key=lambda gap: gap.status != "failed")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The answer first.
+
+    Attributes:
+        status: "pass", "fail" or "not_run" over all artifacts.
+        headline: the verdict in a sentence.
+        details: sentences that put figures to it.
+    """
+
+    status: str
+    headline: str
+    details: tuple[str, ...]
+
+
+def summarize(document: ReportDocument) -> Summary:
+    """The verdict over all artifacts; one fail fails, and what was not judged is no pass."""
+    by_status: dict[str, list[str]] = {"pass": [], "fail": [], "not_run": []}
+    for artifact in document.artifacts:
+        by_status[artifact.verdict.status].append(artifact.name)
+    status = "fail" if by_status["fail"] else "not_run" if by_status["not_run"] or not document.artifacts else "pass"
+    return Summary(status, _headline(len(document.artifacts), by_status), tuple(_details(document)))
+
+
+def _headline(total: int, by_status: dict[str, list[str]]) -> str:
+    passed, failed, unjudged = by_status["pass"], by_status["fail"], by_status["not_run"]
+    if not total:
+        return "There are no artifacts to judge."
+    if len(passed) == total:
+        return (
+            "The artifact keeps its accuracy limits."
+            if total == 1
+            else f"All {total} artifacts keep their accuracy limits."
+        )
+    if len(unjudged) == total:
+        return "No artifact could be judged here."
+    parts = []
+    if failed:
+        parts.append(
+            f"{len(failed)} of {counted(total, 'artifact')} {_verb(failed, 'fails', 'fail')}: {listed(failed)}"
+        )
+    if unjudged:
+        parts.append(f"{len(unjudged)} of {counted(total, 'artifact')} could not be judged here: {listed(unjudged)}")
+    if passed:
+        parts.append(f"the other {len(passed)} {_verb(passed, 'keeps its', 'keep their')} accuracy limits")
+    return "; ".join(parts) + "."
+
+
+def _verb(names: Sequence[str], one: str, many: str) -> str:
+    return one if len(names) == 1 else many
+
+
+def _details(document: ReportDocument) -> list[str]:
+    judged = [
+        (artifact, run)
+        for artifact in document.artifacts
+        if (run := judging_run(artifact)) is not None and run.delta_miou is not None
+    ]
+    sentences = []
+    if judged:
+        artifact, run = min(judged, key=lambda pair: pair[1].delta_miou or 0.0)
+        if points(run.delta_miou, unit=False).startswith("-"):
+            sentences.append(f"The largest loss of mean IoU is {points(run.delta_miou)} ({artifact.name}).")
+        else:
+            sentences.append("No artifact lost mean IoU.")
+    passing = [item for item in document.artifacts if item.verdict.status == "pass" and item.size_bytes is not None]
+    if passing:
+        smallest = min(passing, key=lambda item: item.size_bytes or 0)
+        sentences.append(f"The smallest that passes is {smallest.name} at {megabytes(smallest.size_bytes)}.")
+    timed = [
+        (run.latency_ms.p50, item.name, run.title)
+        for item in passing
+        for run in item.runs
+        if run.latency_ms is not None
+    ]
+    if timed:
+        time, name, runtime = min(timed)
+        sentences.append(f"The fastest that passes is {name} at {milliseconds(time)} ms (median, {runtime}).")
+    return sentences

@@ -1,0 +1,85 @@
+"""How figures are written for people: one place, so that every kind of report says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MISSING = "–"
+ABSENT = "absent"
+"""A class that neither the truth nor the answer shows: it has no IoU, and zero would be a lie."""
+
+
+def points(change: float | None, *, unit: bool = True) -> str:
+    """A change of IoU in points (hundredths) with its sign: ``-0.12 pt``."""
+    if change is None:
+        return MISSING
+    written = f"{change * 100:+.2f}"
+    if float(written) == 0:
+        written = "0.00"
+    return f"{written} pt" if unit else written
+
+
+def interval(bounds: tuple[float, float] | None) -> str:
+    """A 95 % interval in points: ``[-0.21, +0.03]``; empty if there is none."""
+    if bounds is None:
+        return ""
+    return f"[{points(bounds[0], unit=False)}, {points(bounds[1], unit=False)}]"
+
+
+def finding(bounds: tuple[float, float] | None) -> str:
+    """What a 95 % interval of a change allows to say; empty if there is none."""
+    if bounds is None:
+        return ""
+    if bounds[1] < 0:
+        return "worse"
+    return "better" if bounds[0] > 0 else "no difference shown"
+
+
+def fraction(value: float | None) -> str:
+    """An IoU or F1 as in report.json: ``0.6632``."""
+    return MISSING if value is None else f"{value:.4f}"
+
+
+def percent(value: float | None) -> str:
+    """A share of pixels: ``99.31 %``."""
+    return MISSING if value is None else f"{value * 100:.2f} %"
+
+
+def megabytes(size: int | None) -> str:
+    """Bytes in units of a million: ``2.51 MB``."""
+    return MISSING if size is None else f"{size / 1e6:.2f} MB"
+
+
+def milliseconds(time: float | None) -> str:
+    """A time without its unit, to a tenth or better: ``12.3``."""
+    if time is None:
+        return MISSING
+    return f"{time:.2f}" if time < 10 else f"{time:,.1f}"
+
+
+def duration(seconds: float | None) -> str:
+    """A span for people: ``4 min 12 s``."""
+    if seconds is None:
+        return MISSING
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 picture``, ``12 pictures``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """``a, b and c``; the rest as a number beyond `most`."""
+    shown = list(names)
+    if len(shown) > most:
+        shown = [*shown[: most - 1], f"{len(names) - most + 1} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
+
+
+VERDICT_WORDS = {"pass": "pass", "fail": "fail", "not_run": "not judged"}
+STATUS_WORDS = {"measured": "measured", "not_run": "not run", "failed": "failed"}
