@@ -100,6 +100,5 @@ class TerminalProgress:
     def validated(self, step: int, scores: Scores, best: bool) -> None:
         classes = "  ".join(f"{name} {value:.3f}" for name, value in scores.iou.items() if value is not None)
         mark = "  (best)" if best else ""
-        self._console.print(
-            f"validation after {step}: mIoU {scores.miou:.4f}  F1 {scores.mean_f1:.4f}{mark}\n  {classes}"
-        )
+        summary = f"validation after {step}: mIoU {scores.miou:.4f}  F1 {scores.mean_f1:.4f}{mark}"
+        self._console.print(f"{summary}\n  {classes}", soft_wrap=True)

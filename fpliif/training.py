@@ -272,6 +272,9 @@ def main() -> None:
     except (FPLIIFError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print(f"stopped; --resume goes on from the last state in {options.out}", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":
