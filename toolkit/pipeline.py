@@ -128,6 +128,12 @@ def load_outcome(folder: Path) -> Outcome:
     return Outcome(run_folder, document, status)
 
 
+def redraw(folder: Path) -> Outcome:
+    """Write report.md and report.html again from report.json; raises as `load_outcome`."""
+    found = load_outcome(folder)
+    return _written(found.folder, found.document)
+
+
 def recorded_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
     """The options a folder was made with, with what was given by hand in their place."""
     recorded = RunFolder(folder).load_manifest()["options"]
@@ -146,9 +152,7 @@ def _same_source(options: RunOptions, manifest: Mapping[str, Any]) -> ModelSourc
     return source
 
 
-def _judge(
-    options: RunOptions, folder: RunFolder, source: ModelSource, progress: Progress, started: float
-) -> Outcome:
+def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress: Progress, started: float) -> Outcome:
     from validation.measure import Measurements
 
     manifest = folder.load_manifest()

@@ -15,7 +15,8 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Run one command line and return its exit status; every expected error becomes one sentence on stderr."""
-    import click
+    import typer
+    from typer.exceptions import TyperException
 
     from toolkit.cli.app import build
 
@@ -23,13 +24,13 @@ def run_command(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         status = build()(arguments, prog_name="segport", standalone_mode=False)
-    except click.exceptions.Abort:
+    except typer.Abort:
         return _say("stopped", ExitStatus.INTERRUPTED)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return int(stop.exit_code)
-    except click.ClickException as error:
-        error.show()
-        return ExitStatus.BAD_INPUT
+    except TyperException as error:
+        said = error.format_message().rstrip(".")
+        return _say(f"{said}; see `segport --help`", ExitStatus.BAD_INPUT) if said else ExitStatus.BAD_INPUT
     except KeyboardInterrupt:
         return _say("stopped; what was finished is kept, and the same command continues", ExitStatus.INTERRUPTED)
     except BrokenPipeError:

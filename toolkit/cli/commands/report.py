@@ -15,9 +15,9 @@ def report(
 ) -> int:
     """Show the table again and rewrite report.md and report.html from report.json."""
     from toolkit.cli.screen import Screen
-    from toolkit.pipeline import load_outcome
+    from toolkit.pipeline import redraw
 
-    outcome = load_outcome(folder)
+    outcome = redraw(folder)
     Screen(quiet=False).show_report(outcome)
     return outcome.status
 
