@@ -78,8 +78,9 @@ def report(path: Path, write_page: bool) -> int:
     for result in surprising:
         print(f"UNEXPLAINED {result.test}: {result.reason.splitlines()[0] if result.reason else ''}")
     if write_page:
+        version = importlib.metadata.version("coremltools")
         temporary = PAGE.with_suffix(".tmp")
-        temporary.write_text(results.page(found, importlib.metadata.version("coremltools")), encoding="utf-8")
+        temporary.write_text(results.page(found, results.collected(path), version), encoding="utf-8")
         temporary.replace(PAGE)
         print(f"wrote {PAGE.relative_to(ROOT)}")
     return 1 if surprising else 0

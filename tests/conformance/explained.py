@@ -4,7 +4,29 @@ from __future__ import annotations
 
 import re
 
-_EXPLANATIONS: tuple[tuple[str, str], ...] = ()
+# Pattern of the test's name -> reason.
+_EXPLANATIONS: tuple[tuple[str, str], ...] = (
+    (
+        r"^iOS15/test_image_resizing\.py::TestCropResize::test_builder_to_backend_smoke",
+        "The box has normalized coordinates of 2, twice the picture's size, which the definition does not cover; the "
+        "expected values are those of resizing the whole picture, milrun pads with zeros.",
+    ),
+    (
+        r"test_scatter_gather\.py::TestScatter\w*::test_builder_to_backend_programmatic"
+        r".*precision='fp16'.*accumulate_mode=(div|mul)",
+        "Random data: the expected value is beyond 65504, the largest float16, so the float16 program gives infinity.",
+    ),
+    (
+        r"precision='fp32'.*<class 'numpy\.float16'>",
+        "Parameters of the program are float16 while the tolerance is 1e-4, less than a float16 step: the result "
+        "differs by one step from a reference that rounds elsewhere. Not part of coremltools' default configuration.",
+    ),
+    (
+        r"TestNormalizationLocalResponseNorm::test_builder_to_backend_smoke.*precision='fp32'",
+        "The expected values normalize a rank 3 input over another axis than the definition and the stress tests of "
+        "the same operation; they hold only within the float16 tolerance.",
+    ),
+)
 
 
 def explanation(test: str) -> str | None:

@@ -40,6 +40,7 @@ def test_name(nodeid: str) -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what an interrupted run has already done, and all but the sample if one is asked for."""
     every = int(os.environ.get(SAMPLE_VARIABLE, "1"))
+    results.note_collected(_state["results"], [test_name(item.nodeid) for item in items])
     kept, dropped = [], []
     seen: dict[str, int] = {}
     for item in items:

@@ -49,6 +49,19 @@ def read(path: Path) -> list[Result]:
     return [Result(**json.loads(line)) for line in lines if line.endswith("}")]
 
 
+def note_collected(path: Path, tests: list[str]) -> None:
+    """Remember beside the results how many tests of each precision there are, whether they run now or not."""
+    counted = Counter(Result(test, "", 0, "").precision for test in tests)
+    path.with_suffix(".collected.json").write_text(json.dumps(collected(path) | counted), encoding="utf-8")
+
+
+def collected(path: Path) -> dict[str, int]:
+    """How many tests of each precision there are, as far as it was noted."""
+    note = path.with_suffix(".collected.json")
+    counts: dict[str, int] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    return counts
+
+
 def forget_failures(path: Path) -> None:
     """Drop failed tests from the file, so that a resumed run tries them again."""
     kept = [result for result in read(path) if result.outcome != "failed"]
@@ -127,16 +140,20 @@ _ARITHMETIC = """
 """
 
 
-def page(results: list[Result], version: str) -> str:
-    """The Markdown page."""
+def page(results: list[Result], collected_tests: dict[str, int], version: str) -> str:
+    """The Markdown page; `collected_tests` says how many tests of each precision there are."""
     parts = [_INTRODUCTION.format(version=version), "\n## Totals\n"]
-    parts.append("\n| programs | tests run | executed | passed | share |\n|---|---:|---:|---:|---:|\n")
+    parts.append("\n| programs | tests | run so far | executed | passed | share |\n|---|---:|---:|---:|---:|---:|\n")
     for precision, title in (("fp16", "float16, coremltools' default"), ("fp32", "float32")):
         part = totals(result for result in results if result.precision == precision)
         if part.collected:
-            parts.append(f"| {title} | {part.collected} | {part.executed} | {part.passed} | {part.rate:.2%} |\n")
+            there = collected_tests.get(precision, part.collected)
+            parts.append(
+                f"| {title} | {there} | {part.collected} | {part.executed} | {part.passed} | {part.rate:.2%} |\n"
+            )
     whole = totals(results)
-    parts.append(f"| all | {whole.collected} | {whole.executed} | {whole.passed} | {whole.rate:.2%} |\n")
+    there = sum(collected_tests.values()) or whole.collected
+    parts.append(f"| all | {there} | {whole.collected} | {whole.executed} | {whole.passed} | {whole.rate:.2%} |\n")
     parts.append("\nNot executed:\n\n")
     parts.extend(f"- {count}: {why}\n" for why, count in whole.not_executed.most_common())
     parts.append("\n## Executed tests that fail, and why\n\n")

@@ -169,6 +169,13 @@ def test_pad_as_numpy(mode: str, numpy_mode: str) -> None:
     assert np.array_equal(pad(x, [1, 3, 4, 0], mode).numpy(), expected)
 
 
+def test_integer_division_by_minus_one_does_not_end_the_process() -> None:
+    x, y = torch.tensor([-(2**31), 7, -7], dtype=torch.int32), torch.tensor([-1, -2, 2], dtype=torch.int32)
+    assert find("real_div", 15).function(x, y).tolist() == [-(2**31), -3, -3]
+    assert find("floor_div", 15).function(x, y).tolist()[1:] == [-4, -4]
+    assert find("mod", 15).function(x, y).tolist() == [0, -1, 1]
+
+
 def test_lstm_as_torch() -> None:
     torch.manual_seed(0)
     layer = torch.nn.LSTM(3, 4, bidirectional=True)

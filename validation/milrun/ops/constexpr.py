@@ -77,6 +77,7 @@ def lut_to_dense(indices: Tensor, lut: Tensor, vector_axis: int | None = None) -
     if lut.dim() != rank + 2:
         raise ValueError(f"a table of rank {lut.dim()} does not fit indices of rank {rank}")
     tables, vector = lut.shape[:rank], lut.shape[-1]
+    check_size([*indices.shape, vector])
     number = torch.arange(prod(tables)).reshape(tables)
     values = lut.reshape(-1, *lut.shape[-2:])[_spread(number, indices.shape), indices.to(torch.int64)]
     if vector == 1:

@@ -40,7 +40,12 @@ def mul(x: Tensor, y: Tensor) -> Tensor:
 def real_div(x: Tensor, y: Tensor) -> Tensor:
     """x / y; the quotient of integers is cut towards zero."""
     _fit(x, y)
-    return x / y if x.is_floating_point() else torch.div(x, y, rounding_mode="trunc")
+    if x.is_floating_point():
+        return x / y
+    # The lowest integer divided by -1 traps in the processor and would end the process; negation wraps instead.
+    negated = y == -1
+    quotient = torch.div(x, torch.where(negated, 1, y), rounding_mode="trunc")
+    return torch.where(negated, -x, quotient)
 
 
 @op("floor_div")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from validation.milrun.dtypes import dtype_named
-from validation.milrun.limits import check_size
+from validation.milrun.limits import MAX_LIST_LENGTH, check_size
 from validation.milrun.registry import op
 
 
@@ -33,7 +33,7 @@ class TensorList:
         """A list with one element replaced; one that grows gets as long as needed."""
         if index < 0 or (index >= len(self.items) and not self.grows):
             raise IndexError(f"element {index} of a list of {len(self.items)} is written")
-        check_size([index + 1])
+        _check_length(index + 1)
         items = list(self.items) + [None] * (index + 1 - len(self.items))
         items[index] = value
         return TensorList(tuple(items), tuple(value.shape), value.dtype, self.grows)
@@ -46,6 +46,11 @@ def as_list(value: Any) -> TensorList:
     return value
 
 
+def _check_length(length: int) -> None:
+    if not 0 <= length <= MAX_LIST_LENGTH:
+        raise ValueError(f"a list of {length} elements is not allowed (at most {MAX_LIST_LENGTH})")
+
+
 @op("make_list")
 def make_list(
     elem_shape: list[Any], init_length: int = 1, dynamic_length: bool = True, dtype: str = "fp32"
@@ -54,7 +59,7 @@ def make_list(
     held = dtype_named(dtype).held
     if held is None:
         raise ValueError(f"a list of {dtype} is not possible")
-    check_size([init_length])
+    _check_length(init_length)
     shape = tuple(0 if isinstance(size, str) else int(size) for size in elem_shape)
     check_size(shape)
     return TensorList((None,) * init_length, shape, held, dynamic_length)

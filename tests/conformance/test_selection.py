@@ -1,0 +1,48 @@
+"""A trimmed selection of coremltools' operation tests, every test function at least once, in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import __main__ as command
+from tests.conformance import results
+
+pytest.importorskip("coremltools")
+
+
+@pytest.mark.conformance
+@pytest.mark.timeout(1800)
+def test_a_selection_predicts_what_coremltools_expects(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    status = command.main(["--sample", "--precision", "fp16", "--results", str(path)])
+    found = results.read(path)
+    totals = results.totals(found)
+    assert not results.unexplained(found)
+    assert status == 0
+    assert totals.executed > 250
+    assert totals.rate >= 0.98
+
+
+def test_only_predictions_count() -> None:
+    ran = results.Result("a", "passed", 1, "")
+    built_only = results.Result("b", "passed", 0, "")
+    expected_failure = results.Result("c", "xfailed", 1, "known bug")
+    failed = results.Result("d", "failed", 2, "")
+    totals = results.totals([ran, built_only, expected_failure, failed])
+    assert (totals.collected, totals.executed, totals.passed, totals.rate) == (4, 2, 1, 0.5)
+    assert results.unexplained([ran, failed]) == [failed]
+
+
+def test_a_resumed_run_tries_failures_again(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text(
+        '{"test": "a", "outcome": "passed", "predictions": 1, "reason": ""}\n'
+        '{"test": "b", "outcome": "failed", "predictions": 1, "reason": "off"}\n'
+        '{"test": "c", "outcome": "pas',
+        encoding="utf-8",
+    )
+    assert [result.test for result in results.read(path)] == ["a", "b"]
+    results.forget_failures(path)
+    assert [result.test for result in results.read(path)] == ["a"]
