@@ -64,7 +64,16 @@ def test_every_top_level_package_is_covered() -> None:
 
 @pytest.mark.parametrize("package", sorted(ALLOWED))
 def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
-    heavy = ("torch", "tensorflow", "coremltools", "onnx", "onnxruntime", "ai_edge_litert", "litert_torch", "matplotlib")
+    heavy = (
+        "torch",
+        "tensorflow",
+        "coremltools",
+        "onnx",
+        "onnxruntime",
+        "ai_edge_litert",
+        "litert_torch",
+        "matplotlib",
+    )
     code = f"import sys, {package}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"

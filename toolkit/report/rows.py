@@ -40,7 +40,8 @@ def worst_words(row: Row, between: str = " ") -> str:
 
 def matrix(document: ReportDocument) -> list[Row]:
     """A row for every run, and one for every artifact without runs."""
-    return [Row(artifact, run) for artifact in document.artifacts for run in (artifact.runs or [None])]
+    nothing: tuple[Run | None, ...] = (None,)
+    return [Row(artifact, run) for artifact in document.artifacts for run in (artifact.runs or nothing)]
 
 
 def judging_run(artifact: ArtifactEntry) -> Run | None:

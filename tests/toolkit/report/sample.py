@@ -81,7 +81,7 @@ def not_run_sample() -> dict[str, Any]:
     for artifact in document["artifacts"]:
         artifact["verdict"] = {"status": "not_run", "reasons": ["no runtime here runs it"]}
         for run in artifact["runs"]:
-            run |= _unmeasured("needs macOS")
+            run.update(_unmeasured("needs macOS"))
     document["artifacts"][0]["runs"] = []
     document["artifacts"][1] |= {"path": None, "sha256": None, "size_bytes": None, "runs": []}
     document["artifacts"][1]["verdict"] = {"status": "fail", "reasons": ["the converter refused op Foo"]}
