@@ -14,10 +14,10 @@ from toolkit.report.rows import judging_run
 from toolkit.report.wording import fraction, megabytes, milliseconds
 
 WIDTH, HEIGHT = 440.0, 320.0
-LEFT, RIGHT, TOP, BOTTOM = 54.0, 14.0, 16.0, 44.0
-_CHARACTER = 5.9
-"""Width of a label's character at the style sheet's font size, on the generous side."""
-_LINE = 13.0
+LEFT, RIGHT, TOP, BOTTOM = 54.0, 14.0, 30.0, 44.0
+_CHARACTER = 6.6
+"""Width of a label's character at the style sheet's largest font size."""
+_LINE = 14.0
 _MARK = 6.0
 _LEADER = 16.0
 """Labels farther than this from their mark get a line to it."""
@@ -126,7 +126,8 @@ def scatter(points: Sequence[Point], reference: float | None, *, log: bool) -> S
         return HEIGHT - BOTTOM - (miou - y_values[0]) / (y_values[-1] - y_values[0]) * (HEIGHT - TOP - BOTTOM)
 
     places = [(x_of(point.cost), y_of(point.miou)) for point in points]
-    labels = place_labels(places, [point.name for point in points])
+    line = None if reference is None else y_of(reference)
+    labels = place_labels(places, [point.name for point in points], line)
     best = frontier(points)
     marks = []
     for index, (point, (x, y), (label_x, label_y)) in enumerate(zip(points, places, labels, strict=True)):
@@ -136,9 +137,9 @@ def scatter(points: Sequence[Point], reference: float | None, *, log: bool) -> S
     decimals = _decimals(y_values)
     return Scatter(
         tuple(marks),
-        tuple(Tick(x_of(value), f"{value:g}") for value in x_values),
+        tuple(Tick(x_of(value), f"{value:,g}") for value in x_values),
         tuple(Tick(y_of(value), f"{value:.{decimals}f}") for value in y_values),
-        None if reference is None else y_of(reference),
+        line,
         " ".join(f"{places[index][0]:.1f},{places[index][1]:.1f}" for index in best),
     )
 
@@ -157,9 +158,19 @@ def label_width(text: str) -> float:
     return len(text) * _CHARACTER
 
 
-def place_labels(places: Sequence[tuple[float, float]], texts: Sequence[str]) -> list[tuple[float, float]]:
-    """Left ends and middles of labels: each at the nearest place where it covers no mark and no other label."""
+def place_labels(
+    places: Sequence[tuple[float, float]], texts: Sequence[str], line: float | None = None
+) -> list[tuple[float, float]]:
+    """Left ends and middles of labels: each at the nearest place where it covers no mark and no other label.
+
+    Args:
+        places: x and y of the marks.
+        texts: one label a mark.
+        line: y of a horizontal line that labels keep off as well.
+    """
     taken = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in places]
+    if line is not None:
+        taken.append((LEFT, line - 1, WIDTH, line + 1))
     labels: list[tuple[float, float]] = []
     for (x, y), text in zip(places, texts, strict=True):
         width = label_width(text)
@@ -182,7 +193,7 @@ def _candidates(x: float, y: float, width: float) -> list[tuple[float, float]]:
     return [
         (start, middle)
         for start, middle in found
-        if LEFT + 2 <= start <= WIDTH - 4 - width and TOP <= middle <= HEIGHT - BOTTOM - _LINE / 2
+        if LEFT + 2 <= start <= WIDTH - 4 - width and _LINE / 2 <= middle <= HEIGHT - BOTTOM - _LINE / 2
     ] or [(max(2.0, min(x, WIDTH - width)), y)]
 
 
@@ -206,8 +217,9 @@ def linear_ticks(low: float, high: float, wanted: int) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Numbers 1, 2 and 5 times powers of ten from at or below `low` (above zero) to at or above `high`."""
-    steps = [factor * 10.0**power for power in range(-4, 8) for factor in (1, 2, 5)]
+    """Round numbers from at or below `low` (above zero) to at or above `high`, closer together on a short scale."""
+    factors = (1, 2, 5) if high > 8 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    steps = [factor * 10.0**power for power in range(-4, 8) for factor in factors]
     first = max((index for index, value in enumerate(steps) if value <= low), default=0)
     last = next((index for index, value in enumerate(steps) if value >= high), len(steps) - 1)
     return [float(f"{value:.6g}") for value in steps[first : max(last, first + 1) + 1]]
@@ -246,4 +258,4 @@ def latency_spans(document: ReportDocument) -> tuple[list[Span], list[Tick]]:
         )
         for name, kind, runtime, found in timed
     ]  # fmt: skip
-    return spans, [Tick(at(tick), f"{tick:g}") for tick in ticks]
+    return spans, [Tick(at(tick), f"{tick:,g}") for tick in ticks]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from toolkit.report.rows import gaps, judging_run, matrix, summarize
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
@@ -83,6 +85,8 @@ def _environment() -> Environment:
     environment.filters["points"] = lambda change, unit=True: _minus(wording.points(change, unit=unit))
     environment.filters["interval"] = lambda bounds: _minus(wording.interval(bounds))
     environment.filters["heat"] = heat
+    environment.filters["typeset"] = _typeset
+    environment.filters["breakable"] = _breakable
     environment.globals |= {
         "counted": wording.counted,
         "ABSENT": wording.ABSENT,
@@ -103,6 +107,18 @@ def heat(change: float | None) -> str:
 
 def _minus(text: str) -> str:
     return text.replace("-", "−")
+
+
+def _typeset(sentence: str) -> str:
+    """Real minus signs, and no line break between a figure and its unit."""
+    return re.sub(r"(?<=\d) (?=(?:ms|MB|pt)\b)", "\u00a0", re.sub(r"(?<=\s)-(?=\d)", "−", sentence))
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may be broken after hyphens and underscores."""
+    from markupsafe import Markup, escape
+
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[-_])(?=\w)", name))
 
 
 def _class_rows(document: ReportDocument, judged: list[tuple[ArtifactEntry, Run]]) -> list[ClassRow]:

@@ -162,5 +162,5 @@ def _details(document: ReportDocument) -> list[str]:
     ]
     if timed:
         time, name, runtime = min(timed)
-        sentences.append(f"The fastest that passes is {name} at {milliseconds(time)} ms (median, {runtime}).")
+        sentences.append(f"The fastest that passes is {name} at {milliseconds(time)} ms median in {runtime}.")
     return sentences
