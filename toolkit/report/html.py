@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.report import wording
 from toolkit.report.charts import HEIGHT, WIDTH, latency_points, latency_spans, scatter, size_points
 from toolkit.report.models import ArtifactEntry, Colour, ReportDocument, Run
-from toolkit.report.rows import gaps, judging_run, matrix, summarize
+from toolkit.report.rows import accuracy_words, gaps, judging_run, matrix, summarize
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -88,6 +88,7 @@ def _environment() -> Environment:
     environment.filters["typeset"] = _typeset
     environment.filters["breakable"] = _breakable
     environment.globals |= {
+        "accuracy_words": accuracy_words,
         "counted": wording.counted,
         "ABSENT": wording.ABSENT,
         "MISSING": wording.MISSING,
@@ -109,9 +110,16 @@ def _minus(text: str) -> str:
     return text.replace("-", "−")
 
 
-def _typeset(sentence: str) -> str:
-    """Real minus signs, and no line break between a figure and its unit."""
-    return re.sub(r"(?<=\d) (?=(?:ms|MB|pt)\b)", "\u00a0", re.sub(r"(?<=\s)-(?=\d)", "−", sentence))
+def _typeset(sentence: str) -> Markup:
+    """Real minus signs, no line break between a figure and its unit, and what stands in backticks as code."""
+    from markupsafe import Markup, escape
+
+    signed = re.sub(r"(?<=\s)-(?=\d)", "−", sentence)
+    joined = re.sub(r"(?<=\d) (?=(?:ms|MB|pt)\b)", "\u00a0", signed)
+    parts = re.split(r"`([^`]+)`", joined)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts)
+    )
 
 
 def _breakable(name: str) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from toolkit.report.models import ReportDocument
-from toolkit.report.rows import Row, gaps, judging_run, matrix, summarize, worst_words
+from toolkit.report.rows import Row, accuracy_words, gaps, judging_run, matrix, summarize, worst_words
 from toolkit.report.wording import (
     MISSING,
     STATUS_WORDS,
@@ -55,14 +55,11 @@ def _matrix(document: ReportDocument) -> str:
 
 def _row(row: Row) -> list[str]:
     run, latency = row.run, row.run.latency_ms if row.run else None
-    accuracy = MISSING
-    if run is not None:
-        accuracy = fraction(run.miou) if run.status == "measured" else STATUS_WORDS[run.status]
     return [
         _text(row.artifact.name),
         _text(run.title) if run else MISSING,
         megabytes(row.artifact.size_bytes),
-        accuracy,
+        accuracy_words(row) or fraction(run.miou if run else None),
         f"{points(run.delta_miou)} {interval(run.delta_miou_ci95)}".strip() if run else MISSING,
         _text(worst_words(row)),
         milliseconds(latency.p50 if latency else None),
@@ -138,9 +135,9 @@ def _reproduce(document: ReportDocument) -> str:
 
 
 def _text(text: str) -> str:
-    """Text in which no character is Markdown or HTML, on one line."""
+    """Text in which no character is Markdown or HTML and that notifies nobody, on one line."""
     escaped = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u200b")
 
 
 def _code(text: str | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from toolkit.report.models import ArtifactEntry, ReportDocument, Run
-from toolkit.report.wording import MISSING, counted, listed, megabytes, milliseconds, points
+from toolkit.report.wording import MISSING, STATUS_WORDS, counted, listed, megabytes, milliseconds, points
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,15 @@ def worst_words(row: Row, between: str = " ") -> str:
         return MISSING
     name, change = row.worst
     return f"{name}{between}{points(change)}" if points(change).startswith("-") else "none"
+
+
+def accuracy_words(row: Row) -> str:
+    """What stands in the place of mean IoU if there is none; empty if it was measured."""
+    if row.artifact.path is None:
+        return "not made"
+    if row.run is None:
+        return STATUS_WORDS["not_run"]
+    return "" if row.run.status == "measured" else STATUS_WORDS[row.run.status]
 
 
 def matrix(document: ReportDocument) -> list[Row]:
@@ -77,10 +86,13 @@ def gaps(document: ReportDocument) -> list[Gap]:
             note("accuracy and latency", "not_run", "no runtime was asked to run it", artifact.name)
         for run in artifact.runs:
             where = f"{artifact.name} in {run.title}"
+            latency = run.latency_status or ("measured" if run.latency_ms else "not_run")
+            if run.status == latency != "measured" and run.reason == run.latency_reason:
+                note("accuracy and latency", latency, run.reason, where)
+                continue
             if run.status != "measured":
                 note("accuracy", run.status, run.reason, where)
-            latency = run.latency_status or ("measured" if run.latency_ms else "not_run")
-            if latency != "measured" and not (run.status == latency and run.latency_reason == run.reason):
+            if latency != "measured":
                 note("latency", latency, run.latency_reason, where)
     return sorted(found.values(), key=lambda gap: gap.status != "failed")
 

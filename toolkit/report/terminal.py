@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.report.models import ReportDocument
-from toolkit.report.rows import Row, gaps, matrix, summarize, worst_words
+from toolkit.report.rows import Row, accuracy_words, gaps, matrix, summarize, worst_words
 from toolkit.report.wording import (
     MISSING,
     STATUS_WORDS,
@@ -121,9 +121,7 @@ def _rows(document: ReportDocument) -> list[tuple[Row, bool]]:
 
 
 def _accuracy(row: Row) -> str:
-    if row.run is None:
-        return MISSING
-    return fraction(row.run.miou) if row.run.status == "measured" else STATUS_WORDS[row.run.status]
+    return accuracy_words(row) or fraction(row.run.miou if row.run else None)
 
 
 def _times(row: Row) -> tuple[str, str]:

@@ -1,0 +1,139 @@
+"""Terminal and Markdown: every artifact, the verdict first, readable where the window is narrow."""
+
+from __future__ import annotations
+
+import copy
+import io
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.toolkit.report.sample import ARTIFACTS, not_run_sample, sample
+from toolkit.report import render_terminal
+from toolkit.report.markdown import render
+from toolkit.report.schema import check
+from toolkit.report.wording import counted, duration, finding, interval, listed, milliseconds, points
+
+
+def shown(document: dict[str, Any], width: int, *, terminal: bool = False) -> str:
+    stream = io.StringIO()
+    render_terminal(document, Console(file=stream, width=width, force_terminal=terminal))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_terminal_shows_every_artifact_whole_within_the_window(width: int) -> None:
+    text = shown(sample(), width)
+    assert max(len(line) for line in text.splitlines()) <= width
+    for name, *_ in ARTIFACTS:
+        assert re.search(rf"^{re.escape(name)} ", text, re.MULTILINE), name
+    assert "0.7973" in text
+    assert "\x1b" not in text
+
+
+def test_terminal_says_the_verdict_first() -> None:
+    first = shown(sample(), 140).strip().splitlines()[0]
+    assert first == "1 of 8 artifacts fails: tflite-int8_static; the other 7 keep their accuracy limits."
+
+
+def test_terminal_colours_only_where_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[32m" in shown(sample(), 140, terminal=True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[32m" not in shown(sample(), 140, terminal=True)
+
+
+def test_terminal_takes_names_with_markup_for_names() -> None:
+    document = sample()
+    document["artifacts"][0]["name"] = "[red]x[/red]"
+    assert "[red]x[/red]" in shown(document, 140)
+
+
+def test_not_measured_is_said_with_its_reason() -> None:
+    for text in (shown(not_run_sample(), 200), render(check(not_run_sample()))):
+        assert "needs macOS" in text
+        assert "the converter refused op Foo" in text
+        assert "not made" in text
+        assert "no runtime was asked to run it" in text
+
+
+def test_empty_reports_are_no_pass() -> None:
+    document = sample() | {"artifacts": []}
+    assert "There are no artifacts to judge." in shown(document, 80)
+    assert "**Not judged.**" in render(check(document))
+
+
+def cells(line: str) -> list[str]:
+    """Cells of a table's line, split at bars that are not escaped."""
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    blocks = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    return [[cells(line) for line in block.splitlines()] for block in blocks]
+
+
+def test_markdown_tables_are_well_formed() -> None:
+    hostile = copy.deepcopy(sample())
+    hostile["artifacts"][0]["name"] = "a|b\n*c* <b>@team"
+    hostile["artifacts"][0]["runs"][0]["runner"] = "x|y"
+    for document in (sample(), not_run_sample(), hostile):
+        found = tables(render(check(document)))
+        assert found
+        for table in found:
+            assert len({len(row) for row in table}) == 1
+            assert all(re.fullmatch("-{3}:?", cell) for cell in table[1])
+        assert len(found[0]) == 2 + sum(max(1, len(artifact["runs"])) for artifact in document["artifacts"])
+
+
+def test_markdown_escapes_html_and_markup() -> None:
+    document = sample()
+    document["artifacts"][0]["name"] = "<img src=x> *bold* [link](http://example.org) @team"
+    text = render(check(document))
+    assert "<img" not in text
+    assert r"\*bold\*" in text
+    assert r"\[link\]" in text
+    assert "@team" not in text
+
+
+def test_markdown_has_every_part() -> None:
+    text = render(check(sample()))
+    assert text.startswith("# FP-LIIF, eleven face classes\n\n**Fail.** 1 of 8 artifacts fails: tflite-int8_static;")
+    for name, *_ in ARTIFACTS:
+        assert f"| {name} |" in text
+    assert "```sh\nsegport run --out runs/sample --images 60 --threads 2\n```" in text
+    assert "torch 2.13.0" in text
+    assert "onnx2tf" not in text.split("## Environment")[1]
+
+
+def test_markdown_command_cannot_leave_its_fence() -> None:
+    text = render(check(sample() | {"command": "segport run\n```\n# out"}))
+    assert "````sh\nsegport run\n```\n# out\n````" in text
+
+
+def test_markdown_of_a_large_run_fits_a_comment() -> None:
+    document = sample()
+    document["artifacts"] = [
+        {**copy.deepcopy(document["artifacts"][0]), "name": f"tflite-recipe_{number}"} for number in range(40)
+    ]
+    assert len(render(check(document))) < 65_536
+
+
+def test_figures_in_words() -> None:
+    assert points(-0.00123) == "-0.12 pt"
+    assert points(0.0123) == "+1.23 pt"
+    assert points(-0.00001) == "0.00 pt"
+    assert points(None) == "–"
+    assert interval((-0.0021, 0.0003)) == "[-0.21, +0.03]"
+    assert (finding((-0.2, -0.1)), finding((-0.1, 0.1)), finding((0.1, 0.2)), finding(None)) == (
+        "worse", "no difference shown", "better", "",
+    )  # fmt: skip
+    assert (milliseconds(3.14159), milliseconds(41.26), milliseconds(12034.5)) == ("3.14", "41.3", "12,034.5")
+    assert (duration(7.2), duration(252), duration(3 * 3600 + 61)) == ("7 s", "4 min 12 s", "3 h 1 min")
+    assert (counted(1, "picture"), counted(1200, "picture")) == ("1 picture", "1,200 pictures")
+    assert (listed([]), listed(["a"]), listed(["a", "b"]), listed(list("abcdef"))) == (
+        "", "a", "a and b", "a, b, c and 3 more",
+    )  # fmt: skip
