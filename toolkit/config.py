@@ -82,7 +82,7 @@ class RunOptions(BaseModel):
     pixel_range: Literal["unit", "byte"] = "unit"
     dataset: str = "synthetic-faces"
     split: Literal["train", "val", "test"] = "test"
-    images: Annotated[int, Field(ge=1, le=1_000_000)] = 64
+    images: Annotated[int, Field(ge=1, le=1_000_000)] = 32
     calibration_images: Annotated[int, Field(ge=1, le=10_000)] = 32
     formats: Names = ("tflite", "coreml", "onnx")
     recipes: Names = ()
