@@ -20,9 +20,11 @@ class Screen:
     def __init__(self, quiet: bool) -> None:
         from rich.console import Console
 
+        from converters.capture import terminal
         from toolkit.progress import ConsoleProgress, SilentProgress
 
-        self.progress: Progress = SilentProgress() if quiet else ConsoleProgress(Console(stderr=True))
+        # Converters' own output is captured by descriptor; the display writes to what standard error was before.
+        self.progress: Progress = SilentProgress() if quiet else ConsoleProgress(Console(file=terminal()))
         self._console = Console()
 
     def show_report(self, outcome: Outcome) -> None:
