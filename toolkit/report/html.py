@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.report import wording
 from toolkit.report.charts import HEIGHT, WIDTH, latency_points, latency_spans, scatter, size_points
 from toolkit.report.models import ArtifactEntry, Colour, ReportDocument, Run
-from toolkit.report.rows import accuracy_words, gaps, judging_run, matrix, summarize
+from toolkit.report.rows import accuracy_words, gaps, judging_run, matrix, shown_verdict, summarize
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -89,6 +89,7 @@ def _environment() -> Environment:
     environment.filters["breakable"] = _breakable
     environment.globals |= {
         "accuracy_words": accuracy_words,
+        "shown_verdict": shown_verdict,
         "counted": wording.counted,
         "ABSENT": wording.ABSENT,
         "MISSING": wording.MISSING,

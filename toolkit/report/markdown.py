@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from toolkit.report.models import ReportDocument
-from toolkit.report.rows import Row, accuracy_words, gaps, judging_run, matrix, summarize, worst_words
+from toolkit.report.rows import Row, accuracy_words, gaps, judging_run, matrix, shown_verdict, summarize, worst_words
 from toolkit.report.wording import (
     MISSING,
     STATUS_WORDS,
@@ -64,8 +64,15 @@ def _row(row: Row) -> list[str]:
         _text(worst_words(row)),
         milliseconds(latency.p50 if latency else None),
         milliseconds(latency.p90 if latency else None),
-        "**fail**" if row.artifact.verdict.status == "fail" else VERDICT_WORDS[row.artifact.verdict.status],
+        _verdict(row),
     ]
+
+
+def _verdict(row: Row) -> str:
+    status = shown_verdict(row)
+    if status is None:
+        return MISSING
+    return f"**{VERDICT_WORDS[status]}**" if status == "fail" else VERDICT_WORDS[status]
 
 
 def _reference(document: ReportDocument) -> str:

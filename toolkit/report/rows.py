@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from toolkit.report.models import ArtifactEntry, ReportDocument, Run
-from toolkit.report.wording import MISSING, STATUS_WORDS, counted, listed, megabytes, milliseconds, points
+from toolkit.report.wording import MISSING, STATUS_WORDS, counted, finding, listed, megabytes, milliseconds, points
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,13 @@ def accuracy_words(row: Row) -> str:
     if row.run is None:
         return STATUS_WORDS["not_run"]
     return "" if row.run.status == "measured" else STATUS_WORDS[row.run.status]
+
+
+def shown_verdict(row: Row) -> str | None:
+    """The artifact's verdict, but no "pass" beside a run that was not measured: it says nothing about that runtime."""
+    status = row.artifact.verdict.status
+    unmeasured = row.run is not None and row.run.status != "measured"
+    return None if unmeasured and status == "pass" else status
 
 
 def matrix(document: ReportDocument) -> list[Row]:
@@ -158,10 +165,13 @@ def _details(document: ReportDocument) -> list[str]:
     sentences = []
     if judged:
         artifact, run = min(judged, key=lambda pair: pair[1].delta_miou or 0.0)
-        if points(run.delta_miou, unit=False).startswith("-"):
-            sentences.append(f"The largest loss of mean IoU is {points(run.delta_miou)} ({artifact.name}).")
-        else:
+        largest = f"{points(run.delta_miou)} ({artifact.name})"
+        if not largest.startswith("-"):
             sentences.append("No artifact lost mean IoU.")
+        elif all(finding(run.delta_miou_ci95) in ("no difference shown", "better") for _, run in judged):
+            sentences.append(f"No loss of mean IoU is shown to be more than chance; the largest is {largest}.")
+        else:
+            sentences.append(f"The largest loss of mean IoU is {largest}.")
     passing = [item for item in document.artifacts if item.verdict.status == "pass" and item.size_bytes is not None]
     if passing:
         smallest = min(passing, key=lambda item: item.size_bytes or 0)

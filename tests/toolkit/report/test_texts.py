@@ -60,6 +60,28 @@ def test_not_measured_is_said_with_its_reason() -> None:
         assert "no runtime was asked to run it" in text
 
 
+def test_no_pass_stands_beside_a_run_that_was_not_measured() -> None:
+    document = sample()
+    document["artifacts"][0]["runs"][1] = {
+        **document["artifacts"][0]["runs"][1], "status": "not_run", "reason": "needs macOS", "miou": None,
+    }  # fmt: skip
+    rows = tables(render(check(document)))[0][2:]
+    assert (rows[0][-1], rows[1][3], rows[1][-1]) == ("pass", "not run", "–")
+
+
+def test_losses_within_chance_are_called_so() -> None:
+    document = sample()
+    document["artifacts"] = [document["artifacts"][1]]
+    run = document["artifacts"][0]["runs"][0]
+    run |= {"delta_miou": -0.003, "delta_miou_ci95": [-0.009, 0.002]}
+    sentence = "No loss of mean IoU is shown to be more than chance; the largest is -0.30 pt (tflite-float16)."
+    assert sentence in shown(document, 140)
+    run |= {"delta_miou_ci95": [-0.009, -0.001]}
+    assert "The largest loss of mean IoU is -0.30 pt (tflite-float16)." in shown(document, 140)
+    run |= {"delta_miou_ci95": None}
+    assert "The largest loss of mean IoU is -0.30 pt (tflite-float16)." in shown(document, 140)
+
+
 def test_empty_reports_are_no_pass() -> None:
     document = sample() | {"artifacts": []}
     assert "There are no artifacts to judge." in shown(document, 80)
