@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -112,19 +111,18 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         reference = {**before.document["reference"], "latency_ms": timed.to_json()}
         artifacts = artifact_entries(manifest, _joined(results, before.document, keep_accuracy=True), options)
         document = {**before.document, "reference": reference, "artifacts": artifacts}
-        return _written(folder, {**document, **_facts(artifacts, reference, started)})
+        facts = _facts(artifacts, reference, started)
+        # What reproduces the report is the command that judged; the bench is named beside it.
+        return _written(folder, {**document, "bench_command": facts["command"], "warnings": facts["warnings"]})
 
 
 def load_outcome(folder: Path) -> Outcome:
     """A report from disk; raises UsageError if the folder has none."""
+    from toolkit.report.schema import load_report
+
     run_folder = RunFolder(folder)
-    try:
-        document = json.loads(run_folder.report.read_text(encoding="utf-8"))
-        status = status_of(document)
-    except FileNotFoundError:
-        raise UsageError(f"{folder} holds no report.json; run `segport run --out {folder}` first") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{run_folder.report} is damaged ({error}); run `segport validate {folder}` again") from error
+    document = load_report(run_folder.report)
+    status = status_of(document)
     return Outcome(run_folder, document, status)
 
 
