@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -165,3 +167,24 @@ def test_help_shows_examples(command: str, tmp_path: Path) -> None:
     assert "segport" in done.stdout
     if command:
         assert "Example" in done.stdout
+
+
+def test_ctrl_c_says_so_and_leaves_nothing_unfinished(tmp_path: Path) -> None:
+    command = Path(sys.executable).parent / "segport"
+    out = tmp_path / "out"
+    running = subprocess.Popen(
+        [str(command), "convert", "--formats", "tflite", "--recipes", "float32", "--out", str(out)],
+        stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    workspace = out / "artifacts" / ".segport-workspace"
+    deadline = time.monotonic() + 120
+    while not workspace.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert workspace.exists()
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=120)
+    assert running.returncode == 130
+    assert "segport: stopped" in errors
+    assert "Traceback" not in errors
+    assert not list(out.rglob("*.tflite"))
+    assert not workspace.exists()

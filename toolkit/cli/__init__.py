@@ -24,15 +24,13 @@ def run_command(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         status = build()(arguments, prog_name="segport", standalone_mode=False)
-    except typer.Abort:
-        return _say("stopped", ExitStatus.INTERRUPTED)
-    except typer.Exit as stop:
-        return int(stop.exit_code)
+    except typer.Exit as stop:  # Typer turns Ctrl-C into this
+        return _stopped() if stop.exit_code == ExitStatus.INTERRUPTED else int(stop.exit_code)
     except TyperException as error:
         said = error.format_message().rstrip(".")
         return _say(f"{said}; see `segport --help`", ExitStatus.BAD_INPUT) if said else ExitStatus.BAD_INPUT
-    except KeyboardInterrupt:
-        return _say("stopped; what was finished is kept, and the same command continues", ExitStatus.INTERRUPTED)
+    except (KeyboardInterrupt, typer.Abort):
+        return _stopped()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.PASS
@@ -47,6 +45,10 @@ def run_command(arguments: list[str]) -> int:
             )
         return _say(str(error), expected)
     return int(status or ExitStatus.PASS)
+
+
+def _stopped() -> int:
+    return _say("stopped; what was finished is kept, and the same command continues", ExitStatus.INTERRUPTED)
 
 
 def _say(sentence: str, status: ExitStatus) -> int:
