@@ -24,8 +24,6 @@ def run_command(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         status = build()(arguments, prog_name="segport", standalone_mode=False)
-    except typer.Exit as stop:  # Typer turns Ctrl-C into this
-        return _stopped() if stop.exit_code == ExitStatus.INTERRUPTED else int(stop.exit_code)
     except TyperException as error:
         said = error.format_message().rstrip(".")
         return _say(f"{said}; see `segport --help`", ExitStatus.BAD_INPUT) if said else ExitStatus.BAD_INPUT
@@ -44,7 +42,8 @@ def run_command(arguments: list[str]) -> int:
                 ExitStatus.TOOL_FAILED,
             )
         return _say(str(error), expected)
-    return int(status or ExitStatus.PASS)
+    # Typer answers Ctrl-C with this status instead of raising it.
+    return _stopped() if status == ExitStatus.INTERRUPTED else int(status or ExitStatus.PASS)
 
 
 def _stopped() -> int:
