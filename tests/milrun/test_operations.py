@@ -136,11 +136,12 @@ def test_resample_as_grid_sample(sampling: str, mode: str, padding: str, align: 
     torch.testing.assert_close(answer, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("sampling", ["bilinear", "nearest"])
 @pytest.mark.parametrize(("mode", "align"), [("reflection", True), ("symmetric", False)])
-def test_resample_mirrors_as_grid_sample(mode: str, align: bool) -> None:
+def test_resample_mirrors_as_grid_sample(mode: str, align: bool, sampling: str) -> None:
     x, grid = _random(2, 3, 5, 6), 2 * _random(2, 4, 7, 2, seed=1)
-    expected = F.grid_sample(x, grid, "bilinear", "reflection", align)
-    answer = resample(x, grid, "bilinear", mode, 0.0, "normalized_minus_one_to_one", align)
+    expected = F.grid_sample(x, grid, sampling, "reflection", align)
+    answer = resample(x, grid, sampling, mode, 0.0, "normalized_minus_one_to_one", align)
     torch.testing.assert_close(answer, expected, atol=1e-4, rtol=1e-4)
 
 

@@ -160,6 +160,16 @@ _BORDERS: dict[str, Callable[[Tensor, int], Tensor]] = {
 }
 
 
+def _fold(position: Tensor, size: int, mode: str) -> Tensor:
+    """Mirror exact positions before they are rounded to the nearest pixel; other borders act on the pixel."""
+    if mode == "reflection":
+        return _mirror(position, size)
+    if mode == "symmetric":
+        from_edge = (position + 0.5).remainder(2 * size)
+        return torch.where(from_edge > size, 2 * size - from_edge, from_edge) - 0.5
+    return position
+
+
 def _to_pixels(coordinates: Tensor, size: int, mode: str, align_corners: bool) -> Tensor:
     """Coordinates in one of three conventions as pixel positions."""
     if mode == "unnormalized":
@@ -209,6 +219,7 @@ def resample(
     row = _to_pixels(where[..., 1], x.shape[2], coordinates_mode, align_corners)
     sampler = _Sampler(x, padding_mode, padding_value)
     if sampling_mode == "nearest":
+        row, column = _fold(row, x.shape[2], padding_mode), _fold(column, x.shape[3], padding_mode)
         return sampler.pixels(row.round().to(torch.int64), column.round().to(torch.int64))
     if sampling_mode != "bilinear":
         raise ValueError(f"sampling mode {sampling_mode!r} is unknown")

@@ -13,10 +13,17 @@ from validation.milrun.registry import op
 @op("linear")
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias; weight (D_out, D_in)."""
-    if not x.is_floating_point():
-        product = torch.matmul(x, weight.transpose(-1, -2))
-        return product if bias is None else product + bias
-    return F.linear(x, weight, bias)
+    x, weight = _joined(x, weight)
+    if x.is_floating_point() and (bias is None or bias.dtype == x.dtype):
+        return F.linear(x, weight, bias)
+    product = torch.matmul(x, weight.transpose(-1, -2))
+    return product if bias is None else product + bias
+
+
+def _joined(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as one type: integers join floats as floats."""
+    common = torch.promote_types(x.dtype, y.dtype)
+    return x.to(common), y.to(common)
 
 
 @op("matmul")
@@ -26,9 +33,7 @@ def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = 
         x = x.transpose(-1, -2)
     if transpose_y and y.dim() > 1:
         y = y.transpose(-1, -2)
-    if x.dtype != y.dtype:
-        common = torch.promote_types(x.dtype, y.dtype)
-        x, y = x.to(common), y.to(common)
+    x, y = _joined(x, y)
     if x.dim() > 1 and y.dim() > 1:
         check_size([*broadcast_shape(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]])
     return torch.matmul(x, y)
