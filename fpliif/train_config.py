@@ -91,6 +91,8 @@ class TrainConfig:
         labels: ``"face11"`` or ``"face19"``.
         network: a preset's name, see `fpliif.config.PRESETS`.
         norm: of the network.
+        start: a shipped checkpoint's name or a checkpoint's path whose weights the training starts from, where their
+            shapes fit (another label set has another head); empty starts from random weights.
         phases: in order; the cosine runs over all of them together.
         seed: of the initial weights, the order of scenes, augmentation and sampled points.
         threads: CPU threads; 0 leaves torch's own choice.
@@ -108,6 +110,7 @@ class TrainConfig:
     labels: str = "face11"
     network: str = "fp-liif"
     norm: Literal["batch", "instance"] = "batch"
+    start: str = ""
     seed: int = 0
     threads: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"

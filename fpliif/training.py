@@ -23,7 +23,7 @@ from torch import Tensor
 
 from fpliif.augment import Augmenter
 from fpliif.averaging import WeightAverage
-from fpliif.checkpoint import replace_file, save_checkpoint
+from fpliif.checkpoint import read_tensors, replace_file, save_checkpoint, shipped
 from fpliif.errors import TrainingError
 from fpliif.evaluate import Scores, evaluate
 from fpliif.losses import sample_points, segmentation_loss
@@ -149,6 +149,23 @@ def make_optimizer(network: FPLIIF, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.optimizer.learning_rate, betas=(0.9, 0.99), fused=True)
 
 
+def start_from(network: FPLIIF, checkpoint: str) -> int:
+    """Give `network` the checkpoint's tensors of the same name and shape; the number of tensors it kept of its own.
+
+    Raises:
+        CheckpointError: if the checkpoint cannot be read.
+        TrainingError: if nothing of it fits.
+    """
+    path = Path(checkpoint) if checkpoint.endswith(".safetensors") else shipped(checkpoint)
+    tensors, _ = read_tensors(path)
+    own = network.state_dict()
+    fitting = {name: t.float() for name, t in tensors.items() if name in own and own[name].shape == t.shape}
+    if not fitting:
+        raise TrainingError(f"{path}: no tensor fits the network to train; choose a checkpoint of the same network")
+    network.load_state_dict(own | fitting)
+    return len(own) - len(fitting)
+
+
 class _Trainer:
     def __init__(
         self, config: TrainConfig, out: Path, told: Sequence[Observer], pools: tuple[Pool, Pool], digest: str
@@ -161,6 +178,8 @@ class _Trainer:
             self.train_pool, self.validation_pool = (pool.on(self.device) for pool in pools)
         torch.manual_seed(config.seed)
         network = FPLIIF(config.network_config())
+        if config.start and not (out / STATE).exists():
+            start_from(network, config.start)
         # bfloat16 convolutions on CPUs are only quick in this layout, and GPUs prefer it too.
         self.network: FPLIIF = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network, config.optimizer.ema_decay)
