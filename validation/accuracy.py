@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from converters import Artifact
 from segdata import Dataset, Sample
+from validation.boundary import BoundaryCounts, boundary_counts
 from validation.confusion import Scores, confusion_matrix, iou_values, mean_over_present, optional, scores
 from validation.errors import ValidationError
 from validation.maps import LabelMaps, writing_maps
@@ -41,6 +42,7 @@ class AccuracyResult:
         per_image: uint32 (N, C, C), the confusion matrix of each picture, rows truth.
         flips: int64 (C, C), pixels by (class in the float reference, class here), over all pixels, ignored ones
             included; None if no reference maps were given.
+        boundary: how well edges lie, pooled; None on a part of the pictures.
     """
 
     classes: tuple[str, ...]
@@ -50,6 +52,7 @@ class AccuracyResult:
     masks_resized: bool
     per_image: NDArray[np.uint32]
     flips: NDArray[np.int64] | None
+    boundary: BoundaryCounts | None = None
 
     @property
     def images(self) -> int:
@@ -153,6 +156,7 @@ def evaluate(
         raise ValidationError("label maps can only be recorded for a whole dataset; drop the limit or the recording")
     per_image = np.zeros((len(chosen), output.classes, output.classes), dtype=np.uint32)
     flips = np.zeros((output.classes, output.classes), dtype=np.int64) if references else None
+    boundary = BoundaryCounts.zero(output.classes)
     resized, ids = False, []
     with ExitStack() as stack:
         reference_rows = references.open() if references else None
@@ -161,7 +165,9 @@ def evaluate(
             sample = dataset[index]
             check_sample(sample)
             labels = label_map(runner.predict(fit_picture(sample.image, artifact.image.height, artifact.image.width)))
-            per_image[row] = confusion_matrix(fit_mask(sample.mask, *size), labels, output.classes)
+            truth = fit_mask(sample.mask, *size)
+            per_image[row] = confusion_matrix(truth, labels, output.classes)
+            boundary += boundary_counts(truth, labels, output.classes)
             if flips is not None and reference_rows is not None:
                 flips += confusion_matrix(reference_rows[index], labels, output.classes, ignore=None)
             if recorded is not None:
@@ -170,7 +176,7 @@ def evaluate(
             ids.append(sample.id)
             if progress is not None:
                 progress(row + 1, len(chosen))
-    return AccuracyResult(artifact.classes, tuple(ids), chosen, size, resized, per_image, flips)
+    return AccuracyResult(artifact.classes, tuple(ids), chosen, size, resized, per_image, flips, boundary)
 
 
 def reference_maps(

@@ -40,7 +40,8 @@ class Reference:
 
     def to_json(self) -> dict[str, Any]:
         """The report's `reference`."""
-        found = self.accuracy.scores
+        found, boundary = self.accuracy.scores, self.accuracy.boundary
+        names = self.accuracy.classes
         return {
             "runner": self.runner,
             "images": self.accuracy.images,
@@ -48,8 +49,10 @@ class Reference:
             "miou": found.miou,
             "mean_f1": found.mean_f1,
             "pixel_accuracy": found.pixel_accuracy,
-            "per_class_iou": by_class(self.accuracy.classes, found.iou),
-            "per_class_f1": by_class(self.accuracy.classes, found.f1),
+            "per_class_iou": by_class(names, found.iou),
+            "per_class_f1": by_class(names, found.f1),
+            "per_class_boundary_iou": by_class(names, boundary.boundary_iou) if boundary else {},
+            "per_class_boundary_f1": by_class(names, boundary.boundary_f1) if boundary else {},
             "latency_ms": None if self.latency is None else self.latency.to_json(),
         }
 

@@ -32,6 +32,7 @@ class RunResult:
         images: pictures judged; 0 if none.
         evaluated_at: (height, width) of the maps compared.
         miou, mean_f1, pixel_accuracy, per_class_*: see `Scores`; per class by name.
+        per_class_boundary_*: how well edges lie, see `BoundaryCounts`.
         delta_*: against the reference, see `Comparison`.
         lost_classes: names of classes that the reference finds and this run never does.
         pixel_agreement: fraction of pixels with the reference's class.
@@ -56,6 +57,8 @@ class RunResult:
     per_class_f1: dict[str, float | None] = field(default_factory=dict)
     per_class_precision: dict[str, float | None] = field(default_factory=dict)
     per_class_recall: dict[str, float | None] = field(default_factory=dict)
+    per_class_boundary_iou: dict[str, float | None] = field(default_factory=dict)
+    per_class_boundary_f1: dict[str, float | None] = field(default_factory=dict)
     delta_miou: float | None = None
     delta_per_class_iou: dict[str, float | None] = field(default_factory=dict)
     delta_miou_ci95: Interval | None = None
@@ -130,6 +133,9 @@ def accuracy_fields(result: AccuracyResult, comparison: Comparison | None) -> di
         "pixel_agreement": result.pixel_agreement,
         "class_flips": None if result.flips is None else tuple(tuple(row) for row in result.flips.tolist()),
     }
+    if result.boundary is not None:
+        measured["per_class_boundary_iou"] = by_class(names, result.boundary.boundary_iou)
+        measured["per_class_boundary_f1"] = by_class(names, result.boundary.boundary_f1)
     if comparison is None:
         return measured
     return measured | {
