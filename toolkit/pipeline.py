@@ -80,7 +80,7 @@ def validate(options: RunOptions, progress: Progress | None = None) -> Outcome:
     """Judge the artifacts in `options.out`; latency that was measured before on the same files is kept."""
     started = time.monotonic()
     folder = RunFolder(options.out)
-    source = _same_source(options, folder.load_manifest())
+    source = same_source(options, folder.load_manifest())
     with folder.claimed():
         return _judge(options, folder, source, progress or SilentProgress(), started)
 
@@ -98,7 +98,7 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
     started = time.monotonic()
     before = load_outcome(options.out)
     folder, manifest = before.folder, before.folder.load_manifest()
-    source = _same_source(options, manifest)
+    source = same_source(options, manifest)
     dataset = judging_set(options.model_copy(update={"images": 1}), source)
     settings = latency_settings(options)
     if settings is None:
@@ -107,7 +107,7 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
     with folder.claimed():
         runner = reference_runner(source, options)
         timed = measure_latency(runner, what.picture_for(runner.artifact), settings)
-        results = measure_artifacts(_trusted(folder), what, options, shown)
+        results = measure_artifacts(trusted_artifacts(folder), what, options, shown)
         reference = {**before.document["reference"], "latency_ms": timed.to_json()}
         artifacts = artifact_entries(manifest, _joined(results, before.document, keep_accuracy=True), options)
         document = {**before.document, "reference": reference, "artifacts": artifacts}
@@ -139,7 +139,7 @@ def recorded_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
     return checked_options({**recorded, **override, "out": folder}, origin=f"{folder}: ")
 
 
-def _same_source(options: RunOptions, manifest: Mapping[str, Any]) -> ModelSource:
+def same_source(options: RunOptions, manifest: Mapping[str, Any]) -> ModelSource:
     """The model again; raises UsageError if it is not the one the artifacts were made from."""
     source = load_source(options)
     if source.weights_sha256 != manifest["model"]["weights_sha256"]:
@@ -155,7 +155,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
 
     manifest = folder.load_manifest()
     dataset = judging_set(options, source)
-    artifacts = _trusted(folder)
+    artifacts = trusted_artifacts(folder)
     reference = measure_float_reference(source, dataset, options, folder, progress)
     what = Measurements(dataset=dataset, reference=reference, latency=latency_settings(options))
     if options.latency_samples == 0:
@@ -170,7 +170,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     return _written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
 
 
-def _trusted(folder: RunFolder) -> list[Any]:
+def trusted_artifacts(folder: RunFolder) -> list[Any]:
     """The manifest's artifacts; raises UsageError if a file is gone or is not the one that was converted."""
     from converters import content_hash
 
