@@ -53,25 +53,35 @@ class Augmenter:
         self._mirror = torch.from_numpy(labels.mirror_table())
 
     def __call__(
-        self, images: Tensor, masks: Tensor, size: int, zoom: float, generator: torch.Generator
+        self,
+        images: Tensor,
+        masks: Tensor,
+        size: int,
+        zoom: float,
+        generator: torch.Generator,
+        mask_size: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Change a batch and bring it to another size in the same step.
 
         Args:
             images: uint8 RGB (N, S, S, 3).
             masks: uint8 (N, S, S).
-            size: side of the result in pixels.
+            size: side of the resulting pictures in pixels.
             zoom: largest magnification; a magnified picture shows a random part of the scene.
             generator: source of randomness, on the batch's device.
+            mask_size: side of the resulting masks, read from the given ones at their own pixel centres; None for `size`.
 
         Returns:
-            float32 RGB 0..1 (N, 3, size, size) and uint8 masks (N, size, size).
+            float32 RGB 0..1 (N, 3, size, size) and uint8 masks (N, mask_size, mask_size) of the same place.
         """
         pictures = images.permute(0, 3, 1, 2).float() / 255.0
         draw = _Draw(images.shape[0], images.device, generator)
         flipped = draw.chance(self.config.flip)
-        grid = F.affine_grid(self._affine(draw, flipped, zoom), [images.shape[0], 3, size, size], align_corners=False)
+        affine, count = self._affine(draw, flipped, zoom), images.shape[0]
+        grid = F.affine_grid(affine, [count, 3, size, size], align_corners=False)
         pictures = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        if mask_size not in (None, size):
+            grid = F.affine_grid(affine, [count, 3, mask_size, mask_size], align_corners=False)
         moved = F.grid_sample(masks[:, None].float(), grid, mode="nearest", padding_mode="border", align_corners=False)[
             :, 0
         ].long()

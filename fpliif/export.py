@@ -17,13 +17,21 @@ from fpliif.evaluate import Scores, evaluate
 from fpliif.network import count_parameters
 from fpliif.pool import open_pool
 from fpliif.train_config import TrainConfig
-from fpliif.training import BEST, CONFIG, STATE, synthetic_datasets
+from fpliif.training import BEST, CONFIG, STATE
+from fpliif.training_data import testing_dataset, training_datasets
 from segdata.dataset import Dataset
 
-LIMITS = (
+LIMITS_DRAWN = (
     "Trained and judged on drawn faces only: the scores say nothing about photographs, where it must be expected to do "
     "much worse. One face in a picture, roughly upright, half of the picture's height or so. Left and right are the "
     "picture's as the label set defines them. Not for identifying or judging people."
+)
+
+
+LIMITS_DATASET = (
+    "Trained and judged on {}: on pictures of other kinds it must be expected to do worse, and the terms of use of that "
+    "dataset hold for these weights. Whole pictures were resized to a square; scores of papers that crop or align faces "
+    "differently are not comparable to the last digit. Not for identifying or judging people."
 )
 
 
@@ -107,7 +115,7 @@ def _card(training: Training, sha256: str, scores: Scores, test: Dataset, parame
             "size": list(size),
             **scores.to_json(),
         },
-        "limits": LIMITS,
+        "limits": LIMITS_DATASET.format(training.data["name"]) if config.data.dataset else LIMITS_DRAWN,
     }
 
 
@@ -158,10 +166,13 @@ def _number(value: float | None) -> str:
 
 
 def export_run(run: Path, folder: Path, command: str, hardware: str, test_scenes: int | None = None) -> Path:
-    """Export the best checkpoint of a training on drawn faces; raises TrainingError if `run` holds none."""
-    from safetensors import safe_open
+    """Export the best checkpoint of a training, judged on the test split of its own data.
 
-    from segdata.faces.synthetic import SyntheticFaces
+    Raises:
+        TrainingError: if `run` holds no validated training.
+        DataError: if its dataset is gone.
+    """
+    from safetensors import safe_open
 
     if not (run / BEST).is_file() or not (run / STATE).is_file():
         raise TrainingError(f"{run} holds no validated training; run the training until its first validation")
@@ -170,12 +181,10 @@ def export_run(run: Path, folder: Path, command: str, hardware: str, test_scenes
         standing = json.loads(file.metadata()["fpliif.training"])
     about = load_checkpoint(run / BEST).about
     hours = standing["seconds"] / standing["step"] * about["step"] / 3600.0
-    train_set = synthetic_datasets(config)[0]
+    train_set = training_datasets(config)[0]
     data = {"name": train_set.name, "digest": train_set.digest(), "fingerprint": train_set.fingerprint()}
     training = Training(config, command, about["step"], hours, hardware, data)
-    count = test_scenes or config.data.test_scenes
-    test = SyntheticFaces("test", config.label_set, config.data.size, count, config.data.seed)
-    return export_checkpoint(run / BEST, training, test, folder, run)
+    return export_checkpoint(run / BEST, training, testing_dataset(config, test_scenes), folder, run)
 
 
 def main() -> None:
@@ -184,6 +193,7 @@ def main() -> None:
     import sys
 
     from fpliif.errors import FPLIIFError
+    from segdata.errors import DataError
 
     parser = argparse.ArgumentParser(description="Turn a training into a shipped checkpoint with its model card.")
     parser.add_argument("--run", type=Path, required=True, help="folder of the training")
@@ -194,7 +204,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         print(export_run(options.run, options.to, options.command, options.hardware, options.test_scenes))
-    except FPLIIFError as error:
+    except (FPLIIFError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

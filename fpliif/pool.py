@@ -7,6 +7,7 @@ whose description no longer matches its dataset is made anew; one that was inter
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -50,9 +51,14 @@ class Pool:
         """Side of the pictures in pixels."""
         return int(self.images.shape[1])
 
+    @property
+    def bytes(self) -> int:
+        """What pictures and masks take, on disk or in memory."""
+        return disk_bytes(len(self), self.size)
+
     def on(self, device: torch.device) -> Pool:
-        """A copy held as tensors on `device`."""
-        return Pool(torch.as_tensor(np.array(self.images)).to(device), torch.as_tensor(np.array(self.masks)).to(device))
+        """A copy held as tensors on `device`, moved piece by piece: it need not fit into main memory."""
+        return Pool(_moved(self.images, device), _moved(self.masks, device))
 
     def fetch(self, order: NDArray[np.int64], device: torch.device) -> tuple[Tensor, Tensor]:
         """The scenes numbered `order`: uint8 images (n, size, size, 3) and masks (n, size, size) on `device`."""
@@ -60,6 +66,18 @@ class Pool:
             places = torch.from_numpy(order).to(self.images.device)
             return self.images[places].to(device), self.masks[places].to(device)
         return torch.from_numpy(self.images[order]).to(device), torch.from_numpy(self.masks[order]).to(device)
+
+
+def disk_bytes(count: int, size: int) -> int:
+    """What `count` square samples of side `size` take in a pool: three bytes a pixel and one for its label."""
+    return count * size * size * 4
+
+
+def _moved(scenes: NDArray[np.uint8] | Tensor, device: torch.device) -> Tensor:
+    target = torch.empty(tuple(scenes.shape), dtype=torch.uint8, device=device)
+    for first in range(0, len(scenes), CHUNK):
+        target[first : first + CHUNK] = torch.as_tensor(np.array(scenes[first : first + CHUNK]))
+    return target
 
 
 def open_pool(dataset: Dataset, folder: Path, workers: int = 1, progress: Progress | None = None) -> Pool:
@@ -72,7 +90,7 @@ def open_pool(dataset: Dataset, folder: Path, workers: int = 1, progress: Progre
         progress: told how far it is.
 
     Raises:
-        TrainingError: if samples differ in size or are not square, or the files on disk are damaged.
+        TrainingError: if samples differ in size or are not square, the files on disk are damaged, or the disk is full.
         DataError: from the dataset.
     """
     first = dataset[0]
@@ -82,6 +100,7 @@ def open_pool(dataset: Dataset, folder: Path, workers: int = 1, progress: Progre
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / "pool.json"
     ready = _ready(note, wanted)
+    _check_room(folder, len(dataset), len(dataset) - ready, size)
     mode: Any = "r+" if ready else "w+"
     images = _mapped(folder / "images.npy", mode, (len(dataset), size, size, 3))
     masks = _mapped(folder / "masks.npy", mode, (len(dataset), size, size))
@@ -104,6 +123,16 @@ def _check_shape(sample: Sample, size: int) -> None:
         raise TrainingError(
             f"sample {sample.id} is {sample.image.shape[1]}x{sample.image.shape[0]} where {size}x{size} was expected; "
             "training needs square samples of one size"
+        )
+
+
+def _check_room(folder: Path, count: int, missing: int, size: int) -> None:
+    """Raise TrainingError now rather than when the disk is full."""
+    needed, free = disk_bytes(missing, size), shutil.disk_usage(folder).free
+    if needed > free:
+        raise TrainingError(
+            f"{count} pictures of {size}x{size} need {needed / 1e9:.1f} GB in {folder} but {free / 1e9:.1f} GB are free; "
+            "make room, choose another output folder, or set data.size or data.limit lower"
         )
 
 
@@ -132,7 +161,9 @@ def _samples(dataset: Dataset, order: range, workers: int) -> Iterator[Sample]:
         return
     # Fresh interpreters: forking a process in which torch already runs threads can hang.
     with ProcessPoolExecutor(workers, get_context("spawn"), _remember, (dataset,)) as executor:
-        yield from executor.map(_read, order, chunksize=16)
+        # A stretch at a time: workers that are quicker than the disk must not pile up samples in memory.
+        for first in range(0, len(order), CHUNK):
+            yield from executor.map(_read, order[first : first + CHUNK], chunksize=4)
 
 
 _dataset: Dataset | None = None

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
+
 from fpliif.augment import AugmentConfig
 from fpliif.config import PRESETS, FPLIIFConfig, preset
 from fpliif.errors import ConfigError
@@ -23,16 +25,20 @@ CONFIGS = Path(__file__).parent / "configs"
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which scenes are drawn when no dataset is handed in.
+    """Which pictures are trained on.
 
     Attributes:
-        train_scenes, validation_scenes, test_scenes: how many of each split; validation chooses the best checkpoint,
-            test goes into the model card.
-        size: side of the drawn pictures in pixels; training phases rescale them.
-        seed: of the generator.
-        workers: processes that draw.
+        dataset: as `segdata.open_dataset` names it, e.g. ``"lapa:PATH"``; empty for drawn faces.
+        limit: at most so many pictures of each split of `dataset`, to try things out; None for all.
+        train_scenes, validation_scenes, test_scenes: how many faces are drawn for each split; validation chooses the
+            best checkpoint, test goes into the model card. Not for a dataset, which has its own splits.
+        size: side of the pictures in pixels, drawn or resized to; training phases rescale them.
+        seed: of the generator of drawn faces.
+        workers: processes that draw or read.
     """
 
+    dataset: str = ""
+    limit: int | None = None
     train_scenes: int = 3000
     validation_scenes: int = 128
     test_scenes: int = 400
@@ -73,6 +79,8 @@ class Phase:
         points: places a picture where the pixel MLP and the loss are evaluated.
         zoom: largest random magnification. Convolutions learn features of a size in pixels, so a phase at half the
             final picture size with a zoom of 2 already meets faces as large as the last phase will show them.
+        output_sizes: sides of the pixel grids whose centres are the places asked for; each step draws one of them, and
+            labels are read from the scene's own label map on that grid. Empty asks at the pictures' own size.
     """
 
     size: int
@@ -80,6 +88,14 @@ class Phase:
     batch: int
     points: int = 4096
     zoom: float = 1.0
+    output_sizes: tuple[int, ...] = ()
+
+    def grid_at(self, seed: int, step: int) -> int:
+        """Side of the grid of places of 0-based `step`; depends on (seed, step) alone."""
+        if not self.output_sizes:
+            return self.size
+        # The third number keeps this apart from the order of scenes, which is drawn from (seed, pass).
+        return self.output_sizes[int(np.random.default_rng((seed, step, 1)).integers(len(self.output_sizes)))]
 
 
 @dataclass(frozen=True)
@@ -136,8 +152,11 @@ class TrainConfig:
                 raise ConfigError(f"phases[{number}] needs a size of 16 or more and at least one step and picture")
             if phase.zoom < 1.0:
                 raise ConfigError(f"phases[{number}].zoom is {phase.zoom}; give 1 (none) or more")
-            if phase.points % 2 or not 2 <= phase.points <= phase.size**2:
-                raise ConfigError(f"phases[{number}].points must be even and between 2 and {phase.size**2}")
+            most = min(phase.output_sizes or (phase.size,)) ** 2
+            if phase.points % 2 or not 2 <= phase.points <= most:
+                raise ConfigError(f"phases[{number}].points must be even and between 2 and {most}")
+        if self.data.size < 1 or (self.data.limit is not None and self.data.limit < 1):
+            raise ConfigError("data.size and data.limit must be at least 1")
         if min(self.validate_every, self.save_every, self.log_every) < 1:
             raise ConfigError("validate_every, save_every and log_every must be at least 1")
         warmup, decay = self.optimizer.warmup_steps, self.optimizer.decay_steps

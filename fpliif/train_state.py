@@ -31,10 +31,12 @@ class Standing:
     Attributes:
         step: steps taken.
         averaged: updates of the weight average.
-        best_miou: of the best validation so far, 0 before the first.
+        best_miou: of the best checkpoint so far, 0 before the first validation.
         seconds: time spent in training so far, interruptions left out.
         digest: of the training data.
         config: the training's, in its dictionary form.
+        best_mean_f1: of the best checkpoint so far, by which it was chosen; None before the first validation, and in
+            states written when mIoU chose.
     """
 
     step: int
@@ -43,6 +45,7 @@ class Standing:
     seconds: float
     digest: str
     config: dict[str, Any]
+    best_mean_f1: float | None = None
 
 
 def save_state(

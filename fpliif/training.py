@@ -3,7 +3,7 @@
 Each step draws random changes on a batch of scenes, evaluates the network at sampled pixels only (the pixel MLP costs
 nothing where nobody looks, and the maths is that of the dense answer), and updates AdamW and the weight average.
 
-The folder holds ``pool-*/`` (scenes), ``state.safetensors`` (where it stands), ``best.safetensors`` (best validation),
+The folder holds ``pool-*/`` (scenes), ``state.safetensors`` (where it stands), ``best.safetensors`` (best mean F1),
 ``last.safetensors`` (the end), ``log.jsonl`` and ``config.json``.
 
     python -m fpliif.training --config FILE.toml --out FOLDER [--resume]
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from fpliif.augment import Augmenter
 from fpliif.averaging import WeightAverage
-from fpliif.checkpoint import read_tensors, replace_file, save_checkpoint, shipped
+from fpliif.checkpoint import load_checkpoint, replace_file, save_checkpoint
 from fpliif.errors import TrainingError
 from fpliif.evaluate import Scores, evaluate
 from fpliif.losses import sample_points, segmentation_loss
@@ -31,8 +31,10 @@ from fpliif.network import FPLIIF
 from fpliif.pool import Pool, open_pool
 from fpliif.progress import Observer, TrainingLog
 from fpliif.schedule import scene_order
+from fpliif.starting import choose_device, choose_half, make_optimizer, place_pools, start_from
 from fpliif.train_config import TrainConfig
 from fpliif.train_state import Standing, load_state, save_state
+from fpliif.training_data import check_classes, training_datasets
 from segdata.dataset import Dataset
 
 STATE, BEST, LAST, LOG, CONFIG = (
@@ -47,7 +49,7 @@ class TrainResult:
     Attributes:
         best, last: checkpoints (averaged weights) of the best validation and of the end.
         scores: of `last` on the validation scenes, computed in float32.
-        best_miou: of `best`, as validated during training.
+        best_miou, best_mean_f1: of `best`, as validated during training; mean F1 over the foreground chose it.
         seconds: time spent training, without drawing scenes.
         device: what it ran on, for people.
     """
@@ -56,6 +58,7 @@ class TrainResult:
     last: Path
     scores: Scores
     best_miou: float
+    best_mean_f1: float
     seconds: float
     device: str
 
@@ -74,32 +77,25 @@ def train(
         out: folder for the results; made if missing.
         resume: go on where the folder's training stopped (or start, if it has not begun).
         observers: told how it goes, beside the folder's log.
-        datasets: (train, validation) samples, square and of one size each; drawn faces when None.
+        datasets: (train, validation) samples, square and of one size each; those of the config when None.
 
     Raises:
         TrainingError: if the folder holds a training and `resume` is false, if it belongs to another config, if there
             is no GPU where one was asked for, or if the loss stops being finite.
+        DataError: if a dataset or one of its files cannot be used.
     """
     if (out / STATE).exists() and not resume:
         raise TrainingError(f"{out} already holds a training; resume it or choose another output folder")
     if config.threads:
         torch.set_num_threads(config.threads)
+    chosen = datasets or training_datasets(config)
+    for dataset in chosen:
+        check_classes(config, dataset)
     out.mkdir(parents=True, exist_ok=True)
     replace_file(out / CONFIG, json.dumps(config.to_dict(), indent=2).encode())
     told = [TrainingLog(out / LOG), *observers]
-    pools, digest = _pools(config, datasets or synthetic_datasets(config), out, told)
+    pools, digest = _pools(config, chosen, out, told)
     return _Trainer(config, out, told, pools, digest).run()
-
-
-def synthetic_datasets(config: TrainConfig) -> tuple[Dataset, Dataset]:
-    """The drawn faces that a config without other data trains and validates on."""
-    from segdata.faces.synthetic import SyntheticFaces
-
-    data, labels = config.data, config.label_set
-    return (
-        SyntheticFaces("train", labels, data.size, data.train_scenes, data.seed),
-        SyntheticFaces("val", labels, data.size, data.validation_scenes, data.seed),
-    )
 
 
 def _pools(
@@ -107,11 +103,6 @@ def _pools(
 ) -> tuple[tuple[Pool, Pool], str]:
     pools = []
     for dataset in datasets:
-        if dataset.labels.names != config.label_set.names:
-            raise TrainingError(
-                f"dataset {dataset.name} has the classes of {dataset.labels.name} but the config trains "
-                f"{config.labels}; set labels to match"
-            )
 
         def tell(ready: int, wanted: int, split: str = dataset.split) -> None:
             for observer in told:
@@ -121,51 +112,6 @@ def _pools(
     return (pools[0], pools[1]), datasets[0].digest()
 
 
-def choose_device(config: TrainConfig) -> torch.device:
-    """The device that the config asks for; raises TrainingError if there is no such device."""
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("the config asks for a GPU but torch sees none; set device to 'auto' or 'cpu'")
-    wants_gpu = config.device != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda" if wants_gpu else "cpu")
-
-
-def choose_half(config: TrainConfig, device: torch.device) -> bool:
-    """Whether to run under bfloat16 autocast: on CPUs it only pays where there are instructions for it."""
-    if config.precision != "auto":
-        return config.precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-def make_optimizer(network: FPLIIF, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW (I. Loshchilov and F. Hutter, ICLR 2019) that decays kernels and matrices, not biases and norms."""
-    parameters = list(network.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.optimizer.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.optimizer.learning_rate, betas=(0.9, 0.99), fused=True)
-
-
-def start_from(network: FPLIIF, checkpoint: str) -> int:
-    """Give `network` the checkpoint's tensors of the same name and shape; the number of tensors it kept of its own.
-
-    Raises:
-        CheckpointError: if the checkpoint cannot be read.
-        TrainingError: if nothing of it fits.
-    """
-    path = Path(checkpoint) if checkpoint.endswith(".safetensors") else shipped(checkpoint)
-    tensors, _ = read_tensors(path)
-    own = network.state_dict()
-    fitting = {name: t.float() for name, t in tensors.items() if name in own and own[name].shape == t.shape}
-    if not fitting:
-        raise TrainingError(f"{path}: no tensor fits the network to train; choose a checkpoint of the same network")
-    network.load_state_dict(own | fitting)
-    return len(own) - len(fitting)
-
-
 class _Trainer:
     def __init__(
         self, config: TrainConfig, out: Path, told: Sequence[Observer], pools: tuple[Pool, Pool], digest: str
@@ -173,9 +119,7 @@ class _Trainer:
         self.config, self.out, self.told, self.digest = config, out, told, digest
         self.device = choose_device(config)
         self.half = choose_half(config, self.device)
-        self.train_pool, self.validation_pool = pools
-        if self.device.type == "cuda":
-            self.train_pool, self.validation_pool = (pool.on(self.device) for pool in pools)
+        self.train_pool, self.validation_pool = place_pools(pools, self.device)
         torch.manual_seed(config.seed)
         network = FPLIIF(config.network_config())
         if config.start and not (out / STATE).exists():
@@ -186,10 +130,11 @@ class _Trainer:
         self.optimizer = make_optimizer(self.network, config)
         self.at_points = torch.compile(self.network.at_points) if config.compile else self.network.at_points
         self.augmenter = Augmenter(config.augment, config.label_set)
-        self.step, self.best, self.seconds = 0, 0.0, 0.0
+        self.step, self.seconds = 0, 0.0
+        self.best_f1: float | None = None
+        self.best_miou = 0.0
         if (out / STATE).exists():
-            standing = load_state(out / STATE, self.network, self.average, self.optimizer, config, digest)
-            self.step, self.best, self.seconds = standing.step, standing.best_miou, standing.seconds
+            self._restore()
 
     def run(self) -> TrainResult:
         for observer in self.told:
@@ -210,6 +155,15 @@ class _Trainer:
                 self._save()
         return self._finish()
 
+    def _restore(self) -> None:
+        standing = load_state(self.out / STATE, self.network, self.average, self.optimizer, self.config, self.digest)
+        self.step, self.seconds = standing.step, standing.seconds
+        self.best_miou, self.best_f1 = standing.best_miou, standing.best_mean_f1
+        if self.best_f1 is None and (self.out / BEST).is_file() and self.best_miou:
+            # A state from before mean F1 chose the best checkpoint: judge the one it kept.
+            kept = load_checkpoint(self.out / BEST).network.to(self.device)
+            self.best_f1 = evaluate(kept, self.validation_pool, self.config.label_set, half=self.half).mean_f1
+
     def _clock(self, last: float) -> float:
         now = time.perf_counter()
         self.seconds += now - last
@@ -221,7 +175,8 @@ class _Trainer:
         # A seed that depends on the step alone makes resuming exact without storing generator states.
         generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + self.step)
         scenes = self.train_pool.fetch(order, self.device)
-        images, masks = self.augmenter(*scenes, phase.size, phase.zoom, generator)
+        output_size = phase.grid_at(self.config.seed, self.step)
+        images, masks = self.augmenter(*scenes, phase.size, phase.zoom, generator, output_size)
         points = sample_points(masks, phase.points, self.config.loss.edge_radius, generator)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate(self.step)
@@ -246,16 +201,18 @@ class _Trainer:
 
     def _validate(self) -> None:
         scores = evaluate(self.average.network, self.validation_pool, self.config.label_set, half=self.half)
-        better = scores.miou > self.best
+        better = self.best_f1 is None or scores.mean_f1 > self.best_f1
         if better:
-            self.best = scores.miou
+            self.best_f1, self.best_miou = scores.mean_f1, scores.miou
             self._export(BEST)
         for observer in self.told:
             observer.validated(self.step, scores, better)
 
     def _save(self) -> None:
         config = self.config.to_dict()
-        standing = Standing(self.step, self.average.updates, self.best, self.seconds, self.digest, config)
+        standing = Standing(
+            self.step, self.average.updates, self.best_miou, self.seconds, self.digest, config, self.best_f1
+        )
         save_state(self.out / STATE, self.network, self.average, self.optimizer, standing)
 
     def _export(self, name: str) -> None:
@@ -268,7 +225,9 @@ class _Trainer:
         device = (
             torch.cuda.get_device_name() if self.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
         )
-        return TrainResult(self.out / BEST, self.out / LAST, scores, self.best, self.seconds, device)
+        assert self.best_f1 is not None  # the last step validates
+        best = self.out / BEST
+        return TrainResult(best, self.out / LAST, scores, self.best_miou, self.best_f1, self.seconds, device)
 
 
 def main() -> None:

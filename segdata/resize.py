@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from segdata.dataset import Sample
+from segdata.dataset import Dataset, Sample
 from segdata.errors import DataError
 
 
@@ -29,3 +29,24 @@ def fit(sample: Sample, size: int | tuple[int, int]) -> Sample:
     image = Image.fromarray(sample.image).resize((width, height), Image.Resampling.BILINEAR)
     mask = Image.fromarray(sample.mask).resize((width, height), Image.Resampling.NEAREST)
     return Sample(sample.id, np.array(image), np.array(mask))
+
+
+class FittedSamples(Dataset):
+    """The samples of `whole` as squares of side `size`, see `fit`."""
+
+    def __init__(self, whole: Dataset, size: int) -> None:
+        self.name, self.split, self.labels = whole.name, whole.split, whole.labels
+        self._whole, self._size = whole, size
+
+    def __len__(self) -> int:
+        return len(self._whole)
+
+    def sample_id(self, index: int) -> str:
+        return self._whole.sample_id(index)
+
+    def __getitem__(self, index: int) -> Sample:
+        return fit(self._whole[index], self._size)
+
+    def fingerprint(self) -> str:
+        """The whole dataset's fingerprint and the size."""
+        return f"{self._whole.fingerprint()} fit={self._size}"
