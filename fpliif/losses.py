@@ -23,7 +23,7 @@ class LossConfig:
         cross_entropy: plain cross-entropy over all points.
         edge: cross-entropy over the points near label edges alone (as the paper, which adds such a term).
         dice: soft Dice, averaged over the classes present in the batch.
-        focal_gamma: exponent of focal loss applied to both cross-entropies; 0 leaves them plain.
+        focal_gamma: exponent of focal loss applied to both cross-entropies; 0 leaves them plain, 2 is the paper's.
         label_smoothing: share of the target spread evenly over all classes.
         edge_radius: a pixel is near an edge if another class lies within this many pixels.
     """
@@ -99,8 +99,7 @@ def segmentation_loss(logits: Tensor, labels: Tensor, edge: Tensor, config: Loss
         scores, labels, ignore_index=IGNORE_INDEX, reduction="none", label_smoothing=config.label_smoothing
     )
     if config.focal_gamma:
-        # Focal loss (T.-Y. Lin et al., ICCV 2017): (1 - p)^gamma in front, p the probability of the true class.
-        each = each * (1.0 - torch.exp(-each.detach())) ** config.focal_gamma
+        each = each * focal_weight(scores, labels, config.focal_gamma)
     counted = labels != IGNORE_INDEX
     total = config.cross_entropy * _mean(each, counted)
     if config.edge:
@@ -108,6 +107,25 @@ def segmentation_loss(logits: Tensor, labels: Tensor, edge: Tensor, config: Loss
     if config.dice:
         total = total + config.dice * dice_loss(scores, labels)
     return total
+
+
+def focal_weight(scores: Tensor, labels: Tensor, gamma: float) -> Tensor:
+    """(1 - p)^gamma, p the probability of the true class: the factor of focal loss (T.-Y. Lin et al., ICCV 2017).
+
+    The gradient flows through it, as in the paper.
+
+    Args:
+        scores: logits, float (N, C, P).
+        labels: int64 (N, P); where it is 255 the value means nothing.
+        gamma: exponent, above 0.
+
+    Returns:
+        float (N, P), in 0..1.
+    """
+    true = labels.where(labels != IGNORE_INDEX, torch.zeros_like(labels))
+    missing = 1.0 - scores.softmax(1).gather(1, true[:, None])[:, 0]
+    # An exponent below 1 has an infinite slope at 0.
+    return missing.clamp(min=1e-6) ** gamma
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:

@@ -155,6 +155,8 @@ class TrainConfig:
             most = min(phase.output_sizes or (phase.size,)) ** 2
             if phase.points % 2 or not 2 <= phase.points <= most:
                 raise ConfigError(f"phases[{number}].points must be even and between 2 and {most}")
+        if self.loss.focal_gamma < 0:
+            raise ConfigError(f"loss.focal_gamma is {self.loss.focal_gamma}; give 0 (none) or more")
         if self.data.size < 1 or (self.data.limit is not None and self.data.limit < 1):
             raise ConfigError("data.size and data.limit must be at least 1")
         if min(self.validate_every, self.save_every, self.log_every) < 1:

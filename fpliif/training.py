@@ -4,7 +4,7 @@ Each step draws random changes on a batch of scenes, evaluates the network at sa
 nothing where nobody looks, and the maths is that of the dense answer), and updates AdamW and the weight average.
 
 The folder holds ``pool-*/`` (scenes), ``state.safetensors`` (where it stands), ``best.safetensors`` (best mean F1),
-``last.safetensors`` (the end), ``log.jsonl`` and ``config.json``.
+``last.safetensors`` (the end), ``log.jsonl``, ``config.json`` and ``report.html``, drawn anew at every validation.
 
     python -m fpliif.training --config FILE.toml --out FOLDER [--resume]
 """
@@ -35,10 +35,11 @@ from fpliif.starting import choose_device, choose_half, make_optimizer, place_po
 from fpliif.train_config import TrainConfig
 from fpliif.train_state import Standing, load_state, save_state
 from fpliif.training_data import check_classes, training_datasets
+from fpliif.training_report import example_answers, write_training_report
 from segdata.dataset import Dataset
 
-STATE, BEST, LAST, LOG, CONFIG = (
-    "state.safetensors", "best.safetensors", "last.safetensors", "log.jsonl", "config.json",
+STATE, BEST, LAST, LOG, CONFIG, REPORT = (
+    "state.safetensors", "best.safetensors", "last.safetensors", "log.jsonl", "config.json", "report.html",
 )  # fmt: skip
 
 
@@ -207,6 +208,8 @@ class _Trainer:
             self._export(BEST)
         for observer in self.told:
             observer.validated(self.step, scores, better)
+        examples = example_answers(self.average.network, self.validation_pool, self.half)
+        write_training_report(self.out / REPORT, self.config, self.out / LOG, examples)
 
     def _save(self) -> None:
         config = self.config.to_dict()

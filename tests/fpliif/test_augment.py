@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fpliif.augment import AugmentConfig, Augmenter
-from segdata.labels import FACE11
+from segdata.labels import FACE11, FACE19, LabelSet
 
 OFF = AugmentConfig(**dict.fromkeys(AugmentConfig.__dataclass_fields__, 0.0))
 
@@ -48,6 +48,46 @@ def test_flip_mirrors_and_swaps_left_and_right() -> None:
     table = torch.from_numpy(FACE11.mirror_table())
     assert torch.equal(moved, table[masks.flip(2).long()])
     assert not torch.equal(moved, masks.flip(2))
+
+
+@pytest.mark.parametrize("labels", [FACE11, FACE19], ids=lambda labels: labels.name)
+def test_flip_swaps_every_class_that_has_a_side(labels: LabelSet) -> None:
+    """One picture a class: its own class in the left half; what stands in the right half afterwards goes by name."""
+    masks = torch.zeros(len(labels), 16, 16, dtype=torch.uint8)
+    masks[:, :, :8] = torch.arange(len(labels), dtype=torch.uint8)[:, None, None]
+    images = torch.zeros(len(labels), 16, 16, 3, dtype=torch.uint8)
+    config = AugmentConfig(**{**OFF.__dict__, "flip": 1.0})
+    _, moved = Augmenter(config, labels)(images, masks, 16, 1.0, torch.Generator().manual_seed(0))
+    for index, name in enumerate(labels.names):
+        # l_lip is the lower lip and has no partner.
+        expected = labels.index(_swapped(name)) if _swapped(name) in labels.names else index
+        assert (moved[index, :, 8:] == expected).all(), name
+        assert (moved[index, :, :8] == 0).all()
+
+
+def _swapped(name: str) -> str:
+    """The name with left and right exchanged, by its first part alone."""
+    side, _, rest = name.partition("_")
+    return {"left": f"right_{rest}", "right": f"left_{rest}", "l": f"r_{rest}", "r": f"l_{rest}"}.get(side, name)
+
+
+@pytest.mark.parametrize("mask_size", [16, 64, 96])
+def test_masks_of_another_size_show_the_same_place(mask_size: int) -> None:
+    """The pictures stay as they are; pixel centres that both grids have carry the same labels."""
+    images, masks = _batch()
+
+    def augmented(size: int | None) -> tuple[torch.Tensor, torch.Tensor]:
+        augmenter = Augmenter(AugmentConfig(), FACE11)
+        return augmenter(images, masks, 32, 1.5, torch.Generator().manual_seed(1), size)
+
+    pictures, moved = augmented(None)
+    same_pictures, other = augmented(mask_size)
+    assert torch.equal(pictures, same_pictures)
+    assert other.shape == (6, mask_size, mask_size)
+    if mask_size == 96:
+        assert (other[:, 1::3, 1::3] == moved).float().mean() > 0.999
+    shown = torch.nn.functional.interpolate(other[:, None].float(), (32, 32), mode="nearest-exact")[:, 0]
+    assert (shown == moved).float().mean() > 0.85
 
 
 def test_flip_is_drawn_per_picture() -> None:

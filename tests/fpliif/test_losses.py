@@ -44,6 +44,31 @@ def test_focal_weighs_by_what_is_missing() -> None:
     torch.testing.assert_close(segmentation_loss(logits, labels, edge, config), expected)
 
 
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_focal_loss_and_its_gradient_are_the_papers(gamma: float) -> None:
+    """-(1 - p)^gamma log p (Lin et al. 2017, equation 4), value and derivative, in float64 by hand."""
+    logits, labels, edge = _points()
+    exact = logits.double().requires_grad_()
+    true = exact.softmax(-1)[labels != 255].gather(1, labels[labels != 255][:, None])[:, 0]
+    expected = (-((1 - true) ** gamma) * true.log()).mean()
+    expected.backward()
+    logits.requires_grad_()
+    found = segmentation_loss(logits, labels, edge, LossConfig(edge=0.0, focal_gamma=gamma))
+    found.backward()
+    torch.testing.assert_close(found.double(), expected)
+    assert logits.grad is not None
+    assert exact.grad is not None
+    torch.testing.assert_close(logits.grad.double(), exact.grad, atol=1e-7, rtol=1e-4)
+
+
+def test_focal_loss_of_a_sure_answer_has_no_infinite_slope() -> None:
+    logits = (torch.eye(4)[None] * 200).requires_grad_()
+    edge = torch.zeros(1, 4, dtype=torch.bool)
+    segmentation_loss(logits, torch.arange(4)[None], edge, LossConfig(focal_gamma=0.5)).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
 def test_ignored_points_get_no_gradient() -> None:
     logits, labels, edge = _points()
     logits.requires_grad_()
