@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dataset_trees import celeb_tree, helen_tree, lapa_tree, random_ids, simple_celeb_tree, write_image, write_mask
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -65,6 +65,42 @@ def test_bad_label_files_are_named(spec: str, tree: object, mask: str, tmp_path:
         dataset[0]
     with pytest.raises(DataError, match="has no partner in"):
         open_dataset(f"{spec}:{tmp_path}", "test")
+
+
+label_maps = st.builds(
+    lambda height, width, seed: np.random.default_rng(seed).choice([*range(11), 255], (height, width)).astype(np.uint8),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.integers(0, 2**32),
+)
+stems = st.text("abcXYZ019_-", min_size=1, max_size=8)
+
+
+@given(
+    maps=st.dictionaries(stems, label_maps, min_size=1, max_size=5),
+    kind=st.sampled_from(["lapa", "helen"]),
+    split=st.sampled_from(["train", "test"]),
+    indexed=st.booleans(),
+)
+@settings(max_examples=40)
+def test_any_tree_of_label_maps_comes_back_as_written(
+    tmp_path_factory: pytest.TempPathFactory,
+    maps: dict[str, NDArray[np.uint8]],
+    kind: str,
+    split: str,
+    indexed: bool,
+) -> None:
+    root = tmp_path_factory.mktemp("tree")
+    for stem, ids in maps.items():
+        image = f"images/{stem}.jpg" if kind == "lapa" else f"{stem}_image.jpg"
+        label = f"labels/{stem}.png" if kind == "lapa" else f"{stem}_label.png"
+        write_image(root / split / image, *ids.shape)
+        write_mask(root / split / label, ids, indexed=indexed)
+    dataset = open_dataset(f"{kind}:{root}", split)
+    assert {sample.id for sample in dataset} == set(maps)
+    for sample in dataset:
+        np.testing.assert_array_equal(sample.mask, maps[sample.id])
+        assert sample.image.shape == (*sample.mask.shape, 3)
 
 
 def test_half_unpacked_lapa_quotes_the_layout(tmp_path: Path) -> None:
@@ -130,6 +166,17 @@ def test_bisenet_label_maps_remap_by_name() -> None:
     assert sorted(BISENET_NAMES) == sorted(FACE19.names)
     assert [FACE19.names[table[index]] for index in range(19)] == list(BISENET_NAMES)
     assert set(table[19:]) == {255}
+
+
+def test_the_split_follows_celebas_file_names_not_the_numbers(tmp_path: Path) -> None:
+    """Number 0 is CelebA's 000007.jpg in this tree: the partition lists that name."""
+    root = tmp_path / "data"
+    simple_celeb_tree(root)
+    (root / "list_eval_partition.txt").write_text("000007.jpg 2\n000008.jpg 2\n002008.jpg 0\n000001.jpg 1\n")
+    assert [s.id for s in open_dataset(f"celebamask-hq:{root}", "test")] == ["00000", "00001"]
+    assert [s.id for s in open_dataset(f"celebamask-hq:{root}", "train")] == ["02001"]
+    with pytest.raises(DataError, match="lists no picture of split 'val'"):
+        open_dataset(f"celebamask-hq:{root}", "val")
 
 
 def _celeb(root: Path) -> str:
