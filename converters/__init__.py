@@ -8,6 +8,7 @@ from converters.artifact import (
     OutputKind,
     PixelRange,
     Quantization,
+    Signature,
     content_hash,
     content_size,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "PixelRange",
     "Plan",
     "Quantization",
+    "Signature",
     "SourceError",
     "Written",
     "content_hash",

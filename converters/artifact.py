@@ -110,6 +110,21 @@ class MapOutput:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """One way to call an artifact that answers at several sizes.
+
+    Attributes:
+        name: of the signature (TFLite) or function (Core ML) in the file.
+        output: what it answers.
+        default: True for the one that runs where none is named.
+    """
+
+    name: str
+    output: MapOutput
+    default: bool
+
+
+@dataclass(frozen=True)
 class Artifact:
     """One converted model on disk.
 
@@ -125,6 +140,8 @@ class Artifact:
         output: what comes out.
         classes: class names, position = id.
         provenance: route, tool versions and other facts for people, all strings.
+        signatures: of an artifact for several output sizes, smallest first; empty for one that has a single answer.
+        signature: the one of them that `output` describes and a runner opens.
     """
 
     name: str
@@ -138,6 +155,28 @@ class Artifact:
     output: MapOutput
     classes: tuple[str, ...]
     provenance: dict[str, str] = dataclasses.field(default_factory=dict)
+    signatures: tuple[Signature, ...] = ()
+    signature: str | None = None
+
+    def at(self, size: tuple[int, int]) -> Self:
+        """The same file, opened to answer at (height, width); raises SourceError if it does not."""
+        if (self.output.height, self.output.width) == size:
+            return self
+        for entry in self.signatures:
+            if (entry.output.height, entry.output.width) == size:
+                return dataclasses.replace(self, output=entry.output, signature=entry.name)
+        raise SourceError(f"{self.name} does not answer at {size[0]} x {size[1]}; convert it again with --output-sizes")
+
+    @property
+    def output_sizes(self) -> tuple[tuple[int, int], ...]:
+        """(height, width) of every answer it can give."""
+        outputs = [entry.output for entry in self.signatures] or [self.output]
+        return tuple((output.height, output.width) for output in outputs)
+
+    @property
+    def needs_choice(self) -> bool:
+        """True if a runtime must name the signature: a plain call runs another one."""
+        return any(entry.name == self.signature and not entry.default for entry in self.signatures)
 
     def to_json(self, relative_to: Path) -> dict[str, Any]:
         """Plain JSON types; the path is written relative to `relative_to` so that a run folder can move."""
@@ -163,13 +202,10 @@ class Artifact:
                             "quantization": _quantization(image["quantization"]),
                         }
                     ),
-                    "output": MapOutput(
-                        **{
-                            **output,
-                            "kind": OutputKind(output["kind"]),
-                            "layout": Layout(output["layout"]),
-                            "quantization": _quantization(output["quantization"]),
-                        }
+                    "output": _map_output(output),
+                    "signatures": tuple(
+                        Signature(item["name"], _map_output(item["output"]), item["default"])
+                        for item in document.get("signatures", ())
                     ),
                 }
             )
@@ -179,6 +215,17 @@ class Artifact:
 
 def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value.value if isinstance(value, Enum) else value for key, value in pairs}
+
+
+def _map_output(document: dict[str, Any]) -> MapOutput:
+    return MapOutput(
+        **{
+            **document,
+            "kind": OutputKind(document["kind"]),
+            "layout": Layout(document["layout"]),
+            "quantization": _quantization(document["quantization"]),
+        }
+    )
 
 
 def _quantization(document: dict[str, Any] | None) -> Quantization | None:

@@ -18,6 +18,7 @@ from converters.capture import captured, last_informative_line
 from converters.errors import ConversionError, MissingToolError, SourceError
 from converters.plan import Conversion, Plan
 from converters.registry import Written, converter
+from converters.several_sizes import convert_sizes
 from quantization.calibration import CalibrationSet
 
 TEMPORARY_PREFIX = ".segport-"
@@ -142,6 +143,8 @@ def _make(
         output=written.output,
         classes=plan.source.classes,
         provenance=written.provenance | {f"{package} version": found for package, found in conversion.tools},
+        signatures=written.signatures,
+        signature=next((entry.name for entry in written.signatures if entry.default), None),
     )
 
 
@@ -156,7 +159,8 @@ def _convert(
     """Run the converter with its output in `log`; whatever a tool raises comes out as one sentence naming the log."""
     with captured(log):
         try:
-            return converter(conversion.format).convert(plan.source, conversion, calibration, destination, workspace)
+            target = converter(conversion.format)
+            return convert_sizes(target, plan.source, conversion, calibration, destination, workspace)
         except (MissingToolError, SourceError):
             traceback.print_exc()
             raise

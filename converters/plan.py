@@ -12,7 +12,7 @@ from converters.artifact import OutputKind
 from converters.errors import SourceError
 from converters.registry import Converter, converter
 from converters.source import ModelSource
-from quantization import Recipe
+from quantization import NumberType, Recipe
 
 PLAN_VERSION = 1
 """Raised whenever the converters change what they write, so that old artifacts are not reused."""
@@ -31,6 +31,7 @@ class Conversion:
         calibration: digest of the calibration set, or None if the recipe needs none.
         tools: (package, version) pairs that decide the content.
         key: hash of everything above plus the weights; equal keys mean the artifact can be reused.
+        keep: (pattern, number type) of operators that are not to be computed and stored as the recipe says.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Conversion:
     calibration: str | None
     tools: tuple[tuple[str, str], ...]
     key: str
+    keep: tuple[tuple[str, NumberType], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def make_plan(
     output: OutputKind = OutputKind.LOGITS,
     routes: dict[str, str] | None = None,
     calibration: str | None = None,
+    keep: Sequence[tuple[str, NumberType]] = (),
 ) -> Plan:
     """Decide how each (format, recipe) pair will be made, without doing any of it.
 
@@ -67,6 +70,7 @@ def make_plan(
         output: logits or label map.
         routes: format -> route, where the user wants another than the converter's default for this source.
         calibration: digest of the calibration set; required if any recipe needs calibration.
+        keep: (pattern, float type) of operators that keep that type in every artifact; the first match counts.
 
     Raises:
         SourceError: unknown format or route, a recipe the format cannot express, a source the route cannot take, or a
@@ -85,7 +89,11 @@ def make_plan(
         if route not in target.routes:
             raise SourceError(f"{format_name} has no route {route!r}; choose from: {', '.join(target.routes)}")
         target.check(source, route)
-        conversions.append(_conversion(source, target, recipe, route, output, calibration))
+        if keep and not target.keeps_operators:
+            raise SourceError(
+                f"single operations cannot be kept in another number type for {format_name}; leave it out"
+            )
+        conversions.append(_conversion(source, target, recipe, route, output, calibration, tuple(keep)))
     names = [item.name for item in conversions]
     if len(set(names)) != len(names):
         raise SourceError("the same format and recipe are asked for twice; name each pair once")
@@ -99,6 +107,7 @@ def _conversion(
     route: str,
     output: OutputKind,
     calibration: str | None,
+    keep: tuple[tuple[str, NumberType], ...],
 ) -> Conversion:
     used_calibration = calibration if recipe.needs_calibration else None
     tools = tuple((package, _version(package)) for package in target.tools(route))
@@ -107,6 +116,10 @@ def _conversion(
         source.name, source.weights_sha256, source.input_size, source.output_size, source.pixel_range.value,
         source.classes, source.colours,
     ]  # fmt: skip
+    if keep:
+        decided.append([(pattern, number.value) for pattern, number in keep])
+    if source.sizes:
+        decided.append(sorted(source.output_sizes))
     return Conversion(
         name=f"{target.format}-{recipe.name}",
         format=target.format,
@@ -116,10 +129,11 @@ def _conversion(
         calibration=used_calibration,
         tools=tools,
         key=hashlib.sha256(json.dumps(decided).encode()).hexdigest(),
+        keep=keep,
     )
 
 
-def _numbers(recipe: Recipe) -> list[str]:
+def _numbers(recipe: Recipe) -> list[object]:
     """What of a recipe decides a file's content; its gates and its summary do not."""
     return [
         recipe.name,
@@ -127,6 +141,9 @@ def _numbers(recipe: Recipe) -> list[str]:
         recipe.activations.value,
         recipe.activation_range.value,
         recipe.granularity.value,
+        recipe.block_size,
+        recipe.palette and (recipe.palette.bits, recipe.palette.channels),
+        recipe.sparsity,
     ]
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from converters import formats as format_room
-from converters.artifact import ImageInput, MapOutput
-from converters.errors import SourceError
+from converters.artifact import ImageInput, MapOutput, Signature
+from converters.errors import ConversionError, SourceError
 
 if TYPE_CHECKING:
     from converters.plan import Conversion
@@ -28,11 +29,28 @@ class Written:
         image: the input as found in the written file.
         output: the output as found in the written file.
         provenance: facts for people (opset, deployment target, ops, ...), all strings.
+        signatures: of a file for several output sizes, each of its entries; `output` is the default one's.
     """
 
     image: ImageInput
     output: MapOutput
     provenance: dict[str, str]
+    signatures: tuple[Signature, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One size of an artifact for several sizes, still a file of its own.
+
+    Attributes:
+        name: of the signature or function it becomes.
+        path: the file or package.
+        written: what it holds.
+    """
+
+    name: str
+    path: Path
+    written: Written
 
 
 class Converter(ABC):
@@ -42,11 +60,15 @@ class Converter(ABC):
         format: name used on the command line and in artifact names.
         suffix: file name ending, with the dot.
         routes: chains of tools it knows, the usual one first.
+        joins: True if one file can hold several output sizes; then `join` is there.
+        keeps_operators: True if single operators can keep a number type of their own (`Conversion.keep`).
     """
 
     format: ClassVar[str]
     suffix: ClassVar[str]
     routes: ClassVar[tuple[str, ...]]
+    joins: ClassVar[bool] = False
+    keeps_operators: ClassVar[bool] = False
 
     @abstractmethod
     def tools(self, route: str) -> tuple[str, ...]:
@@ -82,6 +104,10 @@ class Converter(ABC):
             MissingToolError: a needed package is not installed.
             ConversionError: the tool failed; the message carries its reason.
         """
+
+    def join(self, parts: Sequence[Part], destination: Path) -> None:
+        """Write one file at `destination` that answers as every part does; the first is its default. Raises as `convert`."""
+        raise ConversionError(f"a {self.format} file holds one output size")
 
 
 @cache

@@ -33,6 +33,8 @@ class ModelSource:
         origin: for people: the checkpoint path or factory name.
         module: eval-mode, trace-friendly `torch.nn.Module`, float32 (1, 3, H, W) -> float32 logits (1, C, h, w).
         onnx_path: an ONNX file with one NCHW float32 image input and one NCHW logits output.
+        sizes: the same network at several output sizes, this one among them, each as a source of its own; empty for
+            an artifact that answers at `output_size` alone.
 
     Raises:
         SourceError: if neither or both of `module` and `onnx_path` are given, or the counts disagree.
@@ -49,9 +51,31 @@ class ModelSource:
     origin: str
     module: torch.nn.Module | None = field(default=None, repr=False, compare=False)
     onnx_path: Path | None = None
+    sizes: tuple[ModelSource, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if (self.module is None) == (self.onnx_path is None):
             raise SourceError("a model source is either a torch module or an ONNX file; give exactly one of them")
         if len(self.colours) != len(self.classes):
             raise SourceError(f"{len(self.classes)} classes but {len(self.colours)} colours; give one colour per class")
+        self._check_sizes()
+
+    def at(self, size: tuple[int, int]) -> ModelSource:
+        """The source that answers at `size`; raises SourceError listing the sizes there are."""
+        for one in self.sizes or (self,):
+            if one.output_size == size:
+                return one
+        there = ", ".join(f"{height} x {width}" for height, width in self.output_sizes)
+        raise SourceError(f"{self.name} does not answer at {size[0]} x {size[1]} here; choose from: {there}")
+
+    @property
+    def output_sizes(self) -> tuple[tuple[int, int], ...]:
+        """(height, width) of every answer it gives, in the order asked for."""
+        return tuple(one.output_size for one in self.sizes) or (self.output_size,)
+
+    def _check_sizes(self) -> None:
+        sizes = self.output_sizes
+        if self.output_size not in sizes or len(set(sizes)) != len(sizes):
+            raise SourceError("the output sizes of a model must differ and hold its own; name each once")
+        if any(one.input_size != self.input_size or one.sizes for one in self.sizes):
+            raise SourceError("a model answers at several output sizes from one picture size; use one input size")

@@ -22,8 +22,13 @@ def save_package(model: Any, destination: Path) -> None:
     named = destination.with_name(f"{destination.stem}.saving.mlpackage")
     model.save(str(named))
     named.rename(destination)
-    _write_specification_in_order(destination / MODEL_FILE)
-    _write_fixed_identifiers(destination / MANIFEST)
+    make_reproducible(destination)
+
+
+def make_reproducible(package: Path) -> None:
+    """Replace whatever coremltools drew at random or wrote in hash order."""
+    _write_specification_in_order(package / MODEL_FILE)
+    _write_fixed_identifiers(package / MANIFEST)
 
 
 def _write_specification_in_order(path: Path) -> None:

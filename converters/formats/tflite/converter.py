@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from converters.errors import SourceError
 from converters.formats.tflite.float_graph import float_graph
 from converters.formats.tflite.quantize import quantize
 from converters.formats.tflite.readback import read_back
+from converters.formats.tflite.signatures import check_signatures, join_signatures
 from converters.plan import Conversion
-from converters.registry import Converter, Written
+from converters.registry import Converter, Part, Written
 from converters.source import ModelSource
 from quantization import NumberType
 from quantization.calibration import CalibrationSet
@@ -28,6 +30,7 @@ class TFLiteConverter(Converter):
     format = "tflite"
     suffix = ".tflite"
     routes = (FROM_TORCH, FROM_ONNX)
+    joins = True
 
     def tools(self, route: str) -> tuple[str, ...]:
         common = ("ai-edge-quantizer", "ai-edge-litert")
@@ -60,6 +63,10 @@ class TFLiteConverter(Converter):
         if calibration is not None and conversion.recipe.needs_calibration:
             facts["calibration"] = f"{len(calibration.images)} pictures, {calibration.origin}"
         return Written(written.image, written.output, facts | written.provenance)
+
+    def join(self, parts: Sequence[Part], destination: Path) -> None:
+        join_signatures({part.name: part.path for part in parts}, destination)
+        check_signatures(destination, {part.name: part.path for part in parts})
 
 
 CONVERTER = TFLiteConverter()
