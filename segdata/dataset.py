@@ -52,6 +52,10 @@ class Dataset(ABC):
     def __getitem__(self, index: int) -> Sample:
         """Read sample `index` (0 <= index < len); raises DataError naming the file when it cannot be read."""
 
+    def mask_at(self, index: int, height: int, width: int) -> NDArray[np.uint8] | None:
+        """Labels of sample `index` drawn exactly at a size, uint8 (height, width); None where only its own size exists."""
+        return None
+
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
 

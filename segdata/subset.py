@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segdata.dataset import Dataset, Sample
 from segdata.errors import DataError
 
@@ -28,6 +31,9 @@ class FirstSamples(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         return self._whole[self._checked(index)]
+
+    def mask_at(self, index: int, height: int, width: int) -> NDArray[np.uint8] | None:
+        return self._whole.mask_at(self._checked(index), height, width)
 
     def fingerprint(self) -> str:
         """The whole dataset's fingerprint and how many samples are taken."""
@@ -60,6 +66,9 @@ class ChosenSamples(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         return self._whole[self._place(index)]
+
+    def mask_at(self, index: int, height: int, width: int) -> NDArray[np.uint8] | None:
+        return self._whole.mask_at(self._place(index), height, width)
 
     def fingerprint(self) -> str:
         """The whole dataset's fingerprint; which samples are taken shows in their ids."""

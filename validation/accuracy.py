@@ -1,8 +1,8 @@
 """Accuracy of one runner over a dataset: one pass, one picture in memory at a time.
 
-Pictures are resized to the model's input (bilinear); masks are resized to the model's output (nearest), so that every
-pixel of an answer is judged once, against the truth under its centre, and an answer is never interpolated. The
-result says the size it was evaluated at.
+Pictures are resized to the model's input (bilinear); masks are drawn at the size of the model's output by datasets that
+can, and resized to it (nearest) for the others, so that every pixel of an answer is judged once, against the truth under
+its centre, and an answer is never interpolated. The result says the size it was evaluated at.
 """
 
 from __future__ import annotations
@@ -165,14 +165,15 @@ def evaluate(
             sample = dataset[index]
             check_sample(sample)
             labels = label_map(runner.predict(fit_picture(sample.image, artifact.image.height, artifact.image.width)))
-            truth = fit_mask(sample.mask, *size)
+            exact = None if sample.mask.shape == size else dataset.mask_at(index, *size)
+            truth = fit_mask(sample.mask, *size) if exact is None else exact
             per_image[row] = confusion_matrix(truth, labels, output.classes)
             boundary += boundary_counts(truth, labels, output.classes)
             if flips is not None and reference_rows is not None:
                 flips += confusion_matrix(reference_rows[index], labels, output.classes, ignore=None)
             if recorded is not None:
                 recorded[index] = labels
-            resized |= sample.mask.shape != size
+            resized |= exact is None and sample.mask.shape != size
             ids.append(sample.id)
             if progress is not None:
                 progress(row + 1, len(chosen))

@@ -19,7 +19,7 @@ from validation.maps import LabelMaps
 from validation.memory import peak_memory
 from validation.pictures import fit_picture
 from validation.result import RunResult, Status, accuracy_fields, by_class
-from validation.runner import Runner
+from validation.runner import Availability, Runner
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,12 @@ def measure_run(
         "backend": runner.backend,
         "threads": threads if runner.settable_threads else None,
     }
+        "output_size": (artifact.output.height, artifact.output.width),
+        "signature": artifact.signature,
     available = runner_type.availability(runner.backend)
     if not available.ok:
+    if available.ok and artifact.needs_choice and not runner_type.chooses_signatures:
+        available = Availability(False, f"{runner.name} runs only the default output size of a file with several")
         return RunResult(
             **entry, status=Status.NOT_RUN, reason=available.reason,
             latency_reason=available.reason, memory_reason=available.reason,

@@ -29,6 +29,8 @@ class RunResult:
         runner, backend: what ran it.
         threads: given to the runtime; None if it chooses itself.
         status, reason: of the accuracy; a reason unless measured.
+        output_size: (height, width) of the answer.
+        signature: the one that was opened, of a file for several output sizes; None for a file with one.
         images: pictures judged; 0 if none.
         evaluated_at: (height, width) of the maps compared.
         miou, mean_f1, pixel_accuracy, per_class_*: see `Scores`; per class by name.
@@ -42,6 +44,7 @@ class RunResult:
         latency_ms: None unless measured.
         peak_memory_bytes, memory_reason: a reason if there is no figure.
     """
+        machine: where it ran, if that was another machine than the report's own; else empty.
 
     runner: str
     backend: str
@@ -74,9 +77,15 @@ class RunResult:
     memory_reason: str = "not asked for"
 
     @property
+    machine: str = ""
+    output_size: tuple[int, int] | None = None
+    signature: str | None = None
     def title(self) -> str:
-        """Runner and backend, for sentences."""
-        return f"{self.runner} ({self.backend})"
+        """Runner, backend and (if it is another) machine, for sentences."""
+        title = f"{self.runner} ({self.backend})"
+        if self.signature is not None and self.output_size is not None:
+            title += f" at {self.output_size[0]} x {self.output_size[1]}"
+        return f"{title} on {self.machine}" if self.machine else title
 
     @property
     def worst_class(self) -> tuple[str, float] | None:
@@ -106,6 +115,7 @@ class RunResult:
                     "evaluated_at": _pair(values.get("evaluated_at")),
                     "delta_miou_ci95": _pair(values.get("delta_miou_ci95")),
                     "delta_per_class_iou_ci95": {
+                    "output_size": _pair(values.get("output_size")),
                         name: _pair(value) for name, value in values.get("delta_per_class_iou_ci95", {}).items()
                     },
                     "lost_classes": tuple(values.get("lost_classes", ())),

@@ -41,6 +41,7 @@ class Runner(ABC):
         backends: backend names it offers, the default one first.
         default: False leaves the runner out unless it is asked for by name; see also `in_default_set`.
         settable_threads: False if the runtime chooses its own number of threads and ours is not used.
+        chooses_signatures: True if it opens `artifact.signature` of a file that has several.
     """
 
     name: ClassVar[str]
@@ -48,6 +49,7 @@ class Runner(ABC):
     backends: ClassVar[tuple[str, ...]]
     default: ClassVar[bool] = True
     settable_threads: ClassVar[bool] = True
+    chooses_signatures: ClassVar[bool] = False
 
     def __init__(self, artifact: Artifact, backend: str | None = None, threads: int = 1) -> None:
         """Bind to an artifact without opening it.

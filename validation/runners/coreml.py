@@ -27,6 +27,7 @@ class CoreMlRunner(Runner):
     formats: ClassVar[tuple[str, ...]] = ("coreml",)
     backends: ClassVar[tuple[str, ...]] = tuple(_COMPUTE_UNITS)
     settable_threads: ClassVar[bool] = False
+    chooses_signatures: ClassVar[bool] = True
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
@@ -49,7 +50,9 @@ class CoreMlRunner(Runner):
             raise RunnerError(f"{self.artifact.path} does not exist; convert {self.artifact.name} again")
         units = coremltools.ComputeUnit[_COMPUTE_UNITS[self.backend]]
         with self._translated(RuntimeError, ValueError, OSError):
-            self._model: Any = coremltools.models.MLModel(str(self.artifact.path), compute_units=units)
+            self._model: Any = coremltools.models.MLModel(
+                str(self.artifact.path), compute_units=units, function_name=self.artifact.signature
+            )
 
     def _feed(self, image: NDArray[np.uint8]) -> None:
         from PIL import Image

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from validation.errors import RunnerError
 from validation.native_output import captured_stderr
 from validation.runner import Availability, Runner, native_input
-from validation.tensors import TensorInfo, check_image_tensor, check_map_tensor, choose
+from validation.tensors import check_image_tensor, check_map_tensor, choose
+from validation.tflite_graph import TFLiteGraph
 
 _RESOLVERS = {
     "xnnpack": "AUTO",
@@ -32,6 +33,7 @@ class LiteRtRunner(Runner):
     name: ClassVar[str] = "litert"
     formats: ClassVar[tuple[str, ...]] = ("tflite",)
     backends: ClassVar[tuple[str, ...]] = tuple(_RESOLVERS)
+    chooses_signatures: ClassVar[bool] = True
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
@@ -67,32 +69,30 @@ class LiteRtRunner(Runner):
                     num_threads=self.threads,
                     experimental_op_resolver_type=OpResolverType[_RESOLVERS[self.backend]],
                 )
-                self._interpreter.allocate_tensors()
+                self._graph: Any = TFLiteGraph(self._interpreter, self.artifact.signature)
             except (RuntimeError, ValueError) as error:
                 reason = " ".join(str(error).split()) or printed()
                 raise RunnerError(f"litert ({self.backend}) refuses {self.artifact.name}: {reason}") from error
         image, output = self.artifact.image, self.artifact.output
-        inputs = [TensorInfo.of(item) for item in self._interpreter.get_input_details()]
-        outputs = [TensorInfo.of(item) for item in self._interpreter.get_output_details()]
-        self._input = choose(inputs, image.name, self.artifact)
-        self._output = choose(outputs, output.name, self.artifact)
+        self._input = choose(self._graph.inputs, image.name, self.artifact)
+        self._output = choose(self._graph.outputs, output.name, self.artifact)
         check_image_tensor(self._input, image, self.artifact)
         check_map_tensor(self._output, output, self.artifact)
 
     def _feed(self, image: NDArray[np.uint8]) -> None:
         with self._translated(RuntimeError, ValueError):
-            self._interpreter.set_tensor(self._input.index, native_input(image, self.artifact.image))
+            self._graph.feed(self._input.index, native_input(image, self.artifact.image))
 
     def _invoke(self) -> None:
         with self._translated(RuntimeError, ValueError):
-            self._interpreter.invoke()
+            self._graph.invoke()
 
     def _fetch(self) -> NDArray[Any]:
-        answer: NDArray[Any] = self._interpreter.get_tensor(self._output.index)
+        answer: NDArray[Any] = self._graph.fetch(self._output.index)
         return answer
 
     def _close(self) -> None:
-        self._interpreter = None
+        self._graph = self._interpreter = None
 
 
 RUNNER = LiteRtRunner

@@ -19,6 +19,7 @@ class MilRunRunner(Runner):
     name: ClassVar[str] = "milrun"
     formats: ClassVar[tuple[str, ...]] = ("coreml",)
     backends: ClassVar[tuple[str, ...]] = ("cpu",)
+    chooses_signatures: ClassVar[bool] = True
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
@@ -47,7 +48,7 @@ class MilRunRunner(Runner):
         self._torch_threads = TorchThreads(self.threads)
         self._torch_threads.__enter__()
         with self._translated(MilRunError):
-            self._interpreter = Interpreter(self.artifact.path)
+            self._interpreter = Interpreter(self.artifact.path, function=self.artifact.signature)
         outputs = [feature.name for feature in self._interpreter.outputs]
         if self.artifact.output.name not in outputs:
             raise RunnerError(

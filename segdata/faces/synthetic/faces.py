@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segdata.dataset import Dataset, Sample
 from segdata.errors import DataError
-from segdata.faces.synthetic.drawing import GENERATOR_VERSION, check_size, draw_face, masks_at
+from segdata.faces.synthetic.drawing import GENERATOR_VERSION, LARGEST, SMALLEST, check_size, draw_face, masks_at
 from segdata.faces.synthetic.masks import class_table
 from segdata.labels import FACE11, FACE19, LabelSet
 from segdata.registry import Request, dataset
@@ -77,6 +77,12 @@ class SyntheticFaces(Dataset):
     def masks_at(self, index: int, sizes: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
         """Sample `index`'s mask drawn exactly at each of `sizes`: {size: uint8 (size, size)}."""
         return masks_at(self.scene_seed(index), sizes, self.labels)
+
+    def mask_at(self, index: int, height: int, width: int) -> NDArray[np.uint8] | None:
+        """Drawn at every square size that faces are drawn at."""
+        if height != width or not SMALLEST <= height <= LARGEST:
+            return None
+        return self.masks_at(index, (height,))[height]
 
     def fingerprint(self) -> str:
         """Generator version, seed and size."""

@@ -1,0 +1,42 @@
+"""One graph of an open TFLite interpreter: the only one of an ordinary file, or the one a signature names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
+
+from validation.tensors import TensorInfo
+
+
+class TFLiteGraph:
+    """`feed(index, value)`, `invoke()`, `fetch(index)`: tensors in by number, one bare inference, a copy out.
+
+    The interpreter's public `SignatureRunner` resizes, copies in and copies out on every call, which would be timed as
+    inference; for a named signature the calls it makes inside are therefore made here one by one.
+
+    Args:
+        interpreter: of LiteRT; its delegates are applied and its default graph is prepared in any case.
+        signature: which graph; None for the default one.
+
+    Raises:
+        ValueError, RuntimeError: no such signature, or the runtime cannot prepare the graph.
+    """
+
+    def __init__(self, interpreter: Any, signature: str | None) -> None:
+        interpreter.allocate_tensors()
+        self.feed: Callable[[int, NDArray[Any]], None] = interpreter.set_tensor
+        self.invoke: Callable[[], None] = interpreter.invoke
+        self.fetch: Callable[[int], NDArray[Any]] = interpreter.get_tensor
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        if signature is not None:
+            runner = interpreter.get_signature_runner(signature)
+            inputs, outputs = runner.get_input_details().values(), runner.get_output_details().values()
+            calls, graph = runner._interpreter_wrapper, runner._subgraph_index
+            calls.AllocateTensors(graph)
+            self.feed = lambda index, value: calls.SetTensor(index, value, graph)
+            self.invoke = lambda: calls.Invoke(graph)
+            self.fetch = lambda index: calls.GetTensor(index, graph)
+        self.inputs = [TensorInfo.of(item) for item in inputs]
+        self.outputs = [TensorInfo.of(item) for item in outputs]
