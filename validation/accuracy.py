@@ -18,8 +18,17 @@ from numpy.typing import NDArray
 
 from converters import Artifact
 from segdata import Dataset, Sample
+from segdata.groups import OVERALL, places_of
 from validation.boundary import BoundaryCounts, boundary_counts
-from validation.confusion import Scores, confusion_matrix, iou_values, mean_over_present, optional, scores
+from validation.confusion import (
+    Scores,
+    confusion_matrix,
+    iou_values,
+    mean_over_present,
+    optional,
+    pooled_f1,
+    scores,
+)
 from validation.errors import ValidationError
 from validation.maps import LabelMaps, writing_maps
 from validation.pictures import fit_mask, fit_picture
@@ -69,6 +78,12 @@ class AccuracyResult:
     def scores(self) -> Scores:
         """Ratios of the pooled matrix."""
         return scores(self.confusion)
+
+    @property
+    def overall_f1(self) -> float | None:
+        """F1 of the inner face's classes pooled, as reported on Helen; None for models without these classes."""
+        places = places_of(OVERALL, self.classes)
+        return None if places is None else pooled_f1(self.confusion, places)
 
     @property
     def pixel_agreement(self) -> float | None:

@@ -10,6 +10,7 @@ A ratio whose denominator is 0 does not exist and is None: never 0, never 1, and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -117,6 +118,21 @@ def scores(counts: NDArray[Any]) -> Scores:
         mean_f1=optional(mean_over_present(f1[1:])[np.newaxis])[0],
         pixel_accuracy=optional(ratio(hits.sum()[np.newaxis], truth.sum()[np.newaxis]))[0],
     )
+
+
+def pooled_f1(counts: NDArray[Any], places: Sequence[int]) -> float | None:
+    """F1 of several classes pooled: 2 sum(TP) / (sum(GT) + sum(Pred)) over `places`; None where all are empty.
+
+    A pixel of one of these classes taken for another of them is an error.
+
+    Args:
+        counts: (C, C), rows truth.
+        places: class ids.
+    """
+    chosen = list(places)
+    hits = counts.diagonal()[chosen].sum(dtype=np.int64)
+    total = counts.sum(axis=1, dtype=np.int64)[chosen].sum() + counts.sum(axis=0, dtype=np.int64)[chosen].sum()
+    return float(2 * hits / total) if total else None
 
 
 def optional(values: NDArray[np.float64]) -> tuple[float | None, ...]:

@@ -48,6 +48,7 @@ class Reference:
             "evaluated_at": list(self.accuracy.evaluated_at),
             "miou": found.miou,
             "mean_f1": found.mean_f1,
+            "overall_f1": self.accuracy.overall_f1,
             "pixel_accuracy": found.pixel_accuracy,
             "per_class_iou": by_class(names, found.iou),
             "per_class_f1": by_class(names, found.f1),

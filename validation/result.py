@@ -34,6 +34,7 @@ class RunResult:
         images: pictures judged; 0 if none.
         evaluated_at: (height, width) of the maps compared.
         miou, mean_f1, pixel_accuracy, per_class_*: see `Scores`; per class by name.
+        overall_f1: of brows, eyes, nose and mouth pooled, see `AccuracyResult`; None for other classes.
         per_class_boundary_*: how well edges lie, see `BoundaryCounts`.
         delta_*: against the reference, see `Comparison`.
         lost_classes: names of classes that the reference finds and this run never does.
@@ -55,6 +56,7 @@ class RunResult:
     evaluated_at: tuple[int, int] | None = None
     miou: float | None = None
     mean_f1: float | None = None
+    overall_f1: float | None = None
     pixel_accuracy: float | None = None
     per_class_iou: dict[str, float | None] = field(default_factory=dict)
     per_class_f1: dict[str, float | None] = field(default_factory=dict)
@@ -135,6 +137,7 @@ def accuracy_fields(result: AccuracyResult, comparison: Comparison | None) -> di
         "evaluated_at": result.evaluated_at,
         "miou": found.miou,
         "mean_f1": found.mean_f1,
+        "overall_f1": result.overall_f1,
         "pixel_accuracy": found.pixel_accuracy,
         "per_class_iou": by_class(names, found.iou),
         "per_class_f1": by_class(names, found.f1),

@@ -1,7 +1,8 @@
 """Helen, relabelled with LaPa's eleven classes: ``{train,test}/NAME_image.jpg`` with ``NAME_label.png``.
 
 Le et al., "Interactive Facial Feature Localization", ECCV 2012; labels after Smith et al., CVPR 2013, redone by
-Lin et al., "Face Parsing with RoI Tanh-Warping", CVPR 2019 (1,999 training and 100 test pictures).
+Lin et al., "Face Parsing with RoI Tanh-Warping", CVPR 2019 (1,999 training and 100 test pictures). Papers report the score
+of the classes in `segdata.groups.OVERALL`, pooled.
 """
 
 from __future__ import annotations
@@ -15,11 +16,6 @@ from segdata.paired import PairedFiles, files_by_stem, pair_up, require_folder
 from segdata.registry import Request, dataset
 
 LAYOUT = "PATH/{train,test}/NAME_image.jpg with PATH/{train,test}/NAME_label.png"
-
-OVERALL = (
-    "left_brow", "right_brow", "left_eye", "right_eye", "nose", "upper_lip", "inner_mouth", "lower_lip",
-)  # fmt: skip
-"""Classes whose counts are pooled into the "overall" score that papers report on Helen."""
 
 
 @dataset("helen", argument="PATH", splits=("train", "test"), summary="Helen relabelled, 11 classes, train and test")

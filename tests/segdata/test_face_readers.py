@@ -14,7 +14,7 @@ from PIL import Image
 
 from segdata import FACE11, FACE19, DataError, LabelSet, open_dataset, remap_table
 from segdata.faces.celebamask_hq import BISENET_NAMES, PAINT_ORDER
-from segdata.faces.helen import OVERALL
+from segdata.groups import OVERALL, places_of
 
 
 def test_lapa_ids_are_the_eleven_classes(tmp_path: Path) -> None:
@@ -41,6 +41,8 @@ def test_helen_pairs_images_and_labels(tmp_path: Path) -> None:
     assert [s.id for s in dataset] == ["0_1", "1_1", "2_1"]
     np.testing.assert_array_equal(dataset[2].mask, random_ids(2, 10, 13, 11))
     assert set(OVERALL) == set(FACE11.names) - {"background", "skin", "hair"}
+    assert places_of(OVERALL, dataset.labels.names) == tuple(range(2, 10))
+    assert places_of(OVERALL, FACE19.names) is None
 
 
 @pytest.mark.parametrize(
