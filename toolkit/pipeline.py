@@ -113,7 +113,7 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         document = {**before.document, "reference": reference, "artifacts": artifacts}
         facts = _facts(artifacts, reference, started)
         # What reproduces the report is the command that judged; the bench is named beside it.
-        return _written(folder, {**document, "bench_command": facts["command"], "warnings": facts["warnings"]})
+        return written(folder, {**document, "bench_command": facts["command"], "warnings": facts["warnings"]})
 
 
 def load_outcome(folder: Path) -> Outcome:
@@ -129,7 +129,7 @@ def load_outcome(folder: Path) -> Outcome:
 def redraw(folder: Path) -> Outcome:
     """Write report.md and report.html again from report.json; raises as `load_outcome`."""
     found = load_outcome(folder)
-    return _written(found.folder, found.document)
+    return written(found.folder, found.document)
 
 
 def recorded_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
@@ -167,7 +167,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     examples = draw_examples(artifacts, results, dataset, reference.maps, options, folder, progress)
     described = reference.to_json()
     facts = _facts(entries, described, started)
-    return _written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
+    return written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
 
 
 def trusted_artifacts(folder: RunFolder) -> list[Any]:
@@ -202,6 +202,7 @@ def _joined(
         (artifact["name"], run["runner"], run["backend"]): RunResult.from_json(run)
         for artifact in document["artifacts"]
         for run in artifact["runs"]
+        if not run.get("machine")
     }
     kept = ACCURACY_FIELDS if keep_accuracy else TIME_FIELDS
     joined = {}
@@ -224,8 +225,11 @@ def _facts(entries: list[dict[str, Any]], reference: Mapping[str, Any], started:
     }
 
 
-def _written(folder: RunFolder, document: dict[str, Any]) -> Outcome:
+def written(folder: RunFolder, document: dict[str, Any]) -> Outcome:
+    """Fold in what other machines measured, write every kind of report, and say what it amounts to."""
+    from toolkit.merge import with_devices
     from toolkit.report import write_all
 
+    document = with_devices(folder, document)
     write_all(document, folder.root)
     return Outcome(folder, document, status_of(document))

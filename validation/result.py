@@ -44,8 +44,8 @@ class RunResult:
         latency_status, latency_reason: of the latency, apart from the accuracy's.
         latency_ms: None unless measured.
         peak_memory_bytes, memory_reason: a reason if there is no figure.
-    """
         machine: where it ran, if that was another machine than the report's own; else empty.
+    """
 
     runner: str
     backend: str
@@ -77,11 +77,11 @@ class RunResult:
     latency_ms: LatencyResult | None = None
     peak_memory_bytes: int | None = None
     memory_reason: str = "not asked for"
-
-    @property
     machine: str = ""
     output_size: tuple[int, int] | None = None
     signature: str | None = None
+
+    @property
     def title(self) -> str:
         """Runner, backend and (if it is another) machine, for sentences."""
         title = f"{self.runner} ({self.backend})"
@@ -115,9 +115,9 @@ class RunResult:
                     "latency_status": Status(values.get("latency_status", Status.NOT_RUN)),
                     "latency_ms": None if latency is None else LatencyResult.from_json(latency),
                     "evaluated_at": _pair(values.get("evaluated_at")),
+                    "output_size": _pair(values.get("output_size")),
                     "delta_miou_ci95": _pair(values.get("delta_miou_ci95")),
                     "delta_per_class_iou_ci95": {
-                    "output_size": _pair(values.get("output_size")),
                         name: _pair(value) for name, value in values.get("delta_per_class_iou_ci95", {}).items()
                     },
                     "lost_classes": tuple(values.get("lost_classes", ())),

@@ -1,4 +1,7 @@
-"""Verdict: may this artifact be used? From its runs and its gates, with a sentence for every reason."""
+"""Verdict: may this artifact be used? From its runs and its gates, with a sentence for every reason.
+
+Sentences give IoU in points (hundredths), as all reports do.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,36 @@ class VerdictStatus(StrEnum):
 
 
 @dataclass(frozen=True)
+class Reason:
+    """One sentence of a verdict.
+
+    Attributes:
+        about: what was looked at, the same words whatever was found: `mean IoU in litert (xnnpack)`.
+        outcome: PASS or FAIL if it was judged, NOT_RUN if it could not be.
+        sentence: what was found.
+    """
+
+    about: str
+    outcome: VerdictStatus
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """Of one artifact; every reason is a sentence for people, those that decided first."""
+    """Of one artifact; those reasons that decided come first."""
 
     status: VerdictStatus
-    reasons: tuple[str, ...]
+    details: tuple[Reason, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The sentences alone."""
+        return tuple(reason.sentence for reason in self.details)
 
     def to_json(self) -> dict[str, Any]:
         """The report's `verdict`."""
-        return {"status": self.status.value, "reasons": list(self.reasons)}
+        details = [{"about": item.about, "outcome": item.outcome.value} for item in self.details]
+        return {"status": self.status.value, "reasons": list(self.reasons), "details": details}
 
 
 def judge(runs: Sequence[RunResult], gates: Gates) -> Verdict:
@@ -37,55 +61,85 @@ def judge(runs: Sequence[RunResult], gates: Gates) -> Verdict:
     Runs that saw the most pictures are held against the gates; a run on fewer (slow reference kernels) is too small
     a sample to judge a loss by, and only its failing counts. One runtime that fails, or one broken gate, is a fail.
     """
-    failures = [f"{run.title} failed: {run.reason}" for run in runs if run.status is Status.FAILED]
-    skipped = [f"{run.title} was not run: {run.reason}" for run in runs if run.status is Status.NOT_RUN]
-    measured = [run for run in runs if run.status is Status.MEASURED and run.delta_miou is not None]
-    skipped += [
-        f"{run.title} has nothing to compare: no reference, or every pixel is ignored"
+    failures = [
+        Reason(run.title, VerdictStatus.FAIL, f"{run.title} failed: {run.reason}")
         for run in runs
-        if run.status is Status.MEASURED and run.delta_miou is None
+        if run.status is Status.FAILED
     ]
+    measured = [run for run in runs if run.status is Status.MEASURED and run.delta_miou is not None]
     most = max((run.images for run in measured), default=0)
     judged = [run for run in measured if run.images == most]
-    skipped += [
-        f"{run.title} saw only {run.images} of {most} pictures and was not judged by them"
-        for run in measured
-        if run.images < most
-    ]
+    skipped = _skipped(runs, most)
     broken = [reason for run in judged for reason in _broken_gates(run, gates)]
     if failures or broken:
         return Verdict(VerdictStatus.FAIL, (*broken, *failures, *skipped))
     if not judged:
-        return Verdict(VerdictStatus.NOT_RUN, tuple(skipped) or ("no runtime was asked to run it",))
+        nobody = Reason("accuracy", VerdictStatus.NOT_RUN, "no runtime was asked to run it")
+        return Verdict(VerdictStatus.NOT_RUN, tuple(skipped) or (nobody,))
     return Verdict(VerdictStatus.PASS, (*(_kept(run, gates) for run in judged), *skipped))
 
 
-def _broken_gates(run: RunResult, gates: Gates) -> list[str]:
+def _skipped(runs: Sequence[RunResult], most: int) -> list[Reason]:
+    """What says nothing about the artifact, and why."""
+    sentences = [(run, f"{run.title} was not run: {run.reason}") for run in runs if run.status is Status.NOT_RUN]
+    measured = [run for run in runs if run.status is Status.MEASURED]
+    sentences += [
+        (run, f"{run.title} has nothing to compare: no reference, or every pixel is ignored")
+        for run in measured
+        if run.delta_miou is None
+    ]
+    sentences += [
+        (run, f"{run.title} saw only {run.images} of {most} pictures and was not judged by them")
+        for run in measured
+        if run.delta_miou is not None and run.images < most
+    ]
+    return [Reason(run.title, VerdictStatus.NOT_RUN, sentence) for run, sentence in sentences]
+
+
+def _broken_gates(run: RunResult, gates: Gates) -> list[Reason]:
     reasons = []
+
+    def broken(about: str, sentence: str) -> None:
+        reasons.append(Reason(f"{about} in {run.title}", VerdictStatus.FAIL, f"{run.title}: {sentence}"))
+
     delta = run.delta_miou
     if delta is not None and run.miou is not None and -delta > gates.miou_drop:
-        reasons.append(
-            f"{run.title}: mean IoU fell by {-delta:.4f} ({run.miou - delta:.4f} to {run.miou:.4f}), "
-            f"more than the allowed {gates.miou_drop:.4f}"
-        )
+        broken("mean IoU", _lost("mean IoU", run.miou, delta, gates.miou_drop))
     for name, change in run.delta_per_class_iou.items():
         now = run.per_class_iou[name]
         if change is None or now is None:
             continue
         before = now - change
         if name in run.lost_classes and before >= gates.lost_class_floor:
-            reasons.append(f"{run.title}: class {name} is lost (IoU {before:.4f} to 0)")
+            broken(f"IoU of {name}", f"class {name} is lost (IoU {before:.4f} to 0)")
         elif -change > gates.class_drop:
-            reasons.append(
-                f"{run.title}: IoU of {name} fell by {-change:.4f} ({before:.4f} to {now:.4f}), "
-                f"more than the allowed {gates.class_drop:.4f}"
-            )
+            broken(f"IoU of {name}", _lost(name, now, change, gates.class_drop))
     return reasons
 
 
-def _kept(run: RunResult, gates: Gates) -> str:
-    sentence = f"{run.title}: mean IoU changed by {run.delta_miou:+.4f} (may fall by {gates.miou_drop:.4f})"
-    if run.worst_class is None:
-        return sentence
-    name, change = run.worst_class
-    return f"{sentence}, worst class {name} by {change:+.4f} (may fall by {gates.class_drop:.4f})"
+def _lost(what: str, now: float, change: float, limit: float) -> str:
+    return f"{what} lost {_points(-change, limit)} (IoU {now - change:.4f} to {now:.4f}), limit {_points(limit)}"
+
+
+def _points(fraction: float, beyond: float | None = None) -> str:
+    """``0.62 points``; with more digits where two would not show that it lies beyond a limit."""
+    for digits in range(2, 9):
+        written = f"{fraction * 100:.{digits}f}"
+        if beyond is None or float(written) > float(f"{beyond * 100:.{digits}f}"):
+            break
+    return f"{written} points"
+
+
+def _kept(run: RunResult, gates: Gates) -> Reason:
+    sentence = f"{run.title}: mean IoU {_moved(run.delta_miou or 0.0)} (limit {_points(gates.miou_drop)})"
+    if run.worst_class is not None:
+        name, change = run.worst_class
+        sentence += f", worst class {name} {_moved(change)} (limit {_points(gates.class_drop)})"
+    return Reason(f"mean IoU in {run.title}", VerdictStatus.PASS, sentence)
+
+
+def _moved(change: float) -> str:
+    """``lost 0.50 points``, ``gained 0.10 points``, or ``lost nothing`` where two digits show no difference."""
+    if float(f"{change * 100:.2f}") == 0:
+        return "lost nothing"
+    return f"lost {_points(-change)}" if change < 0 else f"gained {_points(change)}"

@@ -32,24 +32,47 @@ def test_small_losses_pass_and_the_reason_gives_the_figures() -> None:
     verdict = judge([measured()], GATES)
     assert verdict.status is VerdictStatus.PASS
     assert verdict.reasons == (
-        "litert (xnnpack): mean IoU changed by -0.0050 (may fall by 0.0100), "
-        "worst class left_brow by -0.0200 (may fall by 0.0500)",
+        "litert (xnnpack): mean IoU lost 0.50 points (limit 1.00 points), "
+        "worst class left_brow lost 2.00 points (limit 5.00 points)",
     )
 
 
 def test_loss_of_mean_iou_fails() -> None:
     verdict = judge([measured(), measured(runner="milrun", backend="cpu", miou=0.65, delta_miou=-0.05)], GATES)
     assert verdict.status is VerdictStatus.FAIL
-    assert verdict.reasons == (
-        "milrun (cpu): mean IoU fell by 0.0500 (0.7000 to 0.6500), more than the allowed 0.0100",
-    )
+    assert verdict.reasons == ("milrun (cpu): mean IoU lost 5.00 points (IoU 0.7000 to 0.6500), limit 1.00 points",)
 
 
 def test_loss_of_one_class_fails_and_names_it() -> None:
     deltas = {"sky": 0.06, "left_brow": -0.0823, "hat": None}
     verdict = judge([measured(delta_per_class_iou=deltas)], GATES)
     assert verdict.status is VerdictStatus.FAIL
-    assert "IoU of left_brow fell by 0.0823 (0.5823 to 0.5000), more than the allowed 0.0500" in verdict.reasons[0]
+    assert "left_brow lost 8.23 points (IoU 0.5823 to 0.5000), limit 5.00 points" in verdict.reasons[0]
+
+
+def test_a_loss_just_beyond_the_limit_does_not_read_like_the_limit() -> None:
+    verdict = judge([measured(delta_miou=-0.010004)], GATES)
+    assert "mean IoU lost 1.0004 points" in verdict.reasons[0]
+
+
+def test_no_loss_is_said_in_words_and_never_as_minus_zero() -> None:
+    deltas = {"sky": 0.01, "left_brow": -0.00004, "hat": None}
+    verdict = judge([measured(delta_miou=-0.00001, delta_per_class_iou=deltas)], GATES)
+    assert verdict.reasons[0].startswith(
+        "litert (xnnpack): mean IoU lost nothing (limit 1.00 points), worst class left_brow"
+    )
+    assert "-0" not in verdict.reasons[0]
+    assert "mean IoU gained 0.30 points" in judge([measured(delta_miou=0.003)], GATES).reasons[0]
+
+
+def test_every_reason_says_what_it_is_about_and_how_it_ended() -> None:
+    absent = measured(runner="coreml", backend="all", status=Status.NOT_RUN, reason="only on macOS", delta_miou=None)
+    document = judge([measured(miou=0.6, delta_miou=-0.1), absent], GATES).to_json()
+    assert document["details"] == [
+        {"about": "mean IoU in litert (xnnpack)", "outcome": "fail"},
+        {"about": "coreml (all)", "outcome": "not_run"},
+    ]
+    assert len(document["reasons"]) == 2
 
 
 def test_exactly_the_limit_is_allowed() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.bundle import Bundle
     from toolkit.conversion import Conversions
     from toolkit.pipeline import Outcome
     from toolkit.progress import Progress
@@ -45,3 +48,12 @@ class Screen:
                 self._console.print(
                     f"{size:7.2f} MB  {outcome.artifact.path}  ({state})", soft_wrap=True, highlight=False
                 )
+
+    def show_bundle(self, bundle: Bundle, folder: Path) -> None:
+        """What was packed, and what to do with it."""
+        self._console.print(
+            f"{bundle.size_bytes / 1e6:.2f} MB  {bundle.path}  ({', '.join(bundle.artifacts)}; {bundle.pictures} pictures)\n"
+            f"On a Mac: unzip it and run `python measure.py`; then here: segport report {folder} --merge result.json",
+            soft_wrap=True,
+            highlight=False,
+        )

@@ -21,19 +21,23 @@ def render_terminal(document: Mapping[str, Any], console: Console) -> None:
 
 
 def write_all(document: Mapping[str, Any], folder: Path) -> None:
-    """Write report.json, report.md and report.html into `folder`.
+    """Write report.json, report.md, report.html and report.junit.xml into `folder`.
 
-    All three are composed before the first is written, and each is written whole or not at all.
+    All are composed before the first is written, and each is written whole or not at all.
 
     Raises:
         UsageError: the document is not a report of schema 1.
     """
-    from toolkit.report import html, markdown
+    from toolkit.report import html, junit, markdown
     from toolkit.report.schema import check, write_report
     from toolkit.run_folder import write_text
 
     checked = check(document)
-    texts = {"report.md": markdown.render(checked), "report.html": html.render(checked, folder)}
+    texts = {
+        "report.md": markdown.render(checked),
+        "report.html": html.render(checked, folder),
+        "report.junit.xml": junit.render(checked),
+    }
     write_report(document, folder / "report.json")
     for name, text in texts.items():
         write_text(folder / name, text)

@@ -68,14 +68,30 @@ class Latency(_Part):
     warning: str = ""
 
 
+Size = tuple[Count, Count]
+"""(height, width) in pixels."""
+
+
+class ReferenceAtSize(_Part):
+    """The float network at one of several output sizes."""
+
+    output_size: Size
+    miou: Fraction | None
+    mean_f1: Fraction | None
+    per_class_iou: dict[str, Fraction | None]
+    latency_ms: Latency | None
+
+
 class ReferenceEntry(_Part):
-    """The float network, which every artifact is compared with."""
+    """The float network, which every artifact is compared with; under `sizes` at each output size if there are several."""
 
     runner: str
     miou: Fraction | None
     mean_f1: Fraction | None
     per_class_iou: dict[str, Fraction | None]
     latency_ms: Latency | None
+    evaluated_at: Size | None = None
+    sizes: list[ReferenceAtSize] = []
 
 
 class WorstClass(_Part):
@@ -109,18 +125,36 @@ class Run(_Part):
     delta_per_class_iou_ci95: dict[str, Interval | None] = {}
     latency_status: Status | None = None
     latency_reason: str | None = None
+    machine: str = ""
+    output_size: Size | None = None
+    signature: str | None = None
 
     @property
     def title(self) -> str:
-        """Runner and backend, for people."""
-        return self.runner if self.backend in ("", self.runner) else f"{self.runner} ({self.backend})"
+        """Runner, backend and (if it is another than the report's) machine, for people."""
+        title = self.runner if self.backend in ("", self.runner) else f"{self.runner} ({self.backend})"
+        return f"{title} on {self.machine}" if self.machine else title
+
+
+class ReasonDetail(_Part):
+    """What one reason is about, in words that stay the same from run to run, and how it ended."""
+
+    about: str
+    outcome: Literal["pass", "fail", "not_run"]
 
 
 class VerdictEntry(_Part):
-    """Whether an artifact may be used, and why."""
+    """Whether an artifact may be used, and why. `details` say more of each reason, in the same order, or are empty."""
 
     status: Literal["pass", "fail", "not_run"]
     reasons: list[str]
+    details: list[ReasonDetail] = []
+
+    @model_validator(mode="after")
+    def _a_detail_for_each_reason(self) -> Self:
+        if self.details and len(self.details) != len(self.reasons):
+            raise ValueError(f"{len(self.reasons)} reasons but {len(self.details)} details; give one for each or none")
+        return self
 
 
 class Limits(_Part):
@@ -134,6 +168,13 @@ class Parity(_Part):
     """How close an artifact's logits are to the float network's: signal-to-quantization-noise ratio in decibels."""
 
     sqnr_db: float
+
+
+class SignatureEntry(_Part):
+    """What an app calls for one of the output sizes that an artifact has."""
+
+    name: str
+    output_size: Size
 
 
 class ArtifactEntry(_Part):
@@ -150,6 +191,7 @@ class ArtifactEntry(_Part):
     limits: Limits | None = None
     parity: Parity | None = None
     provenance: dict[str, Any] = {}
+    signatures: list[SignatureEntry] = []
 
 
 class ExampleAnswer(_Part):

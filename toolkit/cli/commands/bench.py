@@ -1,4 +1,4 @@
-"""`segport bench`: latency of the artifacts in a run folder."""
+"""`segport bench`: latency of the artifacts in a run folder, here or (packed) on another machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from toolkit.cli.screen import Screen
 
 EXAMPLES = (
     "Examples: [bold]segport bench runs/latest[/]  |  "
-    "[bold]segport bench runs/latest --threads 1 --latency-samples 200 --runners litert:xnnpack[/]"
+    "[bold]segport bench runs/latest --threads 1 --latency-samples 200 --runners litert:xnnpack[/]  |  "
+    "[bold]segport bench runs/latest --bundle for-a-mac.zip[/]"
 )
 
 
@@ -23,15 +24,35 @@ def bench(
     runners: o.Runners = None,
     threads: o.Threads = None,
     latency_samples: o.LatencySamples = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            "--bundle", help="Measure nothing here: pack Core ML packages, pictures and a script into this zip."
+        ),
+    ] = None,
+    bundle_pictures: Annotated[
+        int | None, typer.Option("--bundle-pictures", help="Judging pictures to pack; default: all, at most 64.")
+    ] = None,
     quiet: o.Quiet = False,
 ) -> int:
     """Time every artifact on disk on every runtime of this machine; accuracy already measured is kept."""
-    given = {key: value for key, value in locals().items() if key not in ("folder", "quiet")}
+    given = {
+        "runners": runners, "threads": threads, "latency_samples": latency_samples,
+    }  # fmt: skip
+    from toolkit.errors import UsageError
     from toolkit.pipeline import bench as bench_pipeline
     from toolkit.pipeline import recorded_options
 
+    if bundle is None and bundle_pictures is not None:
+        raise UsageError("--bundle-pictures says what goes into a bundle; give --bundle FILE.zip as well")
+    options = recorded_options(folder, given)
     screen = Screen(quiet)
-    outcome = bench_pipeline(recorded_options(folder, given), screen.progress)
+    if bundle is not None:
+        from toolkit.bundle import write_bundle
+
+        screen.show_bundle(write_bundle(options, bundle, bundle_pictures, screen.progress), folder)
+        return 0
+    outcome = bench_pipeline(options, screen.progress)
     screen.show_report(outcome)
     return outcome.status
 

@@ -1,0 +1,149 @@
+"""result.json, schema 1: what another machine measured of a bundle, checked strictly before a report takes anything over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from toolkit.errors import UsageError
+
+Count = Annotated[int, Field(ge=0)]
+Milliseconds = Annotated[float, Field(ge=0)]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Matrix = Annotated[list[list[Count]], Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class Machine(_Strict):
+    """Where it ran. `name` stands in reports and tells machines apart."""
+
+    name: Name
+    system: str
+    release: str
+    chip: str
+    model: str
+    cores: Annotated[int, Field(ge=1)] | None = None
+
+
+class DeviceLatency(_Strict):
+    """Milliseconds of single inferences, as `validation.LatencyResult` has them."""
+
+    p50: Milliseconds
+    p90: Milliseconds
+    p95: Milliseconds
+    p99: Milliseconds
+    mean: Milliseconds
+    min: Milliseconds
+    max: Milliseconds
+    samples: Annotated[int, Field(ge=1)]
+    warmup: Count
+    stable: bool
+    threads: Annotated[int, Field(ge=1)] | None
+    load_ms: Milliseconds
+    first_run_ms: Milliseconds
+    other_load: Annotated[float, Field(ge=0)]
+    warning: str
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        ranked = (self.min, self.p50, self.p90, self.p95, self.p99, self.max)
+        if list(ranked) != sorted(ranked) or not self.min <= self.mean <= self.max:
+            raise ValueError("min, percentiles and max are not in order; no measurement gives such figures")
+        return self
+
+
+class PictureAnswer(_Strict):
+    """One picture's confusion matrix (rows truth), and a hash of the class map."""
+
+    id: str
+    confusion: Matrix
+    answer_sha256: Hash
+
+
+class PlannedOperation(_Strict):
+    """One operation and the unit it is meant to run on."""
+
+    operator: str
+    output: str
+    preferred: str
+    supported: list[str]
+    weight: float | None
+
+
+class DeviceRun(_Strict):
+    """One artifact on one backend of the machine."""
+
+    artifact: Name
+    sha256: Hash
+    runner: Name
+    backend: Name
+    threads: Annotated[int, Field(ge=1)] | None
+    status: Literal["measured", "not_run", "failed"]
+    reason: str
+    latency_ms: DeviceLatency | None
+    pictures: list[PictureAnswer] = []
+    class_flips: Matrix | None = None
+    pixel_agreement: Annotated[float, Field(ge=0, le=1)] | None = None
+    compute_plan: list[PlannedOperation] | None = None
+    compute_plan_reason: str = ""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        measured = self.status == "measured"
+        if measured and self.latency_ms is None and not self.pictures:
+            raise ValueError("a measured run has neither latency nor pictures")
+        if not measured and (self.latency_ms is not None or self.pictures or not self.reason):
+            raise ValueError(f"a run that is {self.status} needs a reason and has no figures")
+        return self
+
+
+class DeviceResult(_Strict):
+    """All of result.json."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    kind: Literal["segport-result"]
+    bundle_sha256: Hash | None
+    created: Name
+    machine: Machine
+    versions: dict[str, str | None]
+    settings: dict[str, Any]
+    complete: bool
+    runs: Annotated[list[DeviceRun], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_run_once(self) -> Self:
+        rows = [(run.artifact, run.runner, run.backend) for run in self.runs]
+        if len(set(rows)) != len(rows):
+            raise ValueError("a run is listed twice")
+        if self.bundle_sha256 is None and any(run.pictures for run in self.runs):
+            raise ValueError("answers are counted, but no bundle is named that holds their pictures")
+        return self
+
+
+def read_result(path: Path) -> DeviceResult:
+    """A result file as typed objects; raises UsageError with one sentence if it is not one."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text)
+    except FileNotFoundError:
+        raise UsageError(f"there is no result file {path}; check the path") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is damaged ({error}); copy it from the device again") from error
+    if not isinstance(document, dict) or document.get("kind") != "segport-result" or document.get("schema") != 1:
+        raise UsageError(f"{path} is no result of a bundle's measure.py (schema 1); give the result.json it wrote")
+    try:
+        return DeviceResult.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        said = first["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"{path} is not a sound result ({where}: {said}); measure again with the bundle's script"
+        ) from error

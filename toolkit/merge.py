@@ -1,0 +1,275 @@
+"""Folds what other machines measured into a run's report.
+
+Accepted results lie in the run folder (`devices/`), and every report is drawn with them: folding is a function of the
+report's own runs and of those files, so doing it twice changes nothing, and `validate` or `bench` here loses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.device.result import DeviceResult, DeviceRun, read_result
+from toolkit.document import run_entry
+from toolkit.errors import UsageError
+from toolkit.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from toolkit.pipeline import Outcome
+    from validation.accuracy import AccuracyResult
+    from validation.result import RunResult
+
+Record = Mapping[str, Any]
+"""The bundle.json that a result answers to, as the run folder keeps it."""
+Row = tuple[str, str, str]
+"""Runner, backend, machine: what a run is told apart by."""
+OTHER_PICTURES = "its answers are to pictures that no longer judge this run; make a new bundle"
+
+
+def merge(folder: Path, results: Sequence[Path]) -> Outcome:
+    """Check result files, keep them in the run folder and draw its reports again with them.
+
+    Raises:
+        UsageError: no report, or a file that is damaged, measures other artifacts, or answers to another bundle; then
+            nothing has changed.
+    """
+    from toolkit.pipeline import load_outcome, written
+
+    found = load_outcome(folder)
+    for path in results:
+        check_fits(read_result(path), found.folder, found.document, path)
+    with found.folder.claimed():
+        for path in results:
+            _keep(path, found.folder)
+        return written(found.folder, found.document)
+
+
+def check_fits(result: DeviceResult, folder: RunFolder, document: Mapping[str, Any], path: Path) -> None:
+    """Raise UsageError unless `result` measures the artifacts and pictures of this run."""
+    made = {artifact["name"]: artifact for artifact in document["artifacts"]}
+    for run in result.runs:
+        if run.artifact not in made:
+            raise UsageError(
+                f"{path} measures {run.artifact}, which {folder.root} does not hold; merge it where it was made"
+            )
+        if made[run.artifact]["sha256"] != run.sha256:
+            raise UsageError(
+                f"{path} measures another file than the {run.artifact} in {folder.root} (sha256 differs); "
+                "make a new bundle and measure that"
+            )
+    if all(run.status == "not_run" for run in result.runs):
+        raise UsageError(f"{path} holds no measurement ({result.runs[0].reason}); nothing to merge")
+    if result.bundle_sha256 is None:
+        return
+    record = bundle_record(folder, result.bundle_sha256)
+    if record is None:
+        raise UsageError(f"{path} answers to a bundle that was not made from {folder.root}; merge it where it was made")
+    if record["dataset"]["digest"] != document["dataset"]["digest"]:
+        raise UsageError(f"{path}: {OTHER_PICTURES}, or run `segport validate` on the bundle's pictures first")
+    sent = {(item["name"], item["sha256"]) for item in record["artifacts"]}
+    for run in result.runs:
+        if (run.artifact, run.sha256) not in sent:
+            raise UsageError(f"{path} measures {run.artifact}, which was not in its bundle; make a new bundle")
+        if run.pictures:
+            _check_answers(run, record, path)
+
+
+def _check_answers(run: DeviceRun, record: Record, path: Path) -> None:
+    """The counts must be of the bundle's pictures: same ids, and as many pixels of every true class as were sent."""
+    said = f"{path}: the answers of {run.artifact} on {run.backend}"
+    if [item.id for item in run.pictures] != [item["id"] for item in record["pictures"]]:
+        raise UsageError(f"{said} are not to the bundle's pictures; measure again with its own script")
+    classes, size = len(record["model"]["classes"]), _output_size(record, run.artifact)
+    for item, reference in zip(run.pictures, _reference_counts(record, size), strict=True):
+        counted = _square(item.confusion, classes)
+        if counted is None or (counted.sum(axis=1) != reference.sum(axis=1)).any():
+            raise UsageError(f"{said} to {item.id} do not count the pixels of its labels; measure again")
+    flips = None if run.class_flips is None else _square(run.class_flips, classes)
+    if flips is None or flips.sum() != size[0] * size[1] * len(run.pictures):
+        raise UsageError(f"{said} do not count every pixel against the reference; measure again")
+
+
+def with_devices(folder: RunFolder, document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the runs of every kept result in the place of earlier ones, and verdicts to match."""
+    results = list(_kept(folder))
+    artifacts = [_with_runs(artifact, _rows(artifact, results, folder, document)) for artifact in document["artifacts"]]
+    return {**document, "artifacts": artifacts}
+
+
+def _with_runs(artifact: dict[str, Any], rows: Mapping[Row, dict[str, Any]]) -> dict[str, Any]:
+    """One entry of `artifacts` with the rows from other machines; those it had before are left out."""
+    from validation.gates import Gates
+    from validation.result import RunResult
+    from validation.verdict import judge
+
+    own = [run for run in artifact["runs"] if not run.get("machine")]
+    if not rows and len(own) == len(artifact["runs"]):
+        return artifact
+    done = {_runtime(run) for run in rows.values() if run["status"] != "not_run"}
+    runs = [run for run in own if run["status"] != "not_run" or _runtime(run) not in done]
+    # Somebody else's "not run" is news only about a backend of which nothing is known.
+    known = done | {_runtime(run) for run in runs}
+    runs += [run for run in rows.values() if run["status"] != "not_run" or _runtime(run) not in known]
+    limits = artifact["limits"]
+    gates = Gates(limits["miou_drop"], limits["class_drop"])
+    verdict = judge([RunResult.from_json(run) for run in runs], gates)
+    return {**artifact, "runs": runs, "verdict": verdict.to_json()}
+
+
+def _runtime(run: Mapping[str, Any]) -> tuple[str, str, str | None]:
+    """Runner, backend and (of a file with several output sizes) which of its signatures."""
+    return run["runner"], run["backend"], run.get("signature")
+
+
+def _rows(
+    artifact: Mapping[str, Any], results: Sequence[DeviceResult], folder: RunFolder, document: Mapping[str, Any]
+) -> dict[Row, dict[str, Any]]:
+    """Runs of this very file on other machines; a newer measurement takes the place of an older one, unless it is none."""
+    found: dict[Row, dict[str, Any]] = {}
+    for result in results:
+        for run in result.runs:
+            row = (run.runner, run.backend, result.machine.name)
+            if (run.artifact, run.sha256) != (artifact["name"], artifact["sha256"]):
+                continue
+            if run.status != "not_run" or row not in found:
+                found[row] = _entry(run, result, folder, document)
+    return found
+
+
+def _entry(run: DeviceRun, result: DeviceResult, folder: RunFolder, document: Mapping[str, Any]) -> dict[str, Any]:
+    """One of the report's `runs`, with what else is known of the machine under added keys."""
+    added = {
+        "machine_details": result.machine.model_dump(),
+        "versions": dict(result.versions),
+        "measured_at": result.created,
+        "compute_plan": _plan_summary(run),
+        "compute_plan_reason": run.compute_plan_reason,
+    }
+    return {**run_entry(_run_result(run, result, folder, document)), **added}
+
+
+def _run_result(run: DeviceRun, result: DeviceResult, folder: RunFolder, document: Mapping[str, Any]) -> RunResult:
+    from validation.compare import compare_with_reference
+    from validation.latency import LatencyResult
+    from validation.result import RunResult, Status, accuracy_fields
+
+    common: dict[str, Any] = {
+        "runner": run.runner,
+        "backend": run.backend,
+        "threads": run.threads,
+        "machine": result.machine.name,
+        "memory_reason": "not measured on the other machine",
+        "latency_status": Status(run.status) if run.latency_ms or run.status != "measured" else Status.NOT_RUN,
+        "latency_reason": run.reason if run.latency_ms or run.status != "measured" else "not measured there",
+        "latency_ms": None if run.latency_ms is None else LatencyResult.from_json(run.latency_ms.model_dump()),
+    }
+    record = None if result.bundle_sha256 is None else bundle_record(folder, result.bundle_sha256)
+    if record is not None:
+        common |= {
+            "output_size": _output_size(record, run.artifact),
+            "signature": _sent(record, run.artifact).get("signature"),
+        }
+    if run.status != "measured":
+        return RunResult(**common, status=Status(run.status), reason=run.reason)
+    if not run.pictures:
+        return RunResult(**common, status=Status.NOT_RUN, reason="no answers were counted there")
+    if record is None or record["dataset"]["digest"] != document["dataset"]["digest"]:
+        return RunResult(**common, status=Status.NOT_RUN, reason=OTHER_PICTURES)
+    mine, reference = _accuracies(run, record)
+    fields = accuracy_fields(mine, compare_with_reference(mine, reference))
+    return RunResult(**common, status=Status.MEASURED, **fields)
+
+
+def _accuracies(run: DeviceRun, record: Record) -> tuple[AccuracyResult, AccuracyResult]:
+    """Counts of the device and of the float reference on the bundle's pictures."""
+    from validation.accuracy import AccuracyResult
+
+    size = _output_size(record, run.artifact)
+
+    def counted(matrices: Sequence[Any], flips: Any) -> AccuracyResult:
+        return AccuracyResult(
+            classes=tuple(record["model"]["classes"]),
+            sample_ids=tuple(item["id"] for item in record["pictures"]),
+            indices=tuple(item["index"] for item in record["pictures"]),
+            evaluated_at=size,
+            masks_resized=False,
+            per_image=np.asarray(matrices, dtype=np.uint32),
+            flips=None if flips is None else np.asarray(flips, dtype=np.int64),
+        )
+
+    mine = counted([item.confusion for item in run.pictures], run.class_flips)
+    return mine, counted(_reference_counts(record, size), None)
+
+
+def _plan_summary(run: DeviceRun) -> dict[str, Any] | None:
+    """Operations by unit, and the operators that run on each: what a reader asks of a compute plan."""
+    if run.compute_plan is None:
+        return None
+    units = sorted({step.preferred for step in run.compute_plan})
+    return {
+        "operations": {unit: sum(step.preferred == unit for step in run.compute_plan) for unit in units},
+        "operators": {unit: sorted({s.operator for s in run.compute_plan if s.preferred == unit}) for unit in units},
+    }
+
+
+def bundle_record(folder: RunFolder, digest: str) -> Record | None:
+    """What went into the bundle of this hash, or None if this run folder made no such bundle."""
+    from toolkit.bundle import record_path
+
+    path = record_path(folder, digest)
+    if not path.is_file():
+        return None
+    try:
+        found: Record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{path} is damaged ({error}); make the bundle again") from error
+    return found
+
+
+def _sent(record: Record, artifact: str) -> Mapping[str, Any]:
+    """What the bundle says of one of its artifacts."""
+    found: Mapping[str, Any] = next(item for item in record["artifacts"] if item["name"] == artifact)
+    return found
+
+
+def _output_size(record: Record, artifact: str) -> tuple[int, int]:
+    output = _sent(record, artifact)["output"]
+    return int(output["height"]), int(output["width"])
+
+
+def _reference_counts(record: Record, size: tuple[int, int]) -> list[NDArray[np.int64]]:
+    key = f"{size[0]}x{size[1]}"
+    return [np.asarray(item["maps"][key]["reference_confusion"], dtype=np.int64) for item in record["pictures"]]
+
+
+def _square(rows: list[list[int]], classes: int) -> NDArray[np.int64] | None:
+    """A (classes, classes) matrix, or None if it is not one."""
+    if len(rows) != classes or any(len(row) != classes for row in rows):
+        return None
+    return np.asarray(rows, dtype=np.int64)
+
+
+def _keep(path: Path, folder: RunFolder) -> None:
+    """Copy an accepted result into the run folder under the hash of its content."""
+    digest = sha256(path.read_bytes()).hexdigest()
+    kept = folder.root / "devices" / f"{digest}.json"
+    kept.parent.mkdir(exist_ok=True)
+    temporary = kept.with_suffix(".tmp")
+    try:
+        shutil.copyfile(path, temporary)
+        temporary.replace(kept)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _kept(folder: RunFolder) -> Iterator[DeviceResult]:
+    """Accepted results, oldest first."""
+    found = [(read_result(path), path.name) for path in (folder.root / "devices").glob("*.json")]
+    return (result for result, _ in sorted(found, key=lambda pair: (pair[0].created, pair[1])))
