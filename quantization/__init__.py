@@ -1,7 +1,7 @@
 """Which numbers a model is stored in and run with: recipes and calibration."""
 
 from quantization.errors import RecipeError
-from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Recipe
+from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Palette, Recipe
 from quantization.registry import recipe, recipes
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "ActivationRange",
     "Granularity",
     "NumberType",
+    "Palette",
     "Recipe",
     "RecipeError",
     "recipe",

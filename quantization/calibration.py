@@ -7,13 +7,19 @@ examination looks better than it is. The digest goes into the artifact's key and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantization.errors import RecipeError
+
+RangeObserver = Callable[[Path, NDArray[np.uint8]], Mapping[str, tuple[float, float]]]
+"""Runs a model file on uint8 RGB pictures (N, H, W, 3) and gives the smallest and largest value of every tensor in it.
+
+What runs files lies beyond quantizing and converting them, so it is handed over with the pictures."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,7 @@ class CalibrationSet:
         images: uint8 RGB, shape (N, H, W, 3).
         ids: sample ids in the same order, for the manifest.
         origin: for people, e.g. ``"synthetic-faces train"``.
+        observer: measures ranges inside a model file, where a format's own tools cannot (Core ML off macOS).
 
     Raises:
         RecipeError: no pictures, wrong shape or dtype, or every picture is one flat colour.
@@ -32,6 +39,7 @@ class CalibrationSet:
     images: NDArray[np.uint8]
     ids: tuple[str, ...]
     origin: str
+    observer: RangeObserver | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.images) == 0:

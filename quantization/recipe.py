@@ -19,6 +19,7 @@ class NumberType(Enum):
     FLOAT16 = "float16"
     INT16 = "int16"
     INT8 = "int8"
+    INT4 = "int4"
 
     @property
     def bits(self) -> int:
@@ -34,6 +35,8 @@ class Granularity(Enum):
 
     PER_TENSOR = "per_tensor"
     PER_CHANNEL = "per_channel"
+    PER_BLOCK = "per_block"
+    """One output channel and `Recipe.block_size` input channels."""
 
 
 class ActivationRange(Enum):
@@ -45,6 +48,28 @@ class ActivationRange(Enum):
     """Measured at run time, per inference."""
     STATIC = "static"
     """Measured once on calibration images and written into the file."""
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Weights stored as small indices into tables of real numbers.
+
+    Attributes:
+        bits: width of an index; a table holds 2 ** bits values.
+        channels: output channels that share a table; None gives one table to a whole weight tensor.
+
+    Raises:
+        RecipeError: a width that no format stores, or an empty group.
+    """
+
+    bits: int
+    channels: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.bits not in (1, 2, 3, 4, 6, 8):
+            raise RecipeError(f"a palette has {self.bits} bits; choose from 1, 2, 3, 4, 6, 8")
+        if self.channels is not None and self.channels < 1:
+            raise RecipeError(f"{self.channels} channels cannot share a palette; give 1 or more, or None for all")
 
 
 @dataclass(frozen=True)
@@ -76,6 +101,9 @@ class Recipe:
         activations: type activations are computed in.
         activation_range: where integer activation scales come from.
         granularity: how weight scales are shared; ignored for floating-point weights.
+        block_size: input channels that share a scale, for `Granularity.PER_BLOCK` only.
+        palette: table the weights are looked up in; their values keep the floating-point type `weights`.
+        sparsity: fraction of each weight tensor, its smallest magnitudes, that is set to zero and not stored.
         formats: names of the target formats that can express it (``"tflite"``, ``"coreml"``, ``"onnx"``).
         limits: default accuracy gates for artifacts made with it.
         on_request: True leaves it out of the default set (slow or special).
@@ -93,8 +121,17 @@ class Recipe:
     limits: AccuracyLimits
     granularity: Granularity = Granularity.PER_CHANNEL
     on_request: bool = False
+    block_size: int | None = None
+    palette: Palette | None = None
+    sparsity: float = 0.0
 
     def __post_init__(self) -> None:
+        self._check_activations()
+        self._check_weights()
+        if not self.formats:
+            raise RecipeError(f"recipe {self.name!r} names no target format; give at least one")
+
+    def _check_activations(self) -> None:
         if self.activations.is_integer != (self.activation_range is not ActivationRange.NONE):
             raise RecipeError(
                 f"recipe {self.name!r}: {self.activations.value} activations with {self.activation_range.value} ranges "
@@ -102,8 +139,21 @@ class Recipe:
             )
         if self.activations.is_integer and not self.weights.is_integer:
             raise RecipeError(f"recipe {self.name!r}: integer activations need integer weights")
-        if not self.formats:
-            raise RecipeError(f"recipe {self.name!r} names no target format; give at least one")
+
+    def _check_weights(self) -> None:
+        if (self.granularity is Granularity.PER_BLOCK) != (self.block_size is not None):
+            raise RecipeError(f"recipe {self.name!r}: a block size goes with per-block scales, and only with them")
+        if self.block_size is not None and self.block_size < 1:
+            raise RecipeError(f"recipe {self.name!r}: a block of {self.block_size} channels is empty; give 1 or more")
+        if self.palette is not None and self.weights.is_integer:
+            raise RecipeError(f"recipe {self.name!r}: a palette holds floating-point values, not {self.weights.value}")
+        if not 0.0 <= self.sparsity < 1.0:
+            raise RecipeError(f"recipe {self.name!r}: sparsity is {self.sparsity}; give a fraction from 0 to below 1")
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits that one weight takes, tables and scales aside."""
+        return self.weights.bits if self.palette is None else self.palette.bits
 
     @property
     def needs_calibration(self) -> bool:

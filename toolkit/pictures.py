@@ -36,6 +36,7 @@ def calibration_set(options: RunOptions, source: ModelSource, on_picture: Callab
     """
     from quantization.calibration import CalibrationSet
     from validation.pictures import fit_picture
+    from validation.ranges import observed_ranges
 
     dataset = _open(options, "train", options.calibration_images)
     images = np.empty((len(dataset), *source.input_size, 3), dtype=np.uint8)
@@ -45,7 +46,7 @@ def calibration_set(options: RunOptions, source: ModelSource, on_picture: Callab
         images[index] = fit_picture(sample.image, *source.input_size)
         ids.append(sample.id)
         on_picture()
-    return CalibrationSet(images=images, ids=tuple(ids), origin=f"{options.dataset} train")
+    return CalibrationSet(images=images, ids=tuple(ids), origin=f"{options.dataset} train", observer=observed_ranges)
 
 
 def _open(options: RunOptions, split: str, limit: int) -> Dataset:

@@ -8,7 +8,17 @@ from dataclasses import replace
 import pytest
 
 from converters import converters
-from quantization import AccuracyLimits, ActivationRange, NumberType, Recipe, RecipeError, recipe, recipes
+from quantization import (
+    AccuracyLimits,
+    ActivationRange,
+    Granularity,
+    NumberType,
+    Palette,
+    Recipe,
+    RecipeError,
+    recipe,
+    recipes,
+)
 from quantization import registry as recipe_registry
 
 ALL = list(recipes().values())
@@ -25,13 +35,23 @@ def test_recipe_is_named_summed_up_and_gated(item: Recipe) -> None:
 
 def test_the_recipes_of_the_main_job_are_there() -> None:
     assert {"float32", "float16", "int8_dynamic", "int8_static", "int16x8", "int8_weights"} <= set(recipes())
-    assert [name for name, item in recipes().items() if item.on_request] == ["int16x8"]
+    assert {name for name, item in recipes().items() if not item.on_request} == {
+        "float32", "float16", "int8_dynamic", "int8_static", "int8_weights"
+    }  # fmt: skip
+
+
+def test_the_core_ml_recipes_are_there() -> None:
+    named = {"w8a8", "int4_weights", "palette8", "palette6", "palette4", "palette2", "pruned_palette6"}
+    assert all(recipe(name).formats == ("coreml",) for name in named)
+    assert recipe("w8a8").needs_calibration
 
 
 def test_narrower_numbers_never_have_stricter_gates() -> None:
-    by_bits = sorted(ALL, key=lambda item: -item.weights.bits)
+    by_bits = sorted(ALL, key=lambda item: -item.stored_bits)
     drops = [item.limits.miou_drop for item in by_bits]
     assert drops[0] == min(drops)
+    palettes = [item.limits.miou_drop for item in by_bits if item.palette and not item.sparsity]
+    assert palettes == sorted(palettes) and len(palettes) == 4
     assert (
         recipe("float32").limits.miou_drop < recipe("float16").limits.miou_drop < recipe("int8_static").limits.miou_drop
     )
@@ -61,11 +81,28 @@ def _recipe(**changes: object) -> Recipe:
         ({"activations": NumberType.FLOAT16}, "contradict each other"),
         ({"weights": NumberType.FLOAT16}, "integer activations need integer weights"),
         ({"formats": ()}, "names no target format"),
+        ({"granularity": Granularity.PER_BLOCK}, "a block size goes with per-block scales"),
+        ({"block_size": 16}, "a block size goes with per-block scales"),
+        ({"granularity": Granularity.PER_BLOCK, "block_size": 0}, "give 1 or more"),
+        ({"palette": Palette(4)}, "a palette holds floating-point values"),
+        ({"sparsity": 1.0}, "from 0 to below 1"),
     ],
 )
 def test_combinations_nothing_can_run_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         _recipe(**changes)
+
+
+@pytest.mark.parametrize(("bits", "channels", "message"), [(5, None, "5 bits"), (4, 0, "cannot share")])
+def test_palettes_are_what_formats_store(bits: int, channels: int | None, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        Palette(bits, channels)
+
+
+def test_bits_of_a_stored_weight() -> None:
+    assert {name: recipe(name).stored_bits for name in ("float32", "palette6", "int4_weights", "w8a8")} == {
+        "float32": 32, "palette6": 6, "int4_weights": 4, "w8a8": 8
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [-0.01, 1.5])

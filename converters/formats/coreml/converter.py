@@ -1,7 +1,9 @@
-"""The Core ML converter: trace -> ML Program -> (8-bit weights) -> metadata -> .mlpackage -> read back."""
+"""The Core ML converter: trace -> ML Program -> (8-bit activations) -> (smaller weights) -> metadata -> .mlpackage -> read back."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +11,20 @@ import numpy as np
 
 from converters.artifact import OutputKind, PixelRange
 from converters.errors import ConversionError, SourceError
+from converters.formats.coreml.activations import with_integer_activations
+from converters.formats.coreml.compress import with_compressed_weights
+from converters.formats.coreml.functions import join_functions
+from converters.formats.coreml.keep import Keeper, keep_words, load_kept
 from converters.formats.coreml.metadata import describe_model
 from converters.formats.coreml.package import save_package
 from converters.formats.coreml.readback import read_back
+from converters.formats.coreml.targets import deployment_target
 from converters.formats.coreml.tool import coremltools
 from converters.plan import Conversion
-from converters.registry import Converter, Written
+from converters.registry import Converter, Part, Written
 from converters.source import ModelSource
-from converters.tools import tool
-from quantization import ActivationRange, Granularity, NumberType, Recipe
+from quantization import ActivationRange, NumberType, Recipe
 from quantization.calibration import CalibrationSet
-
-DEPLOYMENT_TARGET = "iOS16"
-"""The oldest system that expands 8-bit weights inside an ML Program; float models share it so that one app runs all."""
-
-
-OPERATORS_WITH_WEIGHTS = ("conv", "conv_transpose", "linear", "matmul")
 
 
 class CoreMLConverter(Converter):
@@ -33,6 +33,8 @@ class CoreMLConverter(Converter):
     format = "coreml"
     suffix = ".mlpackage"
     routes = ("coremltools",)
+    keeps_operators = True
+    joins = True
 
     def tools(self, route: str) -> tuple[str, ...]:
         return ("torch", "coremltools")
@@ -56,42 +58,81 @@ class CoreMLConverter(Converter):
         workspace: Path,
     ) -> Written:
         recipe = conversion.recipe
-        model = _float_model(source, conversion.output, _computed_in(recipe), workspace)
-        if recipe.weights.is_integer:
-            model = _with_integer_weights(model, recipe)
+        computed_in = _computed_in(recipe)
+        program = _float_program(source, conversion, computed_in, workspace)
+        model, kept = program.load(), program.kept()
+        if recipe.activation_range is ActivationRange.STATIC:
+            model = with_integer_activations(model, program.package, recipe, calibration, kept)
+        model = with_compressed_weights(model, recipe, kept)
         describe_model(model, source, conversion)
         save_package(model, destination)
         written = read_back(destination, source, conversion.output)
-        facts = {"route": conversion.route, "deployment_target": DEPLOYMENT_TARGET}
+        facts = {"route": conversion.route, "deployment_target": deployment_target(recipe)}
+        if conversion.keep:
+            facts["kept"] = keep_words(conversion.keep)
         return Written(written.image, written.output, facts | written.provenance)
+
+    def join(self, parts: Sequence[Part], destination: Path) -> None:
+        join_functions({part.name: part.path for part in parts}, parts[0].name, destination)
 
 
 def _computed_in(recipe: Recipe) -> NumberType:
-    if recipe.activation_range is not ActivationRange.NONE or recipe.weights is NumberType.INT16:
-        raise ConversionError(f"recipe {recipe.name!r} cannot be written for Core ML: it computes in floats only")
-    return recipe.activations
+    """The floating-point type of whatever is not an integer; raises ConversionError for what Core ML has not."""
+    if recipe.activation_range is ActivationRange.DYNAMIC or NumberType.INT16 in (recipe.weights, recipe.activations):
+        raise ConversionError(
+            f"recipe {recipe.name!r} cannot be written for Core ML: its activations are floats, or 8 bits with fixed ranges"
+        )
+    return NumberType.FLOAT16 if recipe.activations.is_integer else recipe.activations
 
 
-def _float_model(source: ModelSource, output: OutputKind, computed_in: NumberType, workspace: Path) -> Any:
-    """The float ML Program, converted once per workspace."""
+@dataclass(frozen=True)
+class _FloatProgram:
+    """A float ML Program in the workspace, and which of its operators keep a type of their own."""
+
+    package: Path
+
+    @property
+    def record(self) -> Path:
+        return self.package.with_suffix(".kept.json")
+
+    def load(self) -> Any:
+        return coremltools().models.MLModel(str(self.package), skip_model_load=True)
+
+    def kept(self) -> frozenset[str]:
+        return load_kept(self.record)
+
+
+def _float_program(
+    source: ModelSource, conversion: Conversion, computed_in: NumberType, workspace: Path
+) -> _FloatProgram:
+    """The float ML Program, converted once per workspace, number type and deployment target."""
     ct = coremltools()
-    kept = workspace / f"coreml-{computed_in.value}-{output.value}.mlpackage"
-    if kept.exists():
-        return ct.models.MLModel(str(kept), skip_model_load=True)
+    target = deployment_target(conversion.recipe)
+    kept = _FloatProgram(workspace / f"coreml-{computed_in.value}-{target}-{conversion.output.value}.mlpackage")
+    if kept.package.exists():
+        return kept
+    keeper = Keeper(conversion.keep, computed_in)
+    labels = conversion.output is OutputKind.LABELS
     model = ct.convert(
-        _traced(source, output),
+        _traced(source, conversion.output),
         convert_to="mlprogram",
         inputs=[_picture(source)],
-        outputs=[ct.TensorType(name=output.value, dtype=np.int32 if output is OutputKind.LABELS else np.float32)],
-        compute_precision={
-            NumberType.FLOAT32: ct.precision.FLOAT32,
-            NumberType.FLOAT16: ct.precision.FLOAT16,
-        }[computed_in],
-        minimum_deployment_target=getattr(ct.target, DEPLOYMENT_TARGET),
+        outputs=[ct.TensorType(name=conversion.output.value, dtype=np.int32 if labels else np.float32)],
+        compute_precision=_precision(keeper),
+        minimum_deployment_target=getattr(ct.target, target),
         skip_model_load=True,
     )
-    save_package(model, kept)
-    return model
+    keeper.check()
+    keeper.save(kept.record)
+    save_package(model, kept.package)
+    return kept
+
+
+def _precision(keeper: Keeper) -> Any:
+    ct = coremltools()
+    if keeper.wanted:
+        return ct.transform.FP16ComputePrecision(op_selector=keeper.in_float16)
+    return {NumberType.FLOAT32: ct.precision.FLOAT32, NumberType.FLOAT16: ct.precision.FLOAT16}[keeper.computed_in]
 
 
 def _traced(source: ModelSource, output: OutputKind) -> Any:
@@ -114,18 +155,6 @@ def _picture(source: ModelSource) -> Any:
         scale=source.pixel_range.scale / PixelRange.BYTE.scale,
         color_layout=ct.colorlayout.RGB,
     )
-
-
-def _with_integer_weights(model: Any, recipe: Recipe) -> Any:
-    """Weights of the operators that have them; other constants (coordinates) stay floats: one scale would not fit."""
-    coremltools()
-    optimize = tool("coremltools.optimize.coreml", "coreml")
-    granularity = {Granularity.PER_CHANNEL: "per_channel", Granularity.PER_TENSOR: "per_tensor"}[recipe.granularity]
-    weights = optimize.OpLinearQuantizerConfig(
-        mode="linear_symmetric", dtype=recipe.weights.value, granularity=granularity, weight_threshold=0
-    )
-    config = optimize.OptimizationConfig(op_type_configs=dict.fromkeys(OPERATORS_WITH_WEIGHTS, weights))
-    return optimize.linear_quantize_weights(model, config=config)
 
 
 CONVERTER = CoreMLConverter()

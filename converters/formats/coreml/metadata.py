@@ -7,6 +7,8 @@ from importlib.metadata import version
 from typing import Any
 
 from converters.artifact import OutputKind
+from converters.formats.coreml.keep import keep_words
+from converters.formats.coreml.targets import deployment_target
 from converters.plan import Conversion
 from converters.source import ModelSource
 
@@ -38,10 +40,13 @@ def describe_model(model: Any, source: ModelSource, conversion: Conversion) -> N
                 {"labels": list(source.classes), "colors": [_hexadecimal(colour) for colour in source.colours]}
             ),
             "segport.recipe": conversion.recipe.name,
+            "segport.deployment_target": deployment_target(conversion.recipe),
             "segport.weights_sha256": source.weights_sha256,
             "segport.key": conversion.key,
         }
     )
+    if conversion.keep:
+        model.user_defined_metadata["segport.kept"] = keep_words(conversion.keep)
 
 
 def _answer(source: ModelSource, output: OutputKind) -> str:

@@ -110,7 +110,7 @@ def _bytes_by_dtype(ct: Any, program: Any) -> Counter[str]:
     names = ct.proto.MIL_pb2.DataType
     found: dict[int, tuple[str, int]] = {}
     for operation in _operations(program):
-        for value in operation.attributes.values():
+        for value in _constants_of(operation):
             if value.WhichOneof("value") != "blobFileValue":
                 continue
             tensor = value.type.tensorType
@@ -121,6 +121,15 @@ def _bytes_by_dtype(ct: Any, program: Any) -> Counter[str]:
     for dtype, size in found.values():
         total[dtype] += size
     return total
+
+
+def _constants_of(operation: Any) -> Iterator[Any]:
+    """Values written into an operation: as attributes, or (from iOS 18 on) in place of an input."""
+    yield from operation.attributes.values()
+    for argument in operation.inputs.values():
+        for binding in argument.arguments:
+            if binding.WhichOneof("binding") == "value":
+                yield binding.value
 
 
 def _bits(dtype: str) -> int:
