@@ -1,0 +1,21 @@
+"""What is claimed of FP-LIIF, measured: several output sizes from one model, and its rank beside two public designs.
+
+    python -m benchmarks.claims train unet        (and bisenet; FP-LIIF's own budget; hours on one CPU thread at most)
+    python -m benchmarks.claims sizes
+    python -m benchmarks.claims accuracy
+    python -m benchmarks.claims latency           (on a quiet machine)
+    python -m benchmarks claims                   (prints what was measured)
+
+Each measuring command writes its part of docs/fp-liif.md and docs/fp-liif.json.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Print the tables measured so far."""
+    import sys
+
+    from benchmarks.claims.commands import run
+
+    sys.exit(run(["tables"]))

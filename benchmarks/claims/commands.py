@@ -1,4 +1,4 @@
-"""The command line of the claims: train a baseline."""
+"""The command line of the claims: train the baselines, measure one part of the page at a time, print the page's tables."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.claims.counts import WORK
+from benchmarks.claims.page import PAGE, keep_result, latency_table, models_table, read_results, sizes_table, tables
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; the exit status. Errors are one sentence and status 2."""
+    from converters import ConversionError, MissingToolError, SourceError
     from fpliif.errors import FPLIIFError
+    from quantization import RecipeError
     from segdata.errors import DataError
+    from toolkit.errors import UsageError
+    from validation.errors import ValidationError
 
     options = _parser().parse_args(arguments)
+    expected = (
+        FPLIIFError, DataError, UsageError, ConversionError, MissingToolError, SourceError, RecipeError, ValidationError,
+    )  # fmt: skip
     try:
         options.perform(options)
-    except (FPLIIFError, DataError) as error:
+    except expected as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -36,7 +46,65 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--config", type=Path, help="FP-LIIF's training config; fp-liif-face11 when left out")
     train.add_argument("--weights", type=Path, help="where the result goes; benchmarks/claims/weights when left out")
     train.set_defaults(perform=_train)
+    measured = {
+        "sizes": ("one FP-LIIF at several output sizes against resizing its answer", _sizes),
+        "accuracy": ("weight, work and accuracy of every trained network, in float and int8", _accuracy),
+        "latency": ("LiteRT's time for every network; on a quiet machine", _latency),
+        "tables": ("print what was measured", _tables),
+    }
+    for name, (summary, perform) in measured.items():
+        command = commands.add_parser(name, help=summary)
+        command.add_argument("--page", type=Path, default=PAGE, help="the document with the markers")
+        command.set_defaults(perform=perform)
+        if name != "tables":
+            command.add_argument("--work", type=Path, default=WORK, help="folder for pictures, counts and artifacts")
+        if name in ("sizes", "accuracy"):
+            command.add_argument("--images", type=_positive, default=100, help="held-out pictures (default 100)")
+        if name == "latency":
+            command.add_argument("--threads", type=_positive, default=1, help="threads of the runtime (default 1)")
+            command.add_argument("--seconds", type=_positive, default=20, help="sampling time each (default 20)")
     return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too small; give 1 or more")
+    return value
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _sizes(options: argparse.Namespace) -> None:
+    from benchmarks.claims.sizes import measure_sizes
+
+    def tell(done: int, wanted: int) -> None:
+        if done % 10 == 0 or done == wanted:
+            _say(f"{done}/{wanted} pictures")
+
+    keep_result(options.page, "sizes", measure_sizes(options.images, options.work, tell))
+    print(sizes_table(read_results(options.page)), end="")
+
+
+def _accuracy(options: argparse.Namespace) -> None:
+    from benchmarks.claims.accuracy import measure_accuracy
+
+    keep_result(options.page, "models", measure_accuracy(options.images, options.work, _say))
+    print(models_table(read_results(options.page)), end="")
+
+
+def _latency(options: argparse.Namespace) -> None:
+    from benchmarks.claims.latency import measure_latency
+
+    measured = measure_latency(options.threads, float(options.seconds), options.work, _say)
+    keep_result(options.page, "latency", measured)
+    print(latency_table(read_results(options.page)), end="")
+
+
+def _tables(options: argparse.Namespace) -> None:
+    print(tables(read_results(options.page)), end="")
 
 
 def _train(options: argparse.Namespace) -> None:

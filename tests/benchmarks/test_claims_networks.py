@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmarks.claims.networks import BASELINES, BiSeNetLike, UNet, static_graph
+from benchmarks.claims.networks import BASELINES, BiSeNetLike, DenseNetwork, UNet, static_graph
 from fpliif.config import preset
 from fpliif.cost import multiply_adds
 from fpliif.losses import sample_points
 from fpliif.network import FPLIIF, count_parameters
 
 
-def trained_looking(network: torch.nn.Module) -> torch.nn.Module:
+def trained_looking(network: DenseNetwork) -> DenseNetwork:
     """Norms with statistics and scales that matter, as after a training."""
     generator = torch.Generator().manual_seed(1)
     for module in network.modules():
@@ -21,6 +21,7 @@ def trained_looking(network: torch.nn.Module) -> torch.nn.Module:
                 (module.running_mean, -0.5),
                 (module.running_var, 0.5),
             ):
+                assert tensor is not None
                 tensor.data.copy_(torch.rand(tensor.shape, generator=generator) + low)
     return network.eval()
 
@@ -39,7 +40,7 @@ def test_baselines_have_about_fp_liifs_parameters_and_no_more_multiply_adds(name
 
 
 @pytest.mark.parametrize("network", [UNet(3, (4, 8, 8)), BiSeNetLike(3, (4, 4, 8), (4, 4, 8, 8), 8)])
-def test_static_graph_answers_as_the_network_and_has_no_norms_left(network: torch.nn.Module) -> None:
+def test_static_graph_answers_as_the_network_and_has_no_norms_left(network: DenseNetwork) -> None:
     trained_looking(network)
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     graph = static_graph(network)

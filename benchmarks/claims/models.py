@@ -1,0 +1,97 @@
+"""The compared networks, opened the same way: a static graph for segport's converters and what its file weighs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.claims.networks import TITLES, static_graph
+from benchmarks.claims.weights_files import load_baseline, shipped_path
+from fpliif.checkpoint import WEIGHTS, load_checkpoint
+from fpliif.deploy import deploy
+from segdata.labels import FACE11
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from converters import ModelSource
+
+SIDE = 256
+LABELS = FACE11
+OURS = {"fp-liif-face11": "FP-LIIF", "fp-liif-mobile-face11": "FP-LIIF mobile"}
+FIRST = "fp-liif-face11"
+"""The network that the others are compared with."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network of the comparison.
+
+    Attributes:
+        name: of its weights.
+        title: for people.
+        source: what converters and runners take; its module answers at SIDE x SIDE.
+        weights_bytes: size of the float16 checkpoint.
+        steps: training steps behind the weights.
+    """
+
+    name: str
+    title: str
+    source: ModelSource
+    weights_bytes: int
+    steps: int
+
+
+def weight_paths() -> dict[str, Path]:
+    """Where the weights of each network lie, by name, in the order of the table; some may not exist yet."""
+    ours = {name: WEIGHTS / f"{name}.safetensors" for name in OURS}
+    return ours | {name: shipped_path(name, LABELS) for name in TITLES}
+
+
+def trained() -> list[str]:
+    """Names of the networks whose weights exist."""
+    return [name for name, path in weight_paths().items() if path.is_file()]
+
+
+def open_model(name: str) -> Model:
+    """Read a network's weights; raises CheckpointError if they are missing or damaged."""
+    path = weight_paths()[name]
+    if name in OURS:
+        checkpoint = load_checkpoint(path, labels=LABELS)
+        graph: nn.Module = deploy(checkpoint.network, SIDE, SIDE)
+        return _model(name, OURS[name], path, graph, checkpoint.network, int(checkpoint.about["step"]))
+    baseline = load_baseline(path)
+    return _model(
+        name, TITLES[name], path, static_graph(baseline.network), baseline.network, int(baseline.about["step"])
+    )
+
+
+def _model(name: str, title: str, path: Path, graph: nn.Module, network: nn.Module, steps: int) -> Model:
+    from converters import ModelSource, PixelRange
+    from converters.artifact import content_hash
+    from fpliif.network import count_parameters
+
+    source = ModelSource(
+        name=name,
+        classes=LABELS.names,
+        colours=LABELS.colours,
+        input_size=(SIDE, SIDE),
+        output_size=(SIDE, SIDE),
+        pixel_range=PixelRange.UNIT,
+        parameters=count_parameters(network),
+        weights_sha256=content_hash(path),
+        origin=str(path.name),
+        module=graph,
+    )
+    return Model(name, title, source, path.stat().st_size, steps)
+
+
+def graph_multiply_adds(graph: nn.Module, side: int = SIDE) -> int:
+    """Multiply-adds of the convolutions of a graph for one picture, counted by torch while it runs."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        graph(torch.zeros(1, 3, side, side))
+    return int(counter.get_total_flops()) // 2

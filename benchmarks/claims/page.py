@@ -1,0 +1,199 @@
+"""docs/fp-liif.md: its tables, written between markers from docs/fp-liif.json, which keeps what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fpliif.checkpoint import replace_file
+from toolkit.errors import UsageError
+
+PAGE = Path("docs/fp-liif.md")
+PAPER_PARAMETERS = 2.29e6
+"""As the paper states it, in millions with two decimals."""
+
+Results = dict[str, Any]
+
+
+def read_results(page: Path) -> Results:
+    """What was measured so far, by part; raises UsageError if the file is damaged."""
+    path = page.with_suffix(".json")
+    if not path.is_file():
+        return {}
+    try:
+        found: Results = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UsageError(f"{path} is damaged; delete it and measure again") from None
+    return found
+
+
+def keep_result(page: Path, part: str, result: Mapping[str, Any]) -> None:
+    """Replace one part and write the page anew; raises as `write_page`."""
+    results = read_results(page) | {part: dict(result)}
+    text = filled(page, results)
+    replace_file(page.with_suffix(".json"), (json.dumps(results, indent=1) + "\n").encode())
+    replace_file(page, text.encode())
+
+
+def filled(page: Path, results: Results) -> str:
+    """The page's text with every part between its markers; raises UsageError if a marker is missing."""
+    try:
+        text = page.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{page} cannot be read ({error.strerror}); run this in the repository's folder") from None
+    for part, draw in PARTS.items():
+        start, end = f"<!-- {part} -->\n", f"<!-- end of {part} -->"
+        if start not in text or end not in text:
+            raise UsageError(f"{page} lacks the markers {start.strip()} and {end}; put them back")
+        before, rest = text.split(start, 1)
+        text = before + start + draw(results) + end + rest.split(end, 1)[1]
+    return text
+
+
+def tables(results: Results) -> str:
+    """All parts, for a terminal."""
+    return "\n".join(draw(results) for draw in PARTS.values())
+
+
+def sizes_table(results: Results) -> str:
+    """mIoU and mean F1 of the three ways, and how far the network's own answer leads."""
+    if "sizes" not in results:
+        return _unmeasured("sizes")
+    part = results["sizes"]
+    lines = [
+        f"{part['images']} held-out drawn faces. Differences: the network's own answer minus the resized one, in points "
+        "of mIoU, with 95 % intervals.",
+        "",
+        *_table(
+            ("output", "own mIoU", "own F1", "logits mIoU", "logits F1", "labels mIoU", "labels F1",
+             "own − logits", "own − labels"),
+            [_size_row(row) for row in part["rows"]],
+        ),
+        "",
+        *(_size_sentence(row) for row in part["rows"] if row["logits"]["delta_miou_ci95"] != [0.0, 0.0]),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _size_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    cells = [f"{row['size']}"]
+    for way in ("network", "logits", "labels"):
+        cells += [_score(row[way]["miou"]), _score(row[way]["mean_f1"])]
+    return (*cells, _delta(row["logits"]), _delta(row["labels"]))
+
+
+def _size_sentence(row: Mapping[str, Any]) -> str:
+    said = [f"{_verdict(row[way])} resized {way}" for way in ("logits", "labels")]
+    return f"* At {row['size']}: asking the network at that size is {said[0]} and {said[1]}."
+
+
+def _verdict(found: Mapping[str, Any]) -> str:
+    low, high = found["delta_miou_ci95"]
+    if low > 0:
+        return "better than"
+    return "worse than" if high < 0 else "as good, within chance, as"
+
+
+def models_table(results: Results) -> str:
+    """Weight, work and accuracy of every network."""
+    if "models" not in results:
+        return _unmeasured("accuracy")
+    part = results["models"]
+    first = part["rows"][0]
+    lines = [
+        f"{part['images']} held-out drawn faces at 256 × 256; float in torch, int8_static in LiteRT with XNNPACK "
+        f"(ranges from {part['calibration_images']} training pictures). Differences: in points of mIoU, with 95 % "
+        "intervals.",
+        "",
+        *_table(
+            ("network", "training steps", "parameters", "float16 weights", "multiply-adds", "float mIoU", "float F1",
+             f"float mIoU − {first['title']}"),
+            [_float_row(row) for row in part["rows"]],
+        ),
+        "",
+        *_table(
+            ("network", "int8_static .tflite", "int8 mIoU", "int8 F1", "int8 − float", f"int8 mIoU − {first['title']}"),
+            [_int8_row(row) for row in part["rows"]],
+        ),
+        "",
+        f"{first['title']} has {first['parameters']:,} parameters where the paper states "
+        f"{PAPER_PARAMETERS / 1e6:.2f} M ({100 * (first['parameters'] / PAPER_PARAMETERS - 1):+.1f} %).",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _float_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    found = row["float"]
+    return (
+        row["title"], f"{row['steps']:,}", f"{row['parameters']:,}", _megabytes(row["weights_bytes"]),
+        f"{row['multiply_adds'] / 1e9:.2f} G", _score(found["miou"]), _score(found["mean_f1"]), _delta(found),
+    )  # fmt: skip
+
+
+def _int8_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    found = row["int8"]
+    return (
+        row["title"], _megabytes(found["bytes"]), _score(found["miou"]), _score(found["mean_f1"]),
+        _delta(row["int8_minus_float"]), _delta(found),
+    )  # fmt: skip
+
+
+def latency_table(results: Results) -> str:
+    """Medians, tails, and what the machine said about itself."""
+    if "latency" not in results:
+        return _unmeasured("latency")
+    part = results["latency"]
+    titles = {row["name"]: row["title"] for row in results.get("models", {}).get("rows", [])}
+    rows = part["rows"]
+    first = next(iter(rows.values()))["p50"]
+    lines = [
+        f"{part['threads']} thread{'s' if part['threads'] > 1 else ''} of {part['environment']['processor']}, "
+        f"{part['environment']['system']}; int8_static .tflite, LiteRT "
+        f"{part['environment']['packages']['ai-edge-litert']} with XNNPACK, one picture at a time, all networks in turns.",
+        "",
+        *_table(
+            ("network", "p50 ms", "p90 ms", "ratio of medians", "samples"),
+            [
+                (titles.get(name, name), f"{row['p50']:.1f}", f"{row['p90']:.1f}", f"{row['p50'] / first:.2f}",
+                 str(row["samples"]))
+                for name, row in rows.items()
+            ],
+        ),
+        *sorted({f"\nMeasured while {row['warning']}." for row in rows.values() if row["warning"]})[:1],
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    aligned = ["---", *["---:"] * (len(head) - 1)]
+    return ["| " + " | ".join(cells) + " |" for cells in (head, aligned, *rows)]
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _delta(found: Mapping[str, Any]) -> str:
+    if "delta_miou" not in found:
+        return ""
+    interval = found["delta_miou_ci95"]
+    between = "" if interval is None else f" [{100 * interval[0]:+.2f}, {100 * interval[1]:+.2f}]"
+    return f"{100 * found['delta_miou']:+.2f}{between}"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.2f} MB"
+
+
+def _unmeasured(command: str) -> str:
+    return f"Not measured yet: `python -m benchmarks.claims {command}`.\n"
+
+
+PARTS: dict[str, Callable[[Results], str]] = {
+    "sizes": sizes_table,
+    "models": models_table,
+    "latency": latency_table,
+}
+"""Name of a part in markers and JSON -> how it is drawn."""
