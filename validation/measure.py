@@ -135,13 +135,13 @@ def measure_run(
         "runner": runner.name,
         "backend": runner.backend,
         "threads": threads if runner.settable_threads else None,
-    }
         "output_size": (artifact.output.height, artifact.output.width),
         "signature": artifact.signature,
+    }
     available = runner_type.availability(runner.backend)
-    if not available.ok:
     if available.ok and artifact.needs_choice and not runner_type.chooses_signatures:
         available = Availability(False, f"{runner.name} runs only the default output size of a file with several")
+    if not available.ok:
         return RunResult(
             **entry, status=Status.NOT_RUN, reason=available.reason,
             latency_reason=available.reason, memory_reason=available.reason,
