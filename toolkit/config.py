@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from toolkit.errors import UsageError
 
@@ -30,6 +30,19 @@ def _size(value: object) -> object:
     return value
 
 
+def _sizes(value: object) -> object:
+    """Accept "64,128,256" and 256 as well as a list."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return (value,) if isinstance(value, int) else value
+
+
+def _different(sizes: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    if len(set(sizes)) != len(sizes):
+        raise ValueError("a size is named twice; name each once")
+    return sizes
+
+
 def _names(value: object) -> object:
     """Accept "a,b" as well as a list."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -37,6 +50,7 @@ def _names(value: object) -> object:
 
 Pixels = Annotated[int, Field(ge=8, le=4096)]
 Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_size)]
+Sizes = Annotated[tuple[Size, ...], BeforeValidator(_sizes), AfterValidator(_different)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -55,6 +69,8 @@ class RunOptions(BaseModel):
         weights: state dict (.safetensors, or .pt read with weights_only) for a factory.
         classes: text file with one class name a line, for models that do not carry their class names.
         input_size, output_size: (height, width); the output defaults to the input.
+        output_sizes: sizes that one artifact answers at, from the same weights and the same picture (FP-LIIF only); empty
+            for `output_size` alone. `output_size` is then the one that runs where none is chosen.
         pixel_range: `unit` (0..1) or `byte` (0..255) pixels at the model's input.
         dataset: `synthetic-faces`, `folder:PATH`, `lapa:PATH`, ...
         split: the split that judges. Calibration always uses `train`.
@@ -64,6 +80,7 @@ class RunOptions(BaseModel):
         recipes: recipe names; empty means every one that is not on request only.
         output: `logits`, or `labels` for the argmax inside the graph.
         tflite_route: `litert-torch` or `onnx2tf`; None lets segport choose.
+        keep: Core ML operations with a number type of their own, `float32:PATTERN` or `float16:PATTERN`.
         runners: `name` or `name:backend`; empty means every default one.
         threads: threads each runtime may use.
         latency_samples: timed inferences per artifact and runner; 0 measures no latency.
@@ -79,6 +96,7 @@ class RunOptions(BaseModel):
     classes: Path | None = None
     input_size: Size = (256, 256)
     output_size: Size | None = None
+    output_sizes: Sizes = ()
     pixel_range: Literal["unit", "byte"] = "unit"
     dataset: str = "synthetic-faces"
     split: Literal["train", "val", "test"] = "test"
@@ -88,6 +106,7 @@ class RunOptions(BaseModel):
     recipes: Names = ()
     output: Literal["logits", "labels"] = "logits"
     tflite_route: str | None = None
+    keep: Names = ()
     runners: Names = ()
     threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_threads)
     latency_samples: Annotated[int, Field(ge=0, le=100_000)] = 40

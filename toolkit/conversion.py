@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from converters import MissingToolError, ModelSource, OutputKind, Plan, converter, converters, make_plan
-from quantization import Recipe, recipe, recipes
+from quantization import NumberType, Recipe, recipe, recipes
 from toolkit.config import RunOptions
 from toolkit.environment import describe_environment
 from toolkit.errors import ExitStatus, UsageError
@@ -65,6 +65,17 @@ def wanted_pairs(options: RunOptions) -> list[tuple[str, Recipe]]:
     return pairs
 
 
+def kept_operations(options: RunOptions) -> tuple[tuple[str, NumberType], ...]:
+    """(pattern, number type) of the operations to keep; raises UsageError for what is not TYPE:PATTERN."""
+    kept = []
+    for entry in options.keep:
+        number, _, pattern = entry.partition(":")
+        if number not in (NumberType.FLOAT32.value, NumberType.FLOAT16.value) or not pattern:
+            raise UsageError(f"--keep {entry!r} is not TYPE:PATTERN; write float32:NAME or float16:NAME, * and ? allowed")
+        kept.append((pattern, NumberType(number)))
+    return tuple(kept)
+
+
 def plan_conversions(
     options: RunOptions, source: ModelSource, progress: Progress
 ) -> tuple[Plan, CalibrationSet | None]:
@@ -80,6 +91,7 @@ def plan_conversions(
         output=OutputKind(options.output),
         routes={"tflite": options.tflite_route} if options.tflite_route else None,
         calibration=calibration.digest() if calibration else None,
+        keep=kept_operations(options),
     )
     return plan, calibration
 
@@ -129,6 +141,7 @@ def _manifest(
             "colours": [list(colour) for colour in source.colours],
             "input_size": list(source.input_size),
             "output_size": list(source.output_size),
+            "output_sizes": [list(size) for size in source.output_sizes],
             "pixel_range": source.pixel_range.value,
         },
         "calibration": None

@@ -10,7 +10,9 @@ from toolkit.environment import describe_environment
 from toolkit.errors import ExitStatus
 
 if TYPE_CHECKING:
+    from converters import ModelSource
     from segdata import Dataset
+    from validation.measure import Reference
     from validation.result import RunResult
 
 SCHEMA = 1
@@ -37,6 +39,14 @@ def dataset_entry(dataset: Dataset) -> dict[str, Any]:
     return {"name": dataset.name, "split": dataset.split, "images": len(dataset), "digest": dataset.digest()}
 
 
+def reference_entry(references: Mapping[tuple[int, int], Reference], source: ModelSource) -> dict[str, Any]:
+    """The report's `reference`: at the default output size and, under `sizes`, at each if there are several."""
+    entry = references[source.output_size].to_json()
+    if source.sizes:
+        entry["sizes"] = [{"output_size": list(size), **found.to_json()} for size, found in references.items()]
+    return entry
+
+
 def artifact_entries(
     manifest: Mapping[str, Any], results: Mapping[str, Sequence[RunResult]], options: RunOptions
 ) -> list[dict[str, Any]]:
@@ -56,6 +66,10 @@ def artifact_entries(
                 **{
                     key: made[key] for key in ("name", "format", "recipe", "path", "sha256", "size_bytes", "provenance")
                 },
+                "signatures": [
+                    {"name": item["name"], "output_size": [item["output"]["height"], item["output"]["width"]]}
+                    for item in made.get("signatures", ())
+                ],
                 "limits": {"miou_drop": limits.miou_drop, "class_drop": limits.class_drop},
                 "runs": [run_entry(run) for run in runs],
                 "verdict": judge(runs, limits).to_json(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind
 from toolkit.config import RunOptions
@@ -98,6 +99,28 @@ def reference_runner(source: ModelSource, options: RunOptions) -> Runner:
     )
 
 
+def with_sizes(artifacts: Sequence[Artifact], source: ModelSource) -> list[Artifact]:
+    """Artifacts opened at the source's default size, with the signatures of its sizes; those with one size as they are.
+
+    Raises:
+        UsageError: an artifact for several sizes lacks one of them, or no artifact has several although the source has.
+    """
+    if not source.sizes:
+        return [artifact.at(source.output_size) if artifact.signatures else artifact for artifact in artifacts]
+    if not any(artifact.signatures for artifact in artifacts):
+        raise UsageError(
+            "these artifacts answer at one size; run `segport convert` with --output-sizes to make some that answer at several"
+        )
+    opened = [_restricted(artifact, source) if artifact.signatures else artifact for artifact in artifacts]
+    return [artifact for artifact in opened if artifact.output_sizes[0] in source.output_sizes]
+
+
+def _restricted(artifact: Artifact, source: ModelSource) -> Artifact:
+    chosen = {artifact.at(size).signature for size in source.output_sizes}
+    kept = tuple(entry for entry in artifact.signatures if entry.name in chosen)
+    return dataclasses.replace(artifact.at(source.output_size), signatures=kept)
+
+
 def latency_settings(options: RunOptions) -> LatencySettings | None:
     """How long to time; None if latency is not asked for."""
     from validation.latency import LatencySettings
@@ -114,16 +137,59 @@ def measure_float_reference(
     from validation.measure import measure_reference
 
     runner = reference_runner(source, options)
-    with counted(progress, f"float reference in {runner.name}", len(dataset)) as tell:
-        return measure_reference(
-            runner, dataset, folder.cache / "reference.npy", latency=latency_settings(options), progress=tell
+    title, maps = f"float reference in {runner.name}", "reference.npy"
+    if source.sizes:
+        height, width = source.output_size
+        title, maps = f"{title} at {height} x {width}", f"reference-{height}x{width}.npy"
+    with counted(progress, title, len(dataset)) as tell:
+        return measure_reference(runner, dataset, folder.cache / maps, latency=latency_settings(options), progress=tell)
+
+
+def measure_references(
+    source: ModelSource, dataset: Dataset, options: RunOptions, folder: RunFolder, progress: Progress
+) -> dict[tuple[int, int], Reference]:
+    """The float reference at every output size of the source, by (height, width)."""
+    return {
+        one.output_size: measure_float_reference(
+            dataclasses.replace(one, sizes=source.sizes and (one,)), dataset, options, folder, progress
         )
+        for one in source.sizes or (source,)
+    }
+
+
+def timed_reference(
+    before: Mapping[str, Any], source: ModelSource, what: Measurements, options: RunOptions
+) -> dict[str, Any]:
+    """The report's `reference` with its latency measured again, at every output size of the source."""
+    from validation.latency import LatencySettings, measure_latency
+
+    settings = what.latency or LatencySettings()
+
+    def timed(one: ModelSource) -> dict[str, Any]:
+        runner = reference_runner(one, options)
+        return measure_latency(runner, what.picture_for(runner.artifact), settings).to_json()
+
+    times = {one.output_size: timed(one) for one in source.sizes or (source,)}
+    entry = {**before, "latency_ms": times[source.output_size]}
+    if source.sizes:
+        entry["sizes"] = [
+            {**item, "latency_ms": times.get(tuple(item["output_size"]), item["latency_ms"])}
+            for item in before.get("sizes", [])
+        ]
+    return entry
 
 
 def measure_artifacts(
-    artifacts: Sequence[Artifact], what: Measurements, options: RunOptions, progress: Progress
+    artifacts: Sequence[Artifact],
+    what: Measurements,
+    options: RunOptions,
+    progress: Progress,
+    references: Mapping[tuple[int, int], Reference] | None = None,
 ) -> dict[str, tuple[RunResult, ...]]:
-    """Every artifact on every chosen runtime that takes its format, by artifact name."""
+    """Every artifact on every chosen runtime that takes its format, at every size it answers at, by artifact name.
+
+    `references` are the float reference by output size; without them there is nothing to compare with.
+    """
     from validation.measure import measure_run
 
     runtimes = choose_runtimes(options)
@@ -132,19 +198,23 @@ def measure_artifacts(
     for artifact in artifacts:
         found = []
         for runtime in (item for item in runtimes if artifact.format in item.runner.formats):
-            with counted(progress, f"{artifact.name} in {runtime.title}", pictures) as tell:
-                found.append(
-                    measure_run(
-                        runtime.runner,
-                        artifact,
-                        what,
-                        backend=runtime.backend,
-                        threads=options.threads,
-                        progress=tell,
+            for view in (artifact.at(size) for size in artifact.output_sizes):
+                size = (view.output.height, view.output.width)
+                title = f"{artifact.name} in {runtime.title}" + (f" at {size[0]} x {size[1]}" if view.signature else "")
+                compared = dataclasses.replace(what, reference=(references or {}).get(size))
+                with counted(progress, title, pictures) as tell:
+                    found.append(
+                        measure_run(
+                            runtime.runner,
+                            view,
+                            compared,
+                            backend=runtime.backend,
+                            threads=options.threads,
+                            progress=tell,
+                        )
                     )
-                )
-            if found[-1].reason:
-                progress.note(f"     {found[-1].status}: {found[-1].reason}")
+                if found[-1].reason:
+                    progress.note(f"     {found[-1].status}: {found[-1].reason}")
         results[artifact.name] = tuple(found)
     return results
 

@@ -6,6 +6,7 @@ exception is a factory, `package.module:name`: that is the user's own code, and 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from converters import ModelSource, PixelRange, SourceError, content_hash
 from toolkit.config import RunOptions
+from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -24,9 +26,14 @@ def load_source(options: RunOptions) -> ModelSource:
 
     Raises:
         SourceError, CheckpointError: no such model, or one that cannot be used; the sentence says what to do.
+        UsageError: several output sizes of a model that has one, or a default size that is not among them.
         MissingToolError: an ONNX model without the onnx package.
     """
     named = options.model
+    if options.output_sizes and (named.endswith(".onnx") or (":" in named and not Path(named).exists())):
+        raise UsageError(
+            f"--output-sizes is for FP-LIIF checkpoints, which answer at any size; {named} answers at one, so leave it out"
+        )
     if ":" in named and not Path(named).exists():
         return _from_factory(named, options)
     if named.endswith(".onnx"):
@@ -40,25 +47,46 @@ def _from_checkpoint(named: str, options: RunOptions) -> ModelSource:
 
     path = Path(named) if "." in named or "/" in named else shipped(named)
     checkpoint = load_checkpoint(path)
-    output_size = options.output_size or options.input_size
-    module = deploy(
-        checkpoint.network,
-        output_size=output_size,
-        input_size=options.input_size,
-        pixel_range=options.pixel_range,
-    )
-    return ModelSource(
-        name=path.stem,
-        classes=checkpoint.labels.names,
-        colours=checkpoint.labels.colours,
-        input_size=options.input_size,
-        output_size=output_size,
-        pixel_range=PixelRange(options.pixel_range),
-        parameters=sum(parameter.numel() for parameter in checkpoint.network.parameters()),
-        weights_sha256=content_hash(path),
-        origin=named,
-        module=module,
-    )
+    weights_sha256 = content_hash(path)
+
+    def answering_at(size: tuple[int, int]) -> ModelSource:
+        return ModelSource(
+            name=path.stem,
+            classes=checkpoint.labels.names,
+            colours=checkpoint.labels.colours,
+            input_size=options.input_size,
+            output_size=size,
+            pixel_range=PixelRange(options.pixel_range),
+            parameters=sum(parameter.numel() for parameter in checkpoint.network.parameters()),
+            weights_sha256=weights_sha256,
+            origin=named,
+            module=deploy(
+                checkpoint.network, output_size=size, input_size=options.input_size, pixel_range=options.pixel_range
+            ),
+        )
+
+    default = default_output_size(options)
+    if not options.output_sizes:
+        return answering_at(default)
+    sizes = tuple(answering_at(size) for size in options.output_sizes)
+    return dataclasses.replace(sizes[options.output_sizes.index(default)], sizes=sizes)
+
+
+def default_output_size(options: RunOptions) -> tuple[int, int]:
+    """The size of an answer where none is chosen: the one asked for, else the input's, else the largest there is.
+
+    Raises:
+        UsageError: the one asked for is not among several that are.
+    """
+    sizes = options.output_sizes
+    if options.output_size is None and sizes and options.input_size not in sizes:
+        return max(sizes, key=lambda size: size[0] * size[1])
+    default = options.output_size or options.input_size
+    if sizes and default not in sizes:
+        raise UsageError(
+            f"--output-size {default[0]}x{default[1]} is not among --output-sizes; add it there or leave it out"
+        )
+    return default
 
 
 def _from_factory(named: str, options: RunOptions) -> ModelSource:

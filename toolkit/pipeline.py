@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.config import RunOptions, checked_options
 from toolkit.conversion import Conversions, perform_plan, plan_conversions
-from toolkit.document import artifact_entries, assemble, dataset_entry, status_of, warnings_of
+from toolkit.document import artifact_entries, assemble, dataset_entry, reference_entry, status_of, warnings_of
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.examples import draw_examples
 from toolkit.measuring import (
     choose_runtimes,
     latency_settings,
     measure_artifacts,
-    measure_float_reference,
-    reference_runner,
+    measure_references,
+    timed_reference,
+    with_sizes,
 )
 from toolkit.models import load_source
 from toolkit.pictures import judging_set
@@ -91,7 +92,6 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
     Raises:
         UsageError: there is no report yet to put the figures into.
     """
-    from validation.latency import measure_latency
     from validation.measure import Measurements
 
     shown: Progress = progress or SilentProgress()
@@ -105,10 +105,8 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         raise UsageError("bench with --latency-samples 0 measures nothing; give 1 or more")
     what = Measurements(dataset=None, latency=settings, picture=dataset[0].image)
     with folder.claimed():
-        runner = reference_runner(source, options)
-        timed = measure_latency(runner, what.picture_for(runner.artifact), settings)
-        results = measure_artifacts(trusted_artifacts(folder), what, options, shown)
-        reference = {**before.document["reference"], "latency_ms": timed.to_json()}
+        reference = timed_reference(before.document["reference"], source, what, options)
+        results = measure_artifacts(with_sizes(trusted_artifacts(folder), source), what, options, shown)
         artifacts = artifact_entries(manifest, _joined(results, before.document, keep_accuracy=True), options)
         document = {**before.document, "reference": reference, "artifacts": artifacts}
         facts = _facts(artifacts, reference, started)
@@ -155,17 +153,18 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
 
     manifest = folder.load_manifest()
     dataset = judging_set(options, source)
-    artifacts = trusted_artifacts(folder)
-    reference = measure_float_reference(source, dataset, options, folder, progress)
-    what = Measurements(dataset=dataset, reference=reference, latency=latency_settings(options))
+    artifacts = with_sizes(trusted_artifacts(folder), source)
+    references = measure_references(source, dataset, options, folder, progress)
+    reference = references[source.output_size]
+    what = Measurements(dataset=dataset, latency=latency_settings(options))
     if options.latency_samples == 0:
         what = dataclasses.replace(what, memory=False)
-    results = measure_artifacts(artifacts, what, options, progress)
+    results = measure_artifacts(artifacts, what, options, progress, references)
     if options.latency_samples == 0 and folder.report.exists():
         results = _joined(results, load_outcome(folder.root).document, keep_accuracy=False)
     entries = artifact_entries(manifest, results, options)
     examples = draw_examples(artifacts, results, dataset, reference.maps, options, folder, progress)
-    described = reference.to_json()
+    described = reference_entry(references, source)
     facts = _facts(entries, described, started)
     return written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
 
@@ -195,11 +194,11 @@ TIME_FIELDS = ("latency_status", "latency_reason", "latency_ms", "peak_memory_by
 def _joined(
     results: Mapping[str, tuple[RunResult, ...]], document: Mapping[str, Any], *, keep_accuracy: bool
 ) -> dict[str, tuple[RunResult, ...]]:
-    """New runs completed with the half that an earlier report has of the same artifact file, runtime and backend."""
+    """New runs completed with the half that an earlier report has of the same artifact file, runtime, backend and size."""
     from validation.result import RunResult
 
     earlier = {
-        (artifact["name"], run["runner"], run["backend"]): RunResult.from_json(run)
+        (artifact["name"], run["runner"], run["backend"], run.get("signature")): RunResult.from_json(run)
         for artifact in document["artifacts"]
         for run in artifact["runs"]
         if not run.get("machine")
@@ -209,7 +208,7 @@ def _joined(
     for name, runs in results.items():
         completed = []
         for new in runs:
-            old = earlier.get((name, new.runner, new.backend))
+            old = earlier.get((name, new.runner, new.backend, new.signature))
             same = old is not None and (keep_accuracy or old.threads == new.threads)
             completed.append(dataclasses.replace(new, **{key: getattr(old, key) for key in kept}) if same else new)
         joined[name] = tuple(completed)

@@ -23,6 +23,10 @@ Weights = Annotated[
 Classes = Annotated[Path | None, typer.Option("--classes", help="Text file, one class name a line.")]
 InputSize = Annotated[str | None, typer.Option("--input-size", help="Picture size, 256 or 256x320 (height x width).")]
 OutputSize = Annotated[str | None, typer.Option("--output-size", help="Answer size; default: the input size.")]
+OutputSizes = Annotated[
+    str | None,
+    typer.Option("--output-sizes", help="Several answer sizes in one artifact (FP-LIIF), e.g. 64,128,256,512."),
+]
 PixelRange = Annotated[
     str | None, typer.Option("--pixel-range", help="unit (0..1) or byte (0..255) pixels at the input.")
 ]
@@ -38,6 +42,10 @@ Recipes = Annotated[
 ]
 Output = Annotated[str | None, typer.Option("--output", help="logits, or labels for the argmax inside the graph.")]
 TfliteRoute = Annotated[str | None, typer.Option("--tflite-route", help="litert-torch or onnx2tf.")]
+Keep = Annotated[
+    str | None,
+    typer.Option("--keep", help="Core ML operations that keep a type, float32:PATTERN, comma-separated."),
+]
 Runners = Annotated[
     str | None, typer.Option("--runners", help="Comma-separated name or name:backend, e.g. litert,milrun.")
 ]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from toolkit.report.models import ReportDocument
-from toolkit.report.rows import judging_run
+from toolkit.report.rows import default_runs, judging_run
 from toolkit.report.wording import fraction, megabytes, milliseconds
 
 WIDTH, HEIGHT = 440.0, 320.0
@@ -88,7 +88,7 @@ def size_points(document: ReportDocument) -> list[Point]:
     """Artifacts with their file size in megabytes."""
     found = []
     for artifact in document.artifacts:
-        run = judging_run(artifact)
+        run = judging_run(document, artifact)
         if run is not None and run.miou is not None and artifact.size_bytes:
             title = f"{artifact.name}: mIoU {fraction(run.miou)}, {megabytes(artifact.size_bytes)}"
             found.append(Point(artifact.name, artifact.format, artifact.size_bytes / 1e6, run.miou, title))
@@ -99,8 +99,9 @@ def latency_points(document: ReportDocument) -> list[Point]:
     """Artifacts with their median latency in the runtime that is fastest with them."""
     found = []
     for artifact in document.artifacts:
-        judged = judging_run(artifact)
-        timed = [(run.latency_ms.p50, run.title) for run in artifact.runs if run.latency_ms is not None]
+        judged = judging_run(document, artifact)
+        runs = default_runs(document, artifact)
+        timed = [(run.latency_ms.p50, run.title) for run in runs if run.latency_ms is not None]
         if judged is not None and judged.miou is not None and timed and min(timed)[0] > 0:
             time, runtime = min(timed)
             title = f"{artifact.name}: mIoU {fraction(judged.miou)}, median {milliseconds(time)} ms in {runtime}"
@@ -234,7 +235,7 @@ def latency_spans(document: ReportDocument) -> tuple[list[Span], list[Tick]]:
     timed = [
         (artifact.name, artifact.format, run.title, run.latency_ms)
         for artifact in document.artifacts
-        for run in artifact.runs
+        for run in default_runs(document, artifact)
         if run.latency_ms is not None and run.latency_ms.min > 0
     ]
     reference = document.reference

@@ -12,6 +12,7 @@ from toolkit.report import wording
 from toolkit.report.charts import HEIGHT, WIDTH, latency_points, latency_spans, scatter, size_points
 from toolkit.report.models import ArtifactEntry, Colour, ReportDocument, Run
 from toolkit.report.rows import accuracy_words, gaps, judging_run, matrix, shown_verdict, summarize
+from toolkit.report.sizes import size_rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -41,7 +42,9 @@ def render(document: ReportDocument, folder: Path) -> str:
         folder: the run folder that example pictures are relative to; pictures that are missing, are no PNG or JPEG, or
             lie outside it are left out and said to be.
     """
-    judged = [(artifact, run) for artifact in document.artifacts if (run := judging_run(artifact)) is not None]
+    judged = [
+        (artifact, run) for artifact in document.artifacts if (run := judging_run(document, artifact)) is not None
+    ]
     spans, ticks = latency_spans(document)
     reference = document.reference.miou
     answered = list(dict.fromkeys(name for example in document.examples for name in example.artifacts))
@@ -50,6 +53,7 @@ def render(document: ReportDocument, folder: Path) -> str:
         "title": document.title or f"{document.model.name} on phones",
         "summary": summarize(document),
         "rows": matrix(document),
+        "sizes": size_rows(document),
         "judged": judged,
         "classes": _class_rows(document, judged),
         "colours": _colours(document),
@@ -84,6 +88,7 @@ def _environment() -> Environment:
         environment.filters[name] = getattr(wording, name)
     environment.filters["points"] = lambda change, unit=True: _minus(wording.points(change, unit=unit))
     environment.filters["interval"] = lambda bounds: _minus(wording.interval(bounds))
+    environment.filters["minus"] = _minus
     environment.filters["heat"] = heat
     environment.filters["typeset"] = _typeset
     environment.filters["breakable"] = _breakable

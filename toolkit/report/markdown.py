@@ -6,6 +6,7 @@ import re
 
 from toolkit.report.models import ReportDocument
 from toolkit.report.rows import Row, accuracy_words, gaps, judging_run, matrix, shown_verdict, summarize, worst_words
+from toolkit.report.sizes import size_rows
 from toolkit.report.wording import (
     MISSING,
     STATUS_WORDS,
@@ -33,6 +34,7 @@ def render(document: ReportDocument) -> str:
         f"**{VERDICT_WORDS[summary.status].capitalize()}.** {_text(' '.join((summary.headline, *summary.details)))}",
         _matrix(document),
         _reference(document),
+        _sizes(document),
         _worst_classes(document),
         _verdicts(document),
         _gaps(document),
@@ -84,10 +86,25 @@ def _reference(document: ReportDocument) -> str:
     )
 
 
+def _sizes(document: ReportDocument) -> str:
+    rows = [
+        [
+            _text(row.name), _text(row.runtime), row.size, row.miou, f"{row.change} {row.interval}".strip(),
+            _text(row.worst), row.p50, row.p90,
+        ]
+        for row in size_rows(document)
+    ]  # fmt: skip
+    if not rows:
+        return ""
+    header = ["artifact", "runtime", "answer", "mIoU", "change [95 %]", "worst class", "p50 ms", "p90 ms"]
+    said = "One file, one set of weights; labels and reference are those of each size."
+    return f"## Output sizes\n\n{said}\n\n" + table(header, rows, right={2, 3, 4, 6, 7})
+
+
 def _worst_classes(document: ReportDocument) -> str:
     rows = []
     for artifact in document.artifacts:
-        run = judging_run(artifact)
+        run = judging_run(document, artifact)
         known = (
             [(change, name) for name, change in run.delta_per_class_iou.items() if change is not None] if run else []
         )

@@ -55,14 +55,23 @@ def shown_verdict(row: Row) -> str | None:
 
 
 def matrix(document: ReportDocument) -> list[Row]:
-    """A row for every run, and one for every artifact without runs."""
+    """A row for every run at the default output size, and one for every artifact without runs."""
     nothing: tuple[Run | None, ...] = (None,)
-    return [Row(artifact, run) for artifact in document.artifacts for run in (artifact.runs or nothing)]
+    return [
+        Row(artifact, run) for artifact in document.artifacts for run in (default_runs(document, artifact) or nothing)
+    ]
 
 
-def judging_run(artifact: ArtifactEntry) -> Run | None:
+def default_runs(document: ReportDocument, artifact: ArtifactEntry) -> list[Run]:
+    """Runs at the size of the reference's answer; all of an artifact that has one size."""
+    size = document.reference.evaluated_at
+    return [run for run in artifact.runs if run.signature is None or run.output_size in (size, None)]
+
+
+def judging_run(document: ReportDocument, artifact: ArtifactEntry) -> Run | None:
     """Of the runs on most pictures, the one that lost most: what an artifact is worth in its least kind runtime."""
-    measured = [run for run in artifact.runs if run.status == "measured" and run.miou is not None]
+    runs = default_runs(document, artifact)
+    measured = [run for run in runs if run.status == "measured" and run.miou is not None]
     most = max((run.images or 0 for run in measured), default=0)
     candidates = [run for run in measured if (run.images or 0) == most]
     return min(candidates, key=lambda run: run.delta_miou if run.delta_miou is not None else 0.0, default=None)
@@ -84,7 +93,9 @@ def gaps(document: ReportDocument) -> list[Gap]:
 
     def note(what: str, status: str, reason: str | None, where: str) -> None:
         key = (what, status, reason or "no reason was recorded")
-        found.setdefault(key, Gap(*key)).where.append(where)
+        places = found.setdefault(key, Gap(*key)).where
+        if where not in places:
+            places.append(where)
 
     for artifact in document.artifacts:
         if artifact.path is None:
@@ -93,6 +104,8 @@ def gaps(document: ReportDocument) -> list[Gap]:
             note("accuracy and latency", "not_run", "no runtime was asked to run it", artifact.name)
         for run in artifact.runs:
             where = f"{artifact.name} in {run.title}"
+            if run.signature is not None and run.output_size is not None and run.status == "failed":
+                where += f" at {run.output_size[0]} x {run.output_size[1]}"
             latency = run.latency_status or ("measured" if run.latency_ms else "not_run")
             if run.status == latency != "measured" and run.reason == run.latency_reason:
                 note("accuracy and latency", latency, run.reason, where)
@@ -160,7 +173,7 @@ def _details(document: ReportDocument) -> list[str]:
     judged = [
         (artifact, run)
         for artifact in document.artifacts
-        if (run := judging_run(artifact)) is not None and run.delta_miou is not None
+        if (run := judging_run(document, artifact)) is not None and run.delta_miou is not None
     ]
     sentences = []
     if judged:
@@ -179,7 +192,7 @@ def _details(document: ReportDocument) -> list[str]:
     timed = [
         (run.latency_ms.p50, item.name, run.title)
         for item in passing
-        for run in item.runs
+        for run in default_runs(document, item)
         if run.latency_ms is not None
     ]
     if timed:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.report.models import ReportDocument
 from toolkit.report.rows import Row, accuracy_words, gaps, matrix, summarize, worst_words
+from toolkit.report.sizes import SizeRow, size_rows
 from toolkit.report.wording import (
     MISSING,
     STATUS_WORDS,
@@ -40,6 +41,9 @@ def render(document: ReportDocument, console: Console) -> None:
         console.print(Text(sentence))
     console.print()
     console.print(_wide(document) if console.width >= _WIDE else _narrow(document))
+    if sizes := size_rows(document):
+        console.print()
+        console.print(_sizes(sizes))
     reference = document.reference
     console.print(
         Text(
@@ -104,6 +108,19 @@ def _narrow(document: ReportDocument) -> Table:
             "\n".join(dict.fromkeys(_times(row))),
             _verdict(row) if first else "",
         )
+    return table
+
+
+def _sizes(rows: list[SizeRow]) -> Table:
+    """One line a size, an artifact's name and runtime only where they begin."""
+    table = _table()
+    for title in ("artifact", "runtime"):
+        table.add_column(title, overflow="fold")
+    for title in ("answer", "mIoU", "change", "p50 ms"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in rows:
+        name, runtime = (row.name, row.runtime) if row.first else ("", "")
+        table.add_row(_plain(name), _plain(runtime), row.size, row.miou, row.change, row.p50)
     return table
 
 

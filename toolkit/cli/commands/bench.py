@@ -21,6 +21,7 @@ def bench(
     folder: Annotated[Path, typer.Argument(help="Output folder of `segport convert` or `segport run`.")] = Path(
         "runs/latest"
     ),
+    output_sizes: o.OutputSizes = None,
     runners: o.Runners = None,
     threads: o.Threads = None,
     latency_samples: o.LatencySamples = None,
@@ -37,7 +38,7 @@ def bench(
 ) -> int:
     """Time every artifact on disk on every runtime of this machine; accuracy already measured is kept."""
     given = {
-        "runners": runners, "threads": threads, "latency_samples": latency_samples,
+        "output_sizes": output_sizes, "runners": runners, "threads": threads, "latency_samples": latency_samples,
     }  # fmt: skip
     from toolkit.errors import UsageError
     from toolkit.pipeline import bench as bench_pipeline

@@ -18,6 +18,7 @@ def convert(
     classes: o.Classes = None,
     input_size: o.InputSize = None,
     output_size: o.OutputSize = None,
+    output_sizes: o.OutputSizes = None,
     pixel_range: o.PixelRange = None,
     dataset: o.Dataset = None,
     calibration_images: o.CalibrationImages = None,
@@ -25,6 +26,7 @@ def convert(
     recipes: o.Recipes = None,
     output: o.Output = None,
     tflite_route: o.TfliteRoute = None,
+    keep: o.Keep = None,
     out: o.Out = None,
     quiet: o.Quiet = False,
 ) -> int:
