@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,6 +61,7 @@ class Converter(ABC):
         suffix: file name ending, with the dot.
         routes: chains of tools it knows, the usual one first.
         joins: True if one file can hold several output sizes; then `join` is there.
+        joined_facts: provenance of a joined file that differs from its parts'.
         keeps_operators: True if single operators can keep a number type of their own (`Conversion.keep`).
     """
 
@@ -68,6 +69,7 @@ class Converter(ABC):
     suffix: ClassVar[str]
     routes: ClassVar[tuple[str, ...]]
     joins: ClassVar[bool] = False
+    joined_facts: ClassVar[Mapping[str, str]] = {}
     keeps_operators: ClassVar[bool] = False
 
     @abstractmethod

@@ -37,7 +37,7 @@ def convert_sizes(
         if not source.sizes:
             return written
         held = {"output sizes": f"{_words(source.output_size)} only: {target.format} holds one size a file"}
-        return dataclasses.replace(written, provenance=written.provenance | held)
+        return dataclasses.replace(written, provenance={**written.provenance, **held})
     parts = [_part(target, one, conversion, calibration, workspace) for one in _default_first(source)]
     target.join(parts, destination)
     default = parts[0].written
@@ -53,7 +53,7 @@ def convert_sizes(
     }
     for part in parts:
         _remove(part.path)
-    return Written(default.image, default.output, default.provenance | facts, signatures)
+    return Written(default.image, default.output, {**default.provenance, **target.joined_facts, **facts}, signatures)
 
 
 def _part(
