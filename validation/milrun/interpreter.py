@@ -15,7 +15,7 @@ from validation.milrun.limits import check_size
 from validation.milrun.package import Package, open_package
 from validation.milrun.parsing import parse_function
 from validation.milrun.pictures import picture_to_tensor
-from validation.milrun.program import ValueType
+from validation.milrun.program import ValueType, operands
 from validation.milrun.state import State, StateCell
 from validation.milrun.steps import Observer, run_steps
 from validation.milrun.values import ValueDecoder
@@ -65,6 +65,7 @@ class Interpreter:
         decoder = ValueDecoder(package.weight_path)
         parsed = parse_function(self.function, package.model.mlProgram.functions[self.function], decoder)
         self.opset = parsed.opset
+        self._operands = operands(parsed.body)
         self._compiled = compile_function(parsed, round_float16=precision == "as_stored")
         self._check_description()
 
@@ -77,6 +78,11 @@ class Interpreter:
     def operations(self) -> tuple[tuple[str, str], ...]:
         """(name, kind) of the operations that run on every predict, in order; nested blocks are not listed."""
         return tuple((step.name, step.kind) for step in self._compiled.steps)
+
+    @property
+    def operands(self) -> Mapping[str, tuple[str, ...]]:
+        """Operation name -> names of the values it reads, constants and operations of nested blocks included."""
+        return self._operands
 
     def make_state(self) -> State:
         """Fresh state for a stateful model: zeros, as Core ML's make_state gives."""

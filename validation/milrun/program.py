@@ -84,3 +84,14 @@ class Function:
     opset: int
     inputs: tuple[Output, ...]
     body: Block
+
+
+def operands(block: Block) -> dict[str, tuple[str, ...]]:
+    """Names of the values each operation reads, by operation name, operations of nested blocks included."""
+    found: dict[str, tuple[str, ...]] = {}
+    for operation in block.operations:
+        arguments = (argument for several in operation.inputs.values() for argument in several)
+        found[operation.name] = tuple(argument.name for argument in arguments if isinstance(argument, Ref))
+        for inner in operation.blocks:
+            found.update(operands(inner))
+    return found

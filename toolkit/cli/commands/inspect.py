@@ -1,20 +1,46 @@
-"""`segport inspect`: what is inside one artifact."""
+"""`segport inspect`: what is inside one artifact, and where a Core ML package departs from its float reference."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from validation.departure import Departure
+
 EXAMPLES = (
     "Examples: [bold]segport inspect runs/latest/artifacts/tflite-int8_static.tflite[/]  |  "
-    "[bold]segport inspect net.mlpackage[/]"
+    "[bold]segport inspect net.mlpackage --compare fp-liif-face11[/]"
 )
 
 
-def inspect(artifact: Annotated[Path, typer.Argument(help="A .tflite, .mlpackage or .onnx.")]) -> int:
-    """Print inputs, outputs, operations and number types of an artifact, read from the file itself."""
+def inspect(
+    artifact: Annotated[Path, typer.Argument(help="A .tflite, .mlpackage or .onnx.")],
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare",
+            help="Core ML only: a float32 .mlpackage of the same network, or the network as --model of the other "
+            "commands takes it. Shows the noise after every operation.",
+        ),
+    ] = None,
+    images: Annotated[int, typer.Option("--images", "-n", help="How many pictures --compare runs.")] = 2,
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Where they come from.")] = "synthetic-faces",
+    threshold: Annotated[
+        float,
+        typer.Option(help="dB below which an operation departs. 30: noise of 3 % of the signal's amplitude."),
+    ] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what --compare finds as JSON.")] = False,
+) -> int:
+    """Print what an artifact holds, read from the file itself; with --compare, which operation departs first."""
+    if compare is not None:
+        return _compare(artifact, compare, images, dataset, threshold, as_json)
+    if as_json:
+        from toolkit.errors import UsageError
+
+        raise UsageError("--json goes with --compare; say what to compare with")
     from rich.console import Console
     from rich.table import Table
 
@@ -30,6 +56,42 @@ def inspect(artifact: Annotated[Path, typer.Argument(help="A .tflite, .mlpackage
         table.add_row(fact.key, fact.value)
     Console().print(table)
     return 0
+
+
+def _compare(artifact: Path, against: str, images: int, dataset: str, threshold: float, as_json: bool) -> int:
+    import json
+
+    from toolkit.departure import compare, to_json
+
+    found = compare(artifact, against, images, dataset, threshold)
+    if as_json:
+        typer.echo(json.dumps(to_json(found), indent=2))
+    else:
+        _show(found)
+    return 0
+
+
+def _show(found: Departure) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from toolkit.departure import in_words, verdict
+
+    title = f"{found.candidate} against {found.reference}, {found.pictures} pictures, SQNR in dB"
+    table = Table("", "operation", "op", title=title, title_justify="left")
+    for heading in ("as stored", "in float32", "lost here"):
+        table.add_column(heading, justify="right")
+    for item in found.operations:
+        style = "bold red" if found.first is not None and item.number == found.first.number else None
+        decibels = (in_words(item.sqnr_db) or item.note, in_words(item.float32_db), in_words(item.lost_db))
+        table.add_row(str(item.number), item.name, item.kind, *decibels, style=style)
+    console = Console()
+    console.print(table, highlight=False)
+    for output in found.outputs:
+        classes = "" if output.same_class is None else f", same class at {output.same_class:.2%} of the pixels"
+        line = f"output {output.name} against {output.against}: {in_words(output.sqnr_db)} dB{classes}"
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(verdict(found), highlight=False, soft_wrap=True)
 
 
 COMMAND = inspect
