@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a baseline with FP-LIIF's budget, or go on training it")
     train.add_argument("baseline", choices=list(BASELINES))
     train.add_argument("--out", type=Path, default=Path("runs/train-baselines"), help="folder for pools and states")
-    train.add_argument("--config", type=Path, help="FP-LIIF's training config; fp-liif-face11 when left out")
+    train.add_argument(
+        "--config", type=Path, action="append", help="FP-LIIF's training config, once a stage; the 11-class ones when left out"
+    )  # fmt: skip
     train.add_argument("--weights", type=Path, help="where the result goes; benchmarks/claims/weights when left out")
     train.set_defaults(perform=_train)
     measured = {
@@ -108,10 +110,10 @@ def _tables(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from benchmarks.claims.training import CONFIG, train_baseline
+    from benchmarks.claims.training import STAGES, train_baseline
     from fpliif.progress import TerminalProgress
     from fpliif.train_config import TrainConfig
 
-    config = TrainConfig.from_toml(options.config or CONFIG)
+    stages = [TrainConfig.from_toml(path) for path in options.config or STAGES]
     with TerminalProgress() as progress:
-        print(train_baseline(options.baseline, config, options.out, [progress], options.weights))
+        print(train_baseline(options.baseline, stages, options.out, [progress], options.weights))

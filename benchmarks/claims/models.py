@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.claims.networks import TITLES, static_graph
 from benchmarks.claims.weights_files import load_baseline, shipped_path
@@ -60,11 +62,20 @@ def open_model(name: str) -> Model:
     if name in OURS:
         checkpoint = load_checkpoint(path, labels=LABELS)
         graph: nn.Module = deploy(checkpoint.network, SIDE, SIDE)
-        return _model(name, OURS[name], path, graph, checkpoint.network, int(checkpoint.about["step"]))
+        return _model(name, OURS[name], path, graph, checkpoint.network, _steps(path, checkpoint.about))
     baseline = load_baseline(path)
     return _model(
         name, TITLES[name], path, static_graph(baseline.network), baseline.network, int(baseline.about["step"])
     )
+
+
+def _steps(path: Path, about: Mapping[str, Any]) -> int:
+    """Steps behind a shipped checkpoint: of its own training, and of the first stage if it went on from that."""
+    from benchmarks.claims.training import STAGES
+    from fpliif.train_config import TrainConfig
+
+    training = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["training"]
+    return int(about["step"]) + (TrainConfig.from_toml(STAGES[0]).steps if training["config"].get("start") else 0)
 
 
 def _model(name: str, title: str, path: Path, graph: nn.Module, network: nn.Module, steps: int) -> Model:

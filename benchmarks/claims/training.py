@@ -17,7 +17,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from benchmarks.claims.weights_files import load_baseline, make_baseline, save_baseline, shipped_path
+from benchmarks.claims.weights_files import Baseline, load_baseline, make_baseline, save_baseline, shipped_path
 from fpliif.augment import Augmenter
 from fpliif.averaging import WeightAverage
 from fpliif.errors import TrainingError
@@ -32,12 +32,13 @@ from fpliif.train_config import TrainConfig
 from fpliif.train_state import Standing, load_state, save_state
 from fpliif.training_data import training_datasets
 
-CONFIG = Path("fpliif/configs/fp-liif-face11.toml")
+STAGES = (Path("fpliif/configs/fp-liif-face11-start.toml"), Path("fpliif/configs/fp-liif-face11.toml"))
+"""The configs of FP-LIIF's 11-class training; each goes on from the best weights of the one before."""
 
 
 def train_baseline(
     name: str,
-    config: TrainConfig,
+    stages: Sequence[TrainConfig],
     out: Path,
     observers: Sequence[Observer] = (),
     weights: Path | None = None,
@@ -46,8 +47,9 @@ def train_baseline(
 
     Args:
         name: of the baseline.
-        config: FP-LIIF's config whose budget it gets; the network's name in it is not used.
-        out: folder for pools, state and log; made if missing.
+        stages: FP-LIIF's configs whose budget it gets; their network and the checkpoint they start from are not used:
+            the first stage starts from random weights, every other one from the baseline's best of the stage before.
+        out: folder for pools, states and logs; made if missing.
         observers: told how it goes, beside the log.
         weights: where the result goes; beside this module when None.
 
@@ -55,27 +57,47 @@ def train_baseline(
         the path of the result.
 
     Raises:
-        TrainingError: if the folder's state belongs to another config, or the loss stops being finite.
+        TrainingError: if a config does not belong at its stage, the folder's state belongs to another config, or the
+            loss stops being finite.
         CheckpointError: for an unknown name.
     """
-    if any(phase.output_sizes for phase in config.phases):
-        raise TrainingError("a baseline answers at the picture's size; take a config without output_sizes")
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    trainer = _Trainer(name, dataclasses.replace(config, name=f"{name}-{config.labels}"), out, observers)
-    trainer.run()
-    best = load_baseline(trainer.best)
-    path = weights or shipped_path(name, config.label_set)
-    save_baseline(name, best.network, config.label_set, path, best.about, half=True)
+    start = None
+    for number, config in enumerate(stages):
+        _check_stage(number, config)
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        trainer = _Trainer(name, f"{name}-{number + 1}" if number else name, config, out, observers, start)
+        trainer.run()
+        start = load_baseline(trainer.best)
+    assert start is not None
+    path = weights or shipped_path(name, start.labels)
+    save_baseline(name, start.network, start.labels, path, start.about, half=True)
     return path
 
 
+def _check_stage(number: int, config: TrainConfig) -> None:
+    if any(phase.output_sizes for phase in config.phases):
+        raise TrainingError("a baseline answers at the picture's size; take a config without output_sizes")
+    if bool(config.start) != bool(number):
+        belongs = "goes on from an earlier stage" if config.start else "starts from random weights"
+        raise TrainingError(f"config {config.name} {belongs} but is stage {number + 1}; give the stages in their order")
+
+
 class _Trainer:
-    def __init__(self, name: str, config: TrainConfig, out: Path, observers: Sequence[Observer]) -> None:
+    def __init__(
+        self,
+        name: str,
+        stage: str,
+        config: TrainConfig,
+        out: Path,
+        observers: Sequence[Observer],
+        start: Baseline | None,
+    ) -> None:
         out.mkdir(parents=True, exist_ok=True)
         self.name, self.config = name, config
-        self.told: list[Observer] = [TrainingLog(out / f"{name}.log.jsonl"), *observers]
-        self.state, self.best = out / f"{name}.state.safetensors", out / f"{name}.best.safetensors"
+        self.told: list[Observer] = [TrainingLog(out / f"{stage}.log.jsonl"), *observers]
+        self.state, self.best = out / f"{stage}.state.safetensors", out / f"{stage}.best.safetensors"
+        self.before = int(start.about["step"]) if start else 0
         datasets = training_datasets(config)
         self.digest = datasets[0].digest()
         self.pool, self.validation = (
@@ -84,7 +106,8 @@ class _Trainer:
         self.device = choose_device(config)
         self.half = choose_half(config, self.device)
         torch.manual_seed(config.seed)
-        network = make_baseline(name, config.label_set).to(self.device)
+        network = start.network if start else make_baseline(name, config.label_set)
+        network = network.to(self.device).requires_grad_(True)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Averaging, optimizer and scores ask of an FPLIIF nothing but what every module has and forward(image, size).
         alike = cast(FPLIIF, self.network)
@@ -151,8 +174,8 @@ class _Trainer:
         if better:
             self.standing = dataclasses.replace(self.standing, best_miou=scores.miou, best_mean_f1=scores.mean_f1)
             about = {
-                "step": step,
-                "steps": self.config.steps,
+                "step": self.before + step,
+                "steps": self.before + self.config.steps,
                 "seconds": round(seconds, 1),
                 "seed": self.config.seed,
                 "data": self.digest,

@@ -31,7 +31,7 @@ def small_unet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = training.train_baseline("unet", TINY, tmp_path / "whole", weights=tmp_path / "whole.safetensors")
+    whole = training.train_baseline("unet", [TINY], tmp_path / "whole", weights=tmp_path / "whole.safetensors")
     step = training._Trainer._take_step
 
     def failing(self: training._Trainer, number: int) -> torch.Tensor:
@@ -41,8 +41,8 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypa
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(training._Trainer, "_take_step", failing)
-        training.train_baseline("unet", TINY, tmp_path / "parts")
-    parts = training.train_baseline("unet", TINY, tmp_path / "parts", weights=tmp_path / "parts.safetensors")
+        training.train_baseline("unet", [TINY], tmp_path / "parts")
+    parts = training.train_baseline("unet", [TINY], tmp_path / "parts", weights=tmp_path / "parts.safetensors")
     one, other = load_baseline(whole), load_baseline(parts)
     for name, tensor in one.network.state_dict().items():
         torch.testing.assert_close(other.network.state_dict()[name], tensor, rtol=0, atol=0)
@@ -54,7 +54,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypa
 def test_weights_move_and_are_stored_as_half(tmp_path: Path) -> None:
     from fpliif.checkpoint import read_tensors
 
-    path = training.train_baseline("unet", TINY, tmp_path, weights=tmp_path / "w.safetensors")
+    path = training.train_baseline("unet", [TINY], tmp_path, weights=tmp_path / "w.safetensors")
     tensors, _ = read_tensors(path)
     assert {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()} == {torch.float16}
     torch.manual_seed(TINY.seed)
@@ -63,13 +63,13 @@ def test_weights_move_and_are_stored_as_half(tmp_path: Path) -> None:
 
 
 def test_other_data_and_other_output_sizes_are_refused(tmp_path: Path) -> None:
-    training.train_baseline("unet", TINY, tmp_path, weights=tmp_path / "w.safetensors")
+    training.train_baseline("unet", [TINY], tmp_path, weights=tmp_path / "w.safetensors")
     other = dataclasses.replace(TINY, data=dataclasses.replace(TINY.data, seed=1))
     with pytest.raises(TrainingError, match="other data"):
-        training.train_baseline("unet", other, tmp_path, weights=tmp_path / "w.safetensors")
+        training.train_baseline("unet", [other], tmp_path, weights=tmp_path / "w.safetensors")
     sizes = dataclasses.replace(TINY, phases=(dataclasses.replace(TINY.phases[0], steps=4, output_sizes=(32, 64)),))
     with pytest.raises(TrainingError, match="output_sizes"):
-        training.train_baseline("unet", sizes, tmp_path)
+        training.train_baseline("unet", [sizes], tmp_path)
 
 
 def test_weights_that_are_not_ours_are_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -79,3 +79,20 @@ def test_weights_that_are_not_ours_are_refused_in_one_sentence(tmp_path: Path) -
         load_baseline(tmp_path / "none.safetensors")
     with pytest.raises(CheckpointError, match="not a trained baseline"):
         load_baseline(shipped("fp-liif-face11"))
+
+
+def test_a_second_stage_goes_on_from_the_best_of_the_first(tmp_path: Path) -> None:
+    second = dataclasses.replace(
+        TINY, start="elsewhere", seed=1, phases=TINY.phases[1:], optimizer=OptimizerConfig(1e-9, warmup_steps=0)
+    )
+    first = load_baseline(training.train_baseline("unet", [TINY], tmp_path, weights=tmp_path / "1.safetensors"))
+    path = training.train_baseline("unet", [TINY, second], tmp_path, weights=tmp_path / "2.safetensors")
+    both = load_baseline(path)
+    assert both.about["step"] == first.about["step"] + 1
+    # A step of almost no length leaves the weights where the first stage brought them.
+    ended, began = both.network.state_dict(), first.network.state_dict()
+    torch.testing.assert_close(ended["head.weight"], began["head.weight"], atol=1e-3, rtol=1e-2)
+    with pytest.raises(TrainingError, match="stage 1"):
+        training.train_baseline("unet", [second], tmp_path)
+    with pytest.raises(TrainingError, match="stage 2"):
+        training.train_baseline("unet", [TINY, TINY], tmp_path)
