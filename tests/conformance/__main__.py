@@ -26,7 +26,6 @@ def main(arguments: list[str] | None = None) -> int:
     if options.fresh:
         path.unlink(missing_ok=True)
     if not options.only_report:
-        results.forget_failures(path)
         for with_float32 in (False, True) if options.precision == "both" else (options.precision == "fp32",):
             status = run(path, with_float32, options.sample, options.only)
             if status not in (0, 1, 5):  # pytest: all passed, some failed, nothing left to run

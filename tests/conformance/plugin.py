@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import random
 import zlib
@@ -29,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(1)
     _state["count"] = substitute.install()
     _state["results"] = Path(os.environ[RESULTS_VARIABLE])
-    _state["done"] = {result.test for result in results.read(_state["results"])}
+    _state["done"] = results.settled(_state["results"])
 
 
 def test_name(nodeid: str) -> str:
@@ -38,10 +37,11 @@ def test_name(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what an interrupted run has already done, and all but the sample if one is asked for."""
+    """Leave out what an interrupted run has already settled, and all but the sample if one is asked for."""
     every = int(os.environ.get(SAMPLE_VARIABLE, "1"))
     results.note_collected(_state["results"], [test_name(item.nodeid) for item in items])
-    kept, dropped = [], []
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
     seen: dict[str, int] = {}
     for item in items:
         function = item.nodeid.partition("[")[0]
@@ -78,17 +78,12 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """One line per test: outcome, predictions, reason."""
     if report.when != "call" and not (report.when == "setup" and report.outcome != "passed"):
         return
-    outcome = report.outcome
+    outcome: str = report.outcome
     if hasattr(report, "wasxfail"):
         outcome = "xfailed" if report.outcome == "skipped" else "xpassed"
-    line = {
-        "test": test_name(report.nodeid),
-        "outcome": outcome,
-        "predictions": dict(report.user_properties).get("predictions", 0),
-        "reason": _reason(report),
-    }
-    with _state["results"].open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    properties: dict[str, Any] = dict(report.user_properties)
+    result = results.Result(test_name(report.nodeid), outcome, properties.get("predictions", 0), _reason(report))
+    results.append(_state["results"], result)
 
 
 def _reason(report: pytest.TestReport) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -42,17 +43,35 @@ class Result:
 
 
 def read(path: Path) -> list[Result]:
-    """The results in a file, in the order they ran; an unfinished last line is left out."""
+    """The newest result of every test in a file; an unfinished last line is left out."""
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines()
-    return [Result(**json.loads(line)) for line in lines if line.endswith("}")]
+    every = (Result(**json.loads(line)) for line in lines if line.endswith("}"))
+    return list({result.test: result for result in every}.values())
+
+
+def settled(path: Path) -> set[str]:
+    """Names of the tests that a resumed run need not repeat: all but those that failed."""
+    return {result.test for result in read(path) if result.outcome != "failed"}
+
+
+def append(path: Path, result: Result) -> None:
+    """Add one result, on a line of its own even where an interrupted run left half a line."""
+    with path.open("a+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        separator = "" if file.read(1) in (b"", b"\n") else "\n"
+        file.write(f"{separator}{json.dumps(vars(result))}\n".encode())
 
 
 def note_collected(path: Path, tests: list[str]) -> None:
-    """Remember beside the results how many tests of each precision there are, whether they run now or not."""
-    counted = Counter(Result(test, "", 0, "").precision for test in tests)
-    path.with_suffix(".collected.json").write_text(json.dumps(collected(path) | counted), encoding="utf-8")
+    """Remember beside the results how many tests of each precision there are, whether they run now or not.
+
+    A run of one folder collects only that folder's, so the largest count seen is kept.
+    """
+    counted = Counter(Result(test, "", 0, "").precision for test in tests) | Counter(collected(path))
+    path.with_suffix(".collected.json").write_text(json.dumps(counted), encoding="utf-8")
 
 
 def collected(path: Path) -> dict[str, int]:
@@ -60,12 +79,6 @@ def collected(path: Path) -> dict[str, int]:
     note = path.with_suffix(".collected.json")
     counts: dict[str, int] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
     return counts
-
-
-def forget_failures(path: Path) -> None:
-    """Drop failed tests from the file, so that a resumed run tries them again."""
-    kept = [result for result in read(path) if result.outcome != "failed"]
-    path.write_text("".join(json.dumps(vars(result)) + "\n" for result in kept), encoding="utf-8")
 
 
 @dataclass(frozen=True)

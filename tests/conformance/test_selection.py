@@ -44,5 +44,13 @@ def test_a_resumed_run_tries_failures_again(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert [result.test for result in results.read(path)] == ["a", "b"]
-    results.forget_failures(path)
-    assert [result.test for result in results.read(path)] == ["a"]
+    assert results.settled(path) == {"a"}
+    results.append(path, results.Result("b", "passed", 1, ""))
+    assert [(result.test, result.outcome) for result in results.read(path)] == [("a", "passed"), ("b", "passed")]
+
+
+def test_a_run_of_one_folder_keeps_the_number_of_all_tests(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    results.note_collected(path, ["a", "b", "c precision='fp32'"])
+    results.note_collected(path, ["a"])
+    assert results.collected(path) == {"fp16": 2, "fp32": 1}
