@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fpliif import save_checkpoint
 from segdata import FACE11
+from segdata.faces.synthetic import SyntheticFaces
+from segdata.subset import FirstSamples
 from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 from toolkit.cli import run_command
 from toolkit.config import RunOptions, make_options
@@ -138,6 +141,18 @@ def test_sizes_come_from_text_numbers_and_files(tmp_path: Path) -> None:
     assert make_options({}, tmp_path / "run.toml").output_sizes == expected
     assert make_options({"output_sizes": "64, 256x320"}).output_sizes == expected
     assert RunOptions.model_validate(RunOptions(output_sizes=expected).model_dump(mode="json")).output_sizes == expected
+
+
+def test_labels_are_those_drawn_at_the_size_of_the_answer() -> None:
+    faces = SyntheticFaces("test", FACE11, 32, 2)
+    first = FirstSamples(faces, 1)
+    for size in (16, 48):
+        exact = first.mask_at(0, size, size)
+        assert exact is not None
+        np.testing.assert_array_equal(exact, faces.masks_at(0, [size])[size])
+    # No such labels: they are taken from the picture's own instead.
+    assert first.mask_at(0, 16, 20) is None
+    assert first.mask_at(0, 8, 8) is None
 
 
 def test_the_default_size() -> None:
