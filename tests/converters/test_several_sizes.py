@@ -146,6 +146,7 @@ def test_metadata_and_hash_of_a_joined_package(joined: Any, tmp_path: Path) -> N
     assert specification.specificationVersion == 9
     assert specification.description.metadata.userDefined["segport.recipe"] == "float16"
     assert specification.description.metadata.userDefined["segport.deployment_target"] == "iOS18"
+    assert joined["coreml-float16"].provenance["deployment_target"] == "iOS18"
     assert next(item.name for item in specification.description.functions) == signature_name(DEFAULT)
     single = convert_core_ml(tmp_path)
     hashes = []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from converters.artifact import OutputKind, PixelRange
 from converters.errors import ConversionError, SourceError
 from converters.formats.coreml.activations import with_integer_activations
 from converters.formats.coreml.compress import with_compressed_weights
+from converters.formats.coreml.functions import DEPLOYMENT_TARGET as JOINED_TARGET
 from converters.formats.coreml.functions import join_functions
 from converters.formats.coreml.keep import Keeper, keep_words, load_kept
 from converters.formats.coreml.metadata import describe_model
@@ -35,6 +36,7 @@ class CoreMLConverter(Converter):
     routes = ("coremltools",)
     keeps_operators = True
     joins = True
+    joined_facts: ClassVar[Mapping[str, str]] = {"deployment_target": JOINED_TARGET}
 
     def tools(self, route: str) -> tuple[str, ...]:
         return ("torch", "coremltools")

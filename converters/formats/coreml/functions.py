@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.errors import ConversionError
+from converters.formats.coreml.metadata import DEPLOYMENT_TARGET_KEY
 from converters.formats.coreml.package import MODEL_FILE, make_reproducible
 from converters.formats.coreml.tool import coremltools
 
@@ -49,6 +50,7 @@ def _restore_description(path: Path, packages: Mapping[str, Path]) -> None:
     if set(described) != set(packages) or set(joined.mlProgram.functions) != set(packages):
         raise ConversionError(f"the joined package has functions {sorted(described)} instead of {sorted(packages)}")
     joined.description.metadata.CopyFrom(first.description.metadata)
+    joined.description.metadata.userDefined[DEPLOYMENT_TARGET_KEY] = DEPLOYMENT_TARGET
     in_order = [described[name] for name in packages]
     del joined.description.functions[:]
     joined.description.functions.extend(in_order)

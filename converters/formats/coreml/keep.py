@@ -7,6 +7,7 @@ kind (``conv``), and the name of the module in the torch network that it came fr
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -72,7 +73,13 @@ class Keeper:
 def load_kept(path: Path) -> frozenset[str]:
     """Names, in the finished program, of the operators that `Keeper.save` recorded."""
     kept = json.loads(path.read_text())
-    return frozenset(name + suffix for name in kept for suffix in ("", *CAST_SUFFIXES))
+    return frozenset(_saved(name) + suffix for name in kept for suffix in ("", *CAST_SUFFIXES))
+
+
+def _saved(name: str) -> str:
+    """An operation's name as coremltools writes it: letters, digits and underscores, not beginning with a digit."""
+    plain = re.sub(r"[^a-zA-Z0-9_]", "_", name)
+    return f"op_{plain}" if plain[:1].isdigit() else plain
 
 
 def keep_words(wanted: Sequence[Keep]) -> str:
@@ -81,7 +88,10 @@ def keep_words(wanted: Sequence[Keep]) -> str:
 
 
 def _module_of(operation: Any) -> str:
-    """Dotted name of the torch module the operation came from; empty if it came from none."""
+    """Dotted name of the torch module the operation came from; empty for the outermost one.
+
+    The last part of what coremltools records is the name of the value in the trace.
+    """
     from coremltools.converters.mil.mil.scope import ScopeSource
 
-    return ".".join(operation.scopes.get(ScopeSource.TORCHSCRIPT_MODULE_NAME, ()))
+    return ".".join(list(operation.scopes.get(ScopeSource.TORCHSCRIPT_MODULE_NAME, ()))[:-1])

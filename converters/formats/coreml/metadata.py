@@ -14,6 +14,7 @@ from converters.source import ModelSource
 
 PREVIEW_TYPE = "com.apple.coreml.model.preview.type"
 PREVIEW_PARAMETERS = "com.apple.coreml.model.preview.params"
+DEPLOYMENT_TARGET_KEY = "segport.deployment_target"
 CONVERSION_DATE = "com.github.apple.coremltools.conversion_date"
 
 
@@ -40,7 +41,7 @@ def describe_model(model: Any, source: ModelSource, conversion: Conversion) -> N
                 {"labels": list(source.classes), "colors": [_hexadecimal(colour) for colour in source.colours]}
             ),
             "segport.recipe": conversion.recipe.name,
-            "segport.deployment_target": deployment_target(conversion.recipe),
+            DEPLOYMENT_TARGET_KEY: deployment_target(conversion.recipe),
             "segport.weights_sha256": source.weights_sha256,
             "segport.key": conversion.key,
         }
