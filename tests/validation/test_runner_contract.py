@@ -52,9 +52,9 @@ def framework_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     from validation.runners.coreml import CoreMlRunner
 
     class Model:
-        def __init__(self, path: str, compute_units: Any) -> None:
+        def __init__(self, path: str, compute_units: Any, function_name: str | None = None) -> None:
             assert isinstance(compute_units, coremltools.ComputeUnit)
-            self._interpreter = Interpreter(path)
+            self._interpreter = Interpreter(path, function=function_name)
 
         def predict(self, values: dict[str, Any]) -> dict[str, Any]:
             return self._interpreter.predict(values)
