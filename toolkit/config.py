@@ -75,6 +75,8 @@ class RunOptions(BaseModel):
         dataset: `synthetic-faces`, `folder:PATH`, `lapa:PATH`, ...
         split: the split that judges. Calibration always uses `train`.
         images: how many pictures judge.
+        judge_at: `network` counts the pixels of the answer (masks are resized), `original` those of each picture's own mask
+            (answers are resized); for drawn faces both are the same unless the answer has another size than the picture.
         calibration_images: how many training pictures fix integer ranges.
         formats: target formats.
         recipes: recipe names; empty means every one that is not on request only.
@@ -101,6 +103,7 @@ class RunOptions(BaseModel):
     dataset: str = "synthetic-faces"
     split: Literal["train", "val", "test"] = "test"
     images: Annotated[int, Field(ge=1, le=1_000_000)] = 32
+    judge_at: Literal["network", "original"] = "network"
     calibration_images: Annotated[int, Field(ge=1, le=10_000)] = 32
     formats: Names = ("tflite", "coreml", "onnx")
     recipes: Names = ()

@@ -71,7 +71,9 @@ def kept_operations(options: RunOptions) -> tuple[tuple[str, NumberType], ...]:
     for entry in options.keep:
         number, _, pattern = entry.partition(":")
         if number not in (NumberType.FLOAT32.value, NumberType.FLOAT16.value) or not pattern:
-            raise UsageError(f"--keep {entry!r} is not TYPE:PATTERN; write float32:NAME or float16:NAME, * and ? allowed")
+            raise UsageError(
+                f"--keep {entry!r} is not TYPE:PATTERN; write float32:NAME or float16:NAME, * and ? allowed"
+            )
         kept.append((pattern, NumberType(number)))
     return tuple(kept)
 

@@ -142,7 +142,14 @@ def measure_float_reference(
         height, width = source.output_size
         title, maps = f"{title} at {height} x {width}", f"reference-{height}x{width}.npy"
     with counted(progress, title, len(dataset)) as tell:
-        return measure_reference(runner, dataset, folder.cache / maps, latency=latency_settings(options), progress=tell)
+        return measure_reference(
+            runner,
+            dataset,
+            folder.cache / maps,
+            latency=latency_settings(options),
+            progress=tell,
+            judge_at=options.judge_at,
+        )
 
 
 def measure_references(

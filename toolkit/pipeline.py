@@ -156,7 +156,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     artifacts = with_sizes(trusted_artifacts(folder), source)
     references = measure_references(source, dataset, options, folder, progress)
     reference = references[source.output_size]
-    what = Measurements(dataset=dataset, latency=latency_settings(options))
+    what = Measurements(dataset=dataset, latency=latency_settings(options), judge_at=options.judge_at)
     if options.latency_samples == 0:
         what = dataclasses.replace(what, memory=False)
     results = measure_artifacts(artifacts, what, options, progress, references)
@@ -183,7 +183,7 @@ def trusted_artifacts(folder: RunFolder) -> list[Any]:
 
 
 ACCURACY_FIELDS = (
-    "status", "reason", "images", "evaluated_at", "miou", "mean_f1", "overall_f1", "pixel_accuracy", "per_class_iou",
+    "status", "reason", "images", "evaluated_at", "judged_at", "miou", "mean_f1", "overall_f1", "pixel_accuracy", "per_class_iou",
     "per_class_f1", "per_class_precision", "per_class_recall", "per_class_boundary_iou", "per_class_boundary_f1", "delta_miou",
     "delta_per_class_iou", "delta_miou_ci95",
     "delta_per_class_iou_ci95", "lost_classes", "pixel_agreement", "class_flips", "worst_images",

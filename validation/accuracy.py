@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,9 @@ from validation.maps import LabelMaps, writing_maps
 from validation.pictures import fit_mask, fit_picture
 from validation.runner import Runner, label_map
 
+JudgedAt = Literal["network", "original"]
+"""Whose pixels are counted: the answer's, or those of the picture's own mask."""
+
 Progress = Callable[[int, int], None]
 """Called after every picture with (pictures done, pictures in all)."""
 
@@ -51,6 +55,7 @@ class AccuracyResult:
         per_image: uint32 (N, C, C), the confusion matrix of each picture, rows truth.
         flips: int64 (C, C), pixels by (class in the float reference, class here), over all pixels, ignored ones
             included; None if no reference maps were given.
+        judged_at: ``"network"``: masks were resized to the answer; ``"original"``: answers to each picture's own mask.
         boundary: how well edges lie, pooled; None on a part of the pictures.
     """
 
@@ -62,6 +67,7 @@ class AccuracyResult:
     per_image: NDArray[np.uint32]
     flips: NDArray[np.int64] | None
     boundary: BoundaryCounts | None = None
+    judged_at: JudgedAt = "network"
 
     @property
     def images(self) -> int:
@@ -127,6 +133,7 @@ class AccuracyResult:
             masks_resized=self.masks_resized,
             per_image=self.per_image[chosen],
             flips=None,
+            judged_at=self.judged_at,
         )
 
 
@@ -138,6 +145,7 @@ def evaluate(
     limit: int | None = None,
     record: Path | None = None,
     progress: Progress | None = None,
+    judge_at: JudgedAt = "network",
 ) -> AccuracyResult:
     """Show a dataset to an open runner and count.
 
@@ -150,6 +158,8 @@ def evaluate(
         record: where to write this runner's label maps (uint8 .npy, one row a picture of the dataset); only
             without a limit.
         progress: called after every picture.
+        judge_at: ``"network"`` counts pixels of the answer, ``"original"`` those of the picture's own mask, to which
+            the answer's label map is resized (nearest). Agreement and flips are always counted on the answer.
 
     Raises:
         ValidationError: the dataset is empty, its classes are not the model's, a mask does not fit its picture, or
@@ -180,26 +190,31 @@ def evaluate(
             sample = dataset[index]
             check_sample(sample)
             labels = label_map(runner.predict(fit_picture(sample.image, artifact.image.height, artifact.image.width)))
-            exact = None if sample.mask.shape == size else dataset.mask_at(index, *size)
-            truth = fit_mask(sample.mask, *size) if exact is None else exact
-            per_image[row] = confusion_matrix(truth, labels, output.classes)
-            boundary += boundary_counts(truth, labels, output.classes)
+            fits = sample.mask.shape == size or judge_at == "original"
+            exact = None if fits else dataset.mask_at(index, *size)
+            truth, judged = sample.mask, labels
+            if judge_at == "original":
+                judged = fit_mask(labels, *truth.shape)
+            elif not fits:
+                truth = fit_mask(truth, *size) if exact is None else exact
+            per_image[row] = confusion_matrix(truth, judged, output.classes)
+            boundary += boundary_counts(truth, judged, output.classes)
             if flips is not None and reference_rows is not None:
                 flips += confusion_matrix(reference_rows[index], labels, output.classes, ignore=None)
             if recorded is not None:
                 recorded[index] = labels
-            resized |= exact is None and sample.mask.shape != size
+            resized |= exact is None and not fits
             ids.append(sample.id)
             if progress is not None:
                 progress(row + 1, len(chosen))
-    return AccuracyResult(artifact.classes, tuple(ids), chosen, size, resized, per_image, flips, boundary)
+    return AccuracyResult(artifact.classes, tuple(ids), chosen, size, resized, per_image, flips, boundary, judge_at)
 
 
 def reference_maps(
-    runner: Runner, dataset: Dataset, path: Path, progress: Progress | None = None
+    runner: Runner, dataset: Dataset, path: Path, progress: Progress | None = None, judge_at: JudgedAt = "network"
 ) -> tuple[LabelMaps, AccuracyResult]:
     """Run the float reference over a whole dataset once: its label maps on disk, and its own accuracy."""
-    result = evaluate(runner, dataset, record=path, progress=progress)
+    result = evaluate(runner, dataset, record=path, progress=progress, judge_at=judge_at)
     return LabelMaps.at(path), result
 
 

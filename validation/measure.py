@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from converters import Artifact
 from segdata import Dataset
-from validation.accuracy import AccuracyResult, Progress, evaluate, reference_maps
+from validation.accuracy import AccuracyResult, JudgedAt, Progress, evaluate, reference_maps
 from validation.compare import compare_with_reference
 from validation.errors import RunnerError, ValidationError
 from validation.latency import LatencyResult, LatencySettings, measure_latency
@@ -46,6 +46,7 @@ class Reference:
             "runner": self.runner,
             "images": self.accuracy.images,
             "evaluated_at": list(self.accuracy.evaluated_at),
+            "judged_at": self.accuracy.judged_at,
             "miou": found.miou,
             "mean_f1": found.mean_f1,
             "overall_f1": self.accuracy.overall_f1,
@@ -68,6 +69,7 @@ class Measurements:
         latency: bounds; None leaves latency out.
         memory: whether to measure peak memory.
         limit: judge by at most this many pictures.
+        judge_at: whose pixels are counted, see `evaluate`.
         picture: uint8 RGB of any size to time with; the dataset's first picture if None.
     """
 
@@ -76,6 +78,7 @@ class Measurements:
     latency: LatencySettings | None = field(default_factory=LatencySettings)
     memory: bool = True
     limit: int | None = None
+    judge_at: JudgedAt = "network"
     picture: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     def picture_for(self, artifact: Artifact) -> NDArray[np.uint8]:
@@ -95,6 +98,7 @@ def measure_reference(
     *,
     latency: LatencySettings | None = None,
     progress: Progress | None = None,
+    judge_at: JudgedAt = "network",
 ) -> Reference:
     """Run the float reference over the whole dataset; its label maps go to `maps`.
 
@@ -104,12 +108,13 @@ def measure_reference(
         maps: .npy file to write.
         latency: bounds; None leaves latency out.
         progress: called after every picture.
+        judge_at: whose pixels are counted, see `evaluate`.
 
     Raises:
         RunnerError, ValidationError, DataError: see `evaluate`; without a reference there is nothing to report.
     """
     with runner:
-        written, accuracy = reference_maps(runner, dataset, maps, progress)
+        written, accuracy = reference_maps(runner, dataset, maps, progress, judge_at)
     timed = None
     if latency is not None:
         timed = measure_latency(runner, Measurements(dataset).picture_for(runner.artifact), latency)
@@ -155,7 +160,14 @@ def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> 
     references = None if what.reference is None else what.reference.maps
     try:
         with runner:
-            result = evaluate(runner, what.dataset, references=references, limit=what.limit, progress=progress)
+            result = evaluate(
+                runner,
+                what.dataset,
+                references=references,
+                limit=what.limit,
+                progress=progress,
+                judge_at=what.judge_at,
+            )
     except RunnerError as error:
         return {"status": Status.FAILED, "reason": str(error)}
     comparison = None if what.reference is None else compare_with_reference(result, what.reference.accuracy)

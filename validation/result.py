@@ -32,7 +32,8 @@ class RunResult:
         output_size: (height, width) of the answer.
         signature: the one that was opened, of a file for several output sizes; None for a file with one.
         images: pictures judged; 0 if none.
-        evaluated_at: (height, width) of the maps compared.
+        evaluated_at: (height, width) of the answer.
+        judged_at: whose pixels were counted, the answer's or those of each picture's own mask; see `evaluate`.
         miou, mean_f1, pixel_accuracy, per_class_*: see `Scores`; per class by name.
         overall_f1: of brows, eyes, nose and mouth pooled, see `AccuracyResult`; None for other classes.
         per_class_boundary_*: how well edges lie, see `BoundaryCounts`.
@@ -54,6 +55,7 @@ class RunResult:
     reason: str = ""
     images: int = 0
     evaluated_at: tuple[int, int] | None = None
+    judged_at: str | None = None
     miou: float | None = None
     mean_f1: float | None = None
     overall_f1: float | None = None
@@ -135,6 +137,7 @@ def accuracy_fields(result: AccuracyResult, comparison: Comparison | None) -> di
     measured: dict[str, Any] = {
         "images": result.images,
         "evaluated_at": result.evaluated_at,
+        "judged_at": result.judged_at,
         "miou": found.miou,
         "mean_f1": found.mean_f1,
         "overall_f1": result.overall_f1,

@@ -47,6 +47,23 @@ def test_counts_equal_scikit_learn_over_all_pictures(
     assert result.pixel_agreement is None
 
 
+def test_original_size_judges_answers_on_each_pictures_own_mask(
+    float_artifact: TorchArtifact, dataset: MemoryDataset, logits_of: LogitsOf
+) -> None:
+    with TorchRunner(float_artifact) as runner:
+        result = evaluate(runner, dataset, judge_at="original")
+    truth, predicted = [], []
+    for sample in dataset:
+        answer = Image.fromarray(logits_of(sample.image).argmax(axis=2).astype(np.uint8))
+        height, width = sample.mask.shape
+        truth.append(sample.mask.reshape(-1))
+        predicted.append(np.asarray(answer.resize((width, height), Image.Resampling.NEAREST)).reshape(-1))
+    t, p = np.concatenate(truth), np.concatenate(predicted)
+    seen = t != 255
+    np.testing.assert_array_equal(result.confusion, metrics.confusion_matrix(t[seen], p[seen], labels=range(4)))
+    assert (result.judged_at, result.evaluated_at, result.masks_resized) == ("original", (OUT_HEIGHT, OUT_WIDTH), False)
+
+
 def test_artifact_is_compared_with_the_reference(
     float_artifact: TorchArtifact, artifacts: dict[str, Artifact], dataset: MemoryDataset, tmp_path: Path
 ) -> None:

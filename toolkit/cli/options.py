@@ -33,6 +33,10 @@ PixelRange = Annotated[
 Dataset = Annotated[str | None, typer.Option("--dataset", "-d", help="synthetic-faces, folder:PATH, lapa:PATH, ...")]
 Split = Annotated[str | None, typer.Option("--split", help="Split that judges: train, val or test.")]
 Images = Annotated[int | None, typer.Option("--images", "-n", help="How many pictures judge.")]
+JudgeAt = Annotated[
+    str | None,
+    typer.Option("--judge-at", help="Pixels that count: network (the answer's) or original (each picture's own mask)."),
+]
 CalibrationImages = Annotated[
     int | None, typer.Option("--calibration-images", help="How many training pictures fix integer ranges.")
 ]

@@ -96,6 +96,7 @@ def _environment() -> Environment:
         "accuracy_words": accuracy_words,
         "shown_verdict": shown_verdict,
         "counted": wording.counted,
+        "judged": wording.judged,
         "ABSENT": wording.ABSENT,
         "MISSING": wording.MISSING,
         "VERDICT_WORDS": wording.VERDICT_WORDS,

@@ -15,6 +15,7 @@ from toolkit.report.wording import (
     duration,
     fraction,
     interval,
+    judged,
     listed,
     megabytes,
     milliseconds,
@@ -81,9 +82,14 @@ def _reference(document: ReportDocument) -> str:
     reference, dataset = document.reference, document.dataset
     return (
         f"Float reference ({_text(reference.runner)}): mIoU {fraction(reference.miou)} on "
-        f"{counted(dataset.images, 'picture')} of {_text(dataset.name)} ({_text(dataset.split)}). "
+        f"{counted(dataset.images, 'picture')} of {_text(dataset.name)} ({_text(dataset.split)}){_where(document)}. "
         "Changes are against it; 1 pt is 0.01 of IoU."
     )
+
+
+def _where(document: ReportDocument) -> str:
+    found = judged(document.reference.judged_at, document.reference.evaluated_at)
+    return found and f", {found}"
 
 
 def _sizes(document: ReportDocument) -> str:

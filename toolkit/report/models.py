@@ -91,6 +91,7 @@ class ReferenceEntry(_Part):
     per_class_iou: dict[str, Fraction | None]
     latency_ms: Latency | None
     evaluated_at: Size | None = None
+    judged_at: str | None = None
     sizes: list[ReferenceAtSize] = []
 
 
@@ -120,6 +121,7 @@ class Run(_Part):
     peak_memory_bytes: Count | None
     images: Count | None = None
     evaluated_at: tuple[Count, Count] | None = None
+    judged_at: str | None = None
     worst_class: WorstClass | None = None
     lost_classes: list[str] = []
     delta_per_class_iou_ci95: dict[str, Interval | None] = {}

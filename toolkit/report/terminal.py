@@ -14,6 +14,7 @@ from toolkit.report.wording import (
     counted,
     fraction,
     interval,
+    judged,
     listed,
     megabytes,
     milliseconds,
@@ -45,10 +46,11 @@ def render(document: ReportDocument, console: Console) -> None:
         console.print()
         console.print(_sizes(sizes))
     reference = document.reference
+    where = judged(reference.judged_at, reference.evaluated_at)
     console.print(
         Text(
             f"Float reference ({reference.runner}): mIoU {fraction(reference.miou)} on "
-            f"{counted(document.dataset.images, 'picture')} of {document.dataset.name}. "
+            f"{counted(document.dataset.images, 'picture')} of {document.dataset.name}{where and f', {where}'}. "
             "1 pt is 0.01 of IoU; brackets hold the 95 % interval.",
             style="dim",
         )

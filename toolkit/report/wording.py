@@ -35,6 +35,13 @@ def finding(bounds: tuple[float, float] | None) -> str:
     return "better" if bounds[0] > 0 else "no difference shown"
 
 
+def judged(where: str | None, answer: tuple[int, int] | None) -> str:
+    """Whose pixels were counted; empty if it was not recorded."""
+    if where == "original":
+        return "judged at each mask's own size"
+    return f"judged at {answer[0]} × {answer[1]}" if where and answer else ""
+
+
 def fraction(value: float | None) -> str:
     """An IoU or F1 as in report.json: ``0.6632``."""
     return MISSING if value is None else f"{value:.4f}"

@@ -24,6 +24,7 @@ def run(
     dataset: o.Dataset = None,
     split: o.Split = None,
     images: o.Images = None,
+    judge_at: o.JudgeAt = None,
     calibration_images: o.CalibrationImages = None,
     formats: o.Formats = None,
     recipes: o.Recipes = None,

@@ -23,6 +23,7 @@ def validate(
     dataset: o.Dataset = None,
     split: o.Split = None,
     images: o.Images = None,
+    judge_at: o.JudgeAt = None,
     output_sizes: o.OutputSizes = None,
     runners: o.Runners = None,
     threads: o.Threads = None,
