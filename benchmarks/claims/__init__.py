@@ -1,6 +1,6 @@
 """What is claimed of FP-LIIF, measured: several output sizes from one model, and its rank beside two public designs.
 
-    python -m benchmarks.claims train unet        (and bisenet; FP-LIIF's own budget; hours on one CPU thread at most)
+    python -m benchmarks.claims train unet        (and bisenet; with the budget of FP-LIIF)
     python -m benchmarks.claims sizes
     python -m benchmarks.claims accuracy
     python -m benchmarks.claims latency           (on a quiet machine)
