@@ -72,9 +72,12 @@ class DeployedFPLIIF(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         z = self.encoder(image)
         grid = self.reduce2(F.relu(self.reduce1(z)))
-        hidden = self.project_features(grid) + self.project_average(self.average(z))
-        hidden = self.rows(hidden) + self.row_bias
-        hidden = self.columns(hidden) + self.column_bias
+        features, average = self.project_features(grid), self.project_average(self.average(z))
+        if isinstance(self.columns, nn.Identity):
+            # Nothing stands between the two biases, so the average goes there: adjacent, converters would join them.
+            hidden = self.rows(features) + self.row_bias + average + self.column_bias
+        else:
+            hidden = self.columns(self.rows(features + average) + self.row_bias) + self.column_bias
         return self.answer(self.pixel(hidden))  # type: ignore[no-any-return]
 
 

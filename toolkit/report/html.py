@@ -96,7 +96,7 @@ def _environment() -> Environment:
         "accuracy_words": accuracy_words,
         "shown_verdict": shown_verdict,
         "counted": wording.counted,
-        "judged": wording.judged,
+        "judged_where": wording.judged_where,
         "ABSENT": wording.ABSENT,
         "MISSING": wording.MISSING,
         "VERDICT_WORDS": wording.VERDICT_WORDS,

@@ -15,7 +15,7 @@ from toolkit.report.wording import (
     duration,
     fraction,
     interval,
-    judged,
+    judged_where,
     listed,
     megabytes,
     milliseconds,
@@ -88,7 +88,7 @@ def _reference(document: ReportDocument) -> str:
 
 
 def _where(document: ReportDocument) -> str:
-    found = judged(document.reference.judged_at, document.reference.evaluated_at)
+    found = judged_where(document.reference.judged_at, document.reference.evaluated_at)
     return found and f", {found}"
 
 

@@ -14,7 +14,7 @@ from toolkit.report.wording import (
     counted,
     fraction,
     interval,
-    judged,
+    judged_where,
     listed,
     megabytes,
     milliseconds,
@@ -46,7 +46,7 @@ def render(document: ReportDocument, console: Console) -> None:
         console.print()
         console.print(_sizes(sizes))
     reference = document.reference
-    where = judged(reference.judged_at, reference.evaluated_at)
+    where = judged_where(reference.judged_at, reference.evaluated_at)
     console.print(
         Text(
             f"Float reference ({reference.runner}): mIoU {fraction(reference.miou)} on "

@@ -35,7 +35,7 @@ def finding(bounds: tuple[float, float] | None) -> str:
     return "better" if bounds[0] > 0 else "no difference shown"
 
 
-def judged(where: str | None, answer: tuple[int, int] | None) -> str:
+def judged_where(where: str | None, answer: tuple[int, int] | None) -> str:
     """Whose pixels were counted; empty if it was not recorded."""
     if where == "original":
         return "judged at each mask's own size"

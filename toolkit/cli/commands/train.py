@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 EXAMPLES = (
-    "Examples: [bold]segport train fp-liif-face11 --out runs/train[/]  |  "
+    "Examples: [bold]segport train fp-liif-mobile-face11 --out runs/train[/]  |  "
     "[bold]segport train lapa --data lapa:/data/LaPa --out runs/lapa[/]  |  "
     "[bold]segport train my_recipe.toml --out runs/train --resume[/]"
 )
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Shipped training recipe, or a TOML file.")] = "fp-liif-face11",
+    recipe: Annotated[str, typer.Argument(help="Shipped training recipe, or a TOML file.")] = "fp-liif-face11-start",
     data: Annotated[
         str | None, typer.Option("--data", "-d", help="Dataset to train on, as NAME:PATH; default: the recipe's.")
     ] = None,
