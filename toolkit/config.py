@@ -55,6 +55,14 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
+def _three(value: object) -> object:
+    """Accept "0.485,0.456,0.406" as well as a list."""
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+Channels = Annotated[tuple[float, float, float], BeforeValidator(_three)]
+
+
 def default_threads() -> int:
     """Threads a phone would give a network: all cores here, at most four."""
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
@@ -64,14 +72,21 @@ class RunOptions(BaseModel):
     """Options of `segport run` and of its parts.
 
     Attributes:
-        model: shipped checkpoint name, a .safetensors from `segport train`, an .onnx file, or `package.module:factory`
-            (a factory is the user's own Python code and is executed; nothing else is).
+        model: shipped checkpoint name, a .safetensors from `segport train`, an .onnx file, a torch.export .pt2, a TorchScript
+            file, or `package.module:factory` (a factory is the user's own Python code and is executed; nothing else is).
         weights: state dict (.safetensors, or .pt read with weights_only) for a factory.
         classes: text file with one class name a line, for models that do not carry their class names.
         input_size, output_size: (height, width); the output defaults to the input.
         output_sizes: sizes that one artifact answers at, from the same weights and the same picture (FP-LIIF only); empty
             for `output_size` alone. `output_size` is then the one that runs where none is chosen.
         pixel_range: `unit` (0..1) or `byte` (0..255) pixels at the model's input.
+        mean, std: what a network of your own was trained to have subtracted and divided, per channel in its own order and in
+            units of `pixel_range`; put inside the artifact. None for neither.
+        channel_order: `rgb` or `bgr`, of the network; the artifact always takes RGB.
+        model_layout: `nchw` or `nhwc`, of the network's picture and answer.
+        answer: which of several answers holds the logits: a key, an attribute, or a position.
+        upsample: how logits are resized to `output_size` (default: the input size) inside the artifact: `bilinear`,
+            `bilinear-corners` (align_corners) or `nearest`; None leaves them unless `output_size` asks.
         dataset: `synthetic-faces`, `folder:PATH`, `lapa:PATH`, ...
         split: the split that judges. Calibration always uses `train`.
         images: how many pictures judge.
@@ -100,6 +115,12 @@ class RunOptions(BaseModel):
     output_size: Size | None = None
     output_sizes: Sizes = ()
     pixel_range: Literal["unit", "byte"] = "unit"
+    mean: Channels | None = None
+    std: Channels | None = None
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    model_layout: Literal["nchw", "nhwc"] = "nchw"
+    answer: str | None = None
+    upsample: Literal["bilinear", "bilinear-corners", "nearest"] | None = None
     dataset: str = "synthetic-faces"
     split: Literal["train", "val", "test"] = "test"
     images: Annotated[int, Field(ge=1, le=1_000_000)] = 32
@@ -117,6 +138,10 @@ class RunOptions(BaseModel):
     max_class_drop: Fraction | None = None
     examples: Annotated[int, Field(ge=0, le=64)] = 4
     out: Path = Path("runs/latest")
+
+    def given(self, *names: str) -> list[str]:
+        """Those of `names` that differ from their default."""
+        return [name for name in names if getattr(self, name) != type(self).model_fields[name].get_default()]
 
 
 def make_options(given: Mapping[str, Any], config: Path | None = None) -> RunOptions:

@@ -14,7 +14,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Shipped name, .safetensors, .onnx or package.module:factory. Default: the shipped FP-LIIF.",
+        help="Shipped name, .safetensors, .onnx, .pt2, TorchScript or package.module:factory. Default: the shipped FP-LIIF.",
     ),
 ]
 Weights = Annotated[
@@ -29,6 +29,22 @@ OutputSizes = Annotated[
 ]
 PixelRange = Annotated[
     str | None, typer.Option("--pixel-range", help="unit (0..1) or byte (0..255) pixels at the input.")
+]
+Mean = Annotated[
+    str | None, typer.Option("--mean", help="Subtracted per channel, in pixel range, e.g. 0.485,0.456,0.406.")
+]
+Std = Annotated[
+    str | None, typer.Option("--std", help="Divided by per channel, in pixel range, e.g. 0.229,0.224,0.225.")
+]
+ChannelOrder = Annotated[
+    str | None, typer.Option("--channel-order", help="rgb or bgr: what the network takes; artifacts take RGB.")
+]
+ModelLayout = Annotated[str | None, typer.Option("--model-layout", help="nchw or nhwc: the network's own layout.")]
+Answer = Annotated[
+    str | None, typer.Option("--answer", help="Key, attribute or position of the logits among several answers.")
+]
+Upsample = Annotated[
+    str | None, typer.Option("--upsample", help="Resize logits in the graph: bilinear, bilinear-corners or nearest.")
 ]
 Dataset = Annotated[str | None, typer.Option("--dataset", "-d", help="synthetic-faces, folder:PATH, lapa:PATH, ...")]
 Split = Annotated[str | None, typer.Option("--split", help="Split that judges: train, val or test.")]

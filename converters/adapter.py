@@ -1,0 +1,182 @@
+"""What is put around somebody's network so that every converter meets the same one. Imports torch.
+
+Outside, always: RGB pixels float32 (1, 3, H, W) -> logits float32 (1, C, h, w). Inside, whatever the network was trained to:
+
+    RGB --(BGR?)--(- mean, * 1/std?)--(NHWC?)--> network --(pick tensor)--(NCHW?)--(one channel -> two?)--(resize?)--> logits
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from converters.errors import SourceError
+
+NAMES_OF_LOGITS = ("logits", "out", "sem_seg", "pred", "output")
+"""Where networks with a named answer keep it: transformers, torchvision, detectron2 and others."""
+RESIZES: dict[str, dict[str, Any]] = {
+    "bilinear": {"mode": "bilinear", "align_corners": False},
+    "bilinear-corners": {"mode": "bilinear", "align_corners": True},
+    "nearest": {"mode": "nearest"},
+}
+
+
+@dataclass(frozen=True)
+class PictureForm:
+    """How a network wants its picture.
+
+    Attributes:
+        mean, std: subtracted from and divided into each RGB channel, in units of the pixel range; None for neither. They are
+            in the network's own channel order.
+        bgr: True if it takes blue first.
+        channels_last: True if it takes (1, H, W, 3).
+    """
+
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    bgr: bool = False
+    channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        if self.std is not None and min(self.std) <= 0:
+            raise SourceError(f"std must be above 0, not {self.std}; give the three standard deviations of training")
+
+
+@dataclass(frozen=True)
+class AnswerForm:
+    """What a network answers with.
+
+    Attributes:
+        key: attribute or mapping key of the logits; position in a tuple; None if the answer is the logits.
+        channels_last: True if logits are (1, h, w, C).
+        binary: True for one channel, the logit of the second of two classes.
+        size: (height, width) to resize logits to; None leaves them.
+        resize: a key of RESIZES.
+    """
+
+    key: str | int | None = None
+    channels_last: bool = False
+    binary: bool = False
+    size: tuple[int, int] | None = None
+    resize: str = "bilinear"
+
+
+class Adapted(nn.Module):
+    """`network` between its picture's form and its answer's: float32 (1, 3, H, W) RGB -> float32 logits (1, C, h, w).
+
+    A binary head's logit x becomes the pair (0, x): the softmax of both is the sigmoid of x.
+    """
+
+    def __init__(self, network: nn.Module, picture: PictureForm, answer: AnswerForm) -> None:
+        super().__init__()
+        self.network = network
+        self.picture = picture
+        self.answer = answer
+        for name, values, neutral in (("mean", picture.mean, 0.0), ("std", picture.std, 1.0)):
+            constant = torch.tensor(values or (neutral,) * 3, dtype=torch.float32).reshape(1, 3, 1, 1)
+            self.register_buffer(name, constant if name == "mean" else 1.0 / constant, persistent=False)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.to_logits(self.network(self.to_picture(image)))
+
+    def to_picture(self, image: torch.Tensor) -> torch.Tensor:
+        """RGB (1, 3, H, W) -> what the network takes."""
+        if self.picture.bgr:
+            image = torch.cat([image[:, 2:3], image[:, 1:2], image[:, 0:1]], dim=1)
+        if self.picture.mean is not None:
+            image = image - self.get_buffer("mean")
+        if self.picture.std is not None:
+            image = image * self.get_buffer("std")
+        return image.permute(0, 2, 3, 1) if self.picture.channels_last else image
+
+    def to_logits(self, answer: Any) -> torch.Tensor:
+        """What the network answers -> logits (1, C, h, w)."""
+        logits = picked(answer, self.answer.key)
+        if self.answer.channels_last:
+            logits = logits.permute(0, 3, 1, 2)
+        if self.answer.binary:
+            logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+        if self.answer.size is not None:
+            logits = functional.interpolate(logits, size=self.answer.size, **RESIZES[self.answer.resize])
+        return logits
+
+
+class FixedMode(nn.Module):
+    """A graph that keeps the mode it was saved in, and refuses eval() where nn.Module passes it on to every part."""
+
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def train(self, mode: bool = True) -> Self:
+        return self
+
+    def forward(self, image: torch.Tensor) -> Any:
+        return self.program(image)
+
+
+def picked(answer: Any, key: str | int | None) -> torch.Tensor:
+    """The logits among what a network answered with."""
+    if key is None:
+        found = answer
+    elif isinstance(key, int) or isinstance(answer, Mapping):
+        found = answer[key]
+    else:
+        found = getattr(answer, key)
+    assert isinstance(found, torch.Tensor)
+    return found
+
+
+def key_of_logits(answer: Any, wanted: str | None, origin: str) -> str | int | None:
+    """Where in `answer` the logits are: `wanted`, or the one place that is obvious.
+
+    Raises:
+        SourceError: there is no four-dimensional tensor there, or several and none has a usual name.
+    """
+    if isinstance(answer, torch.Tensor) and wanted is None:
+        if answer.ndim != 4:
+            raise SourceError(_unusable(origin, f"a tensor of shape {tuple(answer.shape)}"))
+        return None
+    places = _places(answer)
+    if wanted is not None:
+        key = int(wanted) if wanted.isdigit() and isinstance(answer, list | tuple) else wanted
+        if key not in places:
+            raise SourceError(f"{origin} has no map of logits called {wanted!r}; it answers with {_listed(places)}")
+        return key
+    named = [key for key in NAMES_OF_LOGITS if key in places]
+    if named:
+        return named[0]
+    if isinstance(answer, list | tuple) and places:
+        return next(iter(places))  # auxiliary heads come behind the main one
+    if len(places) == 1:
+        return next(iter(places))
+    if places:
+        raise SourceError(f"{origin} answers with several maps, {_listed(places)}; say which with --answer NAME")
+    raise SourceError(_unusable(origin, f"a {type(answer).__name__}"))
+
+
+def _places(answer: Any) -> dict[str | int, tuple[int, ...]]:
+    """Keys of the four-dimensional tensors in an answer, with their shapes."""
+    if isinstance(answer, Mapping):
+        items = list(answer.items())
+    elif isinstance(answer, list | tuple):
+        items = list(enumerate(answer))
+    else:
+        items = [(name, getattr(answer, name, None)) for name in NAMES_OF_LOGITS]
+    return {key: tuple(value.shape) for key, value in items if isinstance(value, torch.Tensor) and value.ndim == 4}
+
+
+def _listed(places: Mapping[str | int, tuple[int, ...]]) -> str:
+    return ", ".join(f"{key} {shape}" for key, shape in places.items()) or "no four-dimensional tensor"
+
+
+def _unusable(origin: str, found: str) -> str:
+    return (
+        f"{origin} must answer with logits (1, classes, h, w), alone or in a tuple, a mapping or an object with .logits, "
+        f"not {found}; wrap it in a module that does"
+    )

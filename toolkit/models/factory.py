@@ -1,0 +1,66 @@
+"""Python factories, `package.module:name`: the user's own code, and the only code that loading a model runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converters import ModelSource, SourceError
+from toolkit.config import RunOptions
+
+if TYPE_CHECKING:
+    import torch
+
+
+def from_factory(named: str, options: RunOptions) -> ModelSource:
+    """Call the factory, load `options.weights` into what it returns, and adapt it.
+
+    Raises:
+        SourceError, CheckpointError: it cannot be imported, called, filled, or used as a segmentation network.
+    """
+    from toolkit.models.modules import from_module
+
+    module = _call_factory(named)
+    if options.weights is not None:
+        _load_weights(module, options.weights)
+    return from_module(module, options, name=named.rsplit(":", 1)[1], origin=named)
+
+
+def _call_factory(named: str) -> torch.nn.Module:
+    import torch
+
+    module_name, _, attribute = named.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        made = getattr(importlib.import_module(module_name), attribute)
+        made = made if isinstance(made, torch.nn.Module) else made()
+    except Exception as error:  # the user's own code may raise anything; its sentence is passed on
+        raise SourceError(
+            f"{named} could not be called ({type(error).__name__}: {error}); it must be an importable torch.nn.Module or a "
+            "function without arguments that returns one"
+        ) from error
+    finally:
+        sys.path.pop(0)
+    if not isinstance(made, torch.nn.Module):
+        raise SourceError(f"{named} returned {_described(made)}; it must return a torch.nn.Module")
+    return made
+
+
+def _load_weights(module: torch.nn.Module, path: Path) -> None:
+    from fpliif.checkpoint import read_tensors
+
+    tensors, _ = read_tensors(path)
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        differences = " ".join(str(error).split())[:300]
+        raise SourceError(
+            f"{path} does not fit the network ({differences}); give the weights it was trained to"
+        ) from error
+
+
+def _described(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"{type(value).__name__} of shape {tuple(shape)}" if shape is not None else type(value).__name__

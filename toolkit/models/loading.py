@@ -1,0 +1,45 @@
+"""Which kind of model a name means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from converters import ModelSource
+from toolkit.config import RunOptions
+from toolkit.errors import UsageError
+from toolkit.models.checkpoint import from_checkpoint
+from toolkit.models.exported import EXPORTED, from_exported, from_torchscript, is_torchscript
+from toolkit.models.factory import from_factory
+from toolkit.models.onnx_file import ADAPTING, from_onnx
+
+
+def load_source(options: RunOptions) -> ModelSource:
+    """Resolve `options.model`.
+
+    Raises:
+        SourceError, CheckpointError: no such model, or one that cannot be used; the sentence says what to do.
+        UsageError: several output sizes of a model that has one, a default size that is not among them, or an option that this
+            kind of model cannot honour.
+        MissingToolError: an ONNX model without the onnx package.
+    """
+    named, path = options.model, Path(options.model)
+    is_factory = ":" in named and not path.exists()
+    is_graph = path.suffix in EXPORTED or (path.is_file() and is_torchscript(path))
+    if options.output_sizes and (is_factory or is_graph or path.suffix == ".onnx"):
+        raise UsageError(
+            f"--output-sizes is for FP-LIIF checkpoints, which answer at any size; {named} answers at one, so leave it out"
+        )
+    if is_factory:
+        return from_factory(named, options)
+    if path.suffix == ".onnx":
+        return from_onnx(path, options)
+    if path.suffix in EXPORTED:
+        return from_exported(path, options)
+    if is_graph:
+        return from_torchscript(path, options)
+    foreign = [name for name in options.given(*ADAPTING) if name != "output_size"]
+    if foreign:
+        raise UsageError(
+            f"--{foreign[0].replace('_', '-')} is for networks of your own; FP-LIIF checkpoints state theirs"
+        )
+    return from_checkpoint(named, options)

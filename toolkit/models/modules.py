@@ -1,0 +1,183 @@
+"""A torch module of anybody's making -> ModelSource: tried once, adapted to what every converter takes, and fingerprinted."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from converters import ModelSource, PixelRange, SourceError
+from toolkit.config import RunOptions
+from toolkit.models.naming import class_names, palette
+
+if TYPE_CHECKING:
+    import torch
+
+    from converters.adapter import Adapted, AnswerForm, PictureForm
+
+MOST_CLASSES = 256
+"""Label maps are stored in bytes."""
+
+
+def from_module(
+    module: torch.nn.Module,
+    options: RunOptions,
+    name: str,
+    origin: str,
+    parameters: int | None = None,
+    file_hash: str = "",
+) -> ModelSource:
+    """Adapt `module` to RGB float32 (1, 3, H, W) -> float32 logits (1, C, h, w).
+
+    Args:
+        module: the network.
+        options: sizes, normalisation, layout, class names.
+        name, origin: for people and file metadata.
+        parameters: how many it was trained with, where the module no longer shows them.
+        file_hash: of the file it came from, part of its fingerprint.
+
+    Raises:
+        SourceError: it cannot take such a picture, gives no logits, gives too many classes, or answers twice differently.
+    """
+    from converters.adapter import Adapted
+
+    module = module.eval()
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    picture = _picture_form(options)
+    bare = _answer_form(module, picture, options, origin)
+    adapted = Adapted(module, picture, bare).eval()
+    logits = _tried(adapted, options, origin)
+    answer = _resized_form(bare, logits, options)
+    whole = adapted if answer == bare else Adapted(module, picture, answer).eval()
+    final = _tried(whole, options, origin)
+    if not bool((_tried(whole, options, origin) == final).all()):
+        raise SourceError(
+            f"{origin} answers differently to the same picture; turn off what is random in it (dropout that ignores eval mode?)"
+        )
+    if final.shape[1] > MOST_CLASSES:
+        raise SourceError(f"{origin} answers with {final.shape[1]} classes; segport goes up to {MOST_CLASSES}")
+    classes = class_names(options, int(final.shape[1]))
+    plain = _is_plain(whole)
+    return ModelSource(
+        name=name,
+        classes=classes,
+        colours=palette(len(classes)),
+        input_size=options.input_size,
+        output_size=(int(final.shape[2]), int(final.shape[3])),
+        pixel_range=PixelRange(options.pixel_range),
+        parameters=parameters if parameters is not None else sum(item.numel() for item in module.parameters()),
+        weights_sha256=_fingerprint(whole, file_hash),
+        origin=origin,
+        module=module if plain else whole,
+    )
+
+
+def _picture_form(options: RunOptions) -> PictureForm:
+    from converters.adapter import PictureForm
+
+    return PictureForm(
+        mean=options.mean,
+        std=options.std,
+        bgr=options.channel_order == "bgr",
+        channels_last=options.model_layout == "nhwc",
+    )
+
+
+def _answer_form(module: torch.nn.Module, picture: PictureForm, options: RunOptions, origin: str) -> AnswerForm:
+    """Where the logits are, found by asking once."""
+    from converters.adapter import Adapted, AnswerForm, key_of_logits, picked
+
+    asking = Adapted(module, picture, AnswerForm())
+    given = asking.to_picture(_grey_picture(options))
+    answer = _answered(module, given, origin)
+    key = key_of_logits(answer, options.answer, origin)
+    logits = picked(answer, key)
+    channels_last = picture.channels_last
+    channels = int(logits.shape[3 if channels_last else 1])
+    return AnswerForm(key=key, channels_last=channels_last, binary=channels == 1)
+
+
+def _resized_form(answer: AnswerForm, logits: torch.Tensor, options: RunOptions) -> AnswerForm:
+    import dataclasses
+
+    size = options.output_size
+    if size is None and options.upsample is not None:
+        size = options.input_size
+    if size is None or tuple(logits.shape[2:]) == tuple(size):
+        return answer
+    return dataclasses.replace(answer, size=size, resize=options.upsample or "bilinear")
+
+
+def _tried(adapted: Adapted, options: RunOptions, origin: str) -> torch.Tensor:
+    import torch
+
+    logits: torch.Tensor = _answered(adapted, _grey_picture(options), origin)
+    if logits.dtype is not torch.float32:
+        raise SourceError(f"{origin} answers in {logits.dtype}; give the network in float32 (module.float())")
+    return logits
+
+
+def _grey_picture(options: RunOptions) -> torch.Tensor:
+    import torch
+
+    return torch.full((1, 3, *options.input_size), 0.5 * PixelRange(options.pixel_range).scale)
+
+
+def _answered(module: torch.nn.Module, picture: torch.Tensor, origin: str) -> Any:
+    """The answer, or a SourceError that names the module and the line where it went wrong."""
+    import torch
+
+    inside: list[str] = []
+    hooks = [
+        part.register_forward_pre_hook(lambda _module, _args, name=name: inside.append(name))
+        for name, part in module.named_modules()
+        if not isinstance(part, torch.jit.ScriptModule)
+    ]
+    try:
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return module(picture)
+    except Exception as error:  # the user's own code may raise anything; its sentence is passed on
+        shape = " x ".join(str(size) for size in picture.shape)
+        where = f" in {inside[-1]}" if inside and inside[-1] else ""
+        raise SourceError(
+            f"{origin} could not answer to a picture {shape}: {_first_line(error)}{where}{_line_of(error)}; "
+            "check --input-size and --model-layout, or the network"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _line_of(error: Exception) -> str:
+    """The deepest line of code that is not torch's own."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "/torch/" not in frame.filename
+        and not frame.filename.endswith(("toolkit/models/modules.py", "converters/adapter.py"))
+    ]
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def _is_plain(adapted: Adapted) -> bool:
+    """True if the network is already what converters take, so that nothing is put around it."""
+    from converters.adapter import AnswerForm, PictureForm
+
+    return adapted.picture == PictureForm() and adapted.answer == AnswerForm()
+
+
+def _fingerprint(adapted: Adapted, file_hash: str) -> str:
+    """SHA-256 over what decides the answer and can be read without running it: tensors, structure, forms."""
+    state = hashlib.sha256(f"{file_hash}\0{adapted.network}\0{adapted.picture}\0{adapted.answer}\0".encode())
+    for name, tensor in adapted.network.state_dict().items():
+        state.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        state.update(tensor.detach().contiguous().cpu().numpy().tobytes())
+    return state.hexdigest()

@@ -1,0 +1,38 @@
+"""Names and colours of classes, for models that carry none."""
+
+from __future__ import annotations
+
+from converters import SourceError
+from toolkit.config import RunOptions
+
+
+def class_names(options: RunOptions, count: int, stored: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The names of `count` classes: from --classes, else those stored in the model, else class_0, class_1, ...
+
+    Raises:
+        SourceError: the list cannot be read or has another number of names.
+    """
+    if options.classes is None:
+        return stored or tuple(f"class_{index}" for index in range(count))
+    try:
+        names = tuple(line.strip() for line in options.classes.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(
+            f"class list {options.classes} cannot be read ({error}); give a text file, one name a line"
+        ) from error
+    if len(names) != count:
+        raise SourceError(
+            f"{options.classes} names {len(names)} classes but the model answers with {count}; make them agree"
+        )
+    return names
+
+
+def palette(count: int) -> tuple[tuple[int, int, int], ...]:
+    """Colours for classes without any: black first, then hues a golden angle apart, so that neighbours differ."""
+    import colorsys
+
+    colours = [(0, 0, 0)]
+    for index in range(1, count):
+        red, green, blue = colorsys.hsv_to_rgb(index * 0.61803398875 % 1.0, 0.55 + 0.4 * (index % 2), 0.95)
+        colours.append((round(red * 255), round(green * 255), round(blue * 255)))
+    return tuple(colours[:count])
