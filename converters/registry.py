@@ -1,4 +1,4 @@
-"""The Converter contract, and how converters are found: one module in `converters.formats` each."""
+"""The Converter contract, and how converters are found: modules in `converters.formats`, and entry points of ENTRY_POINTS."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -112,14 +113,26 @@ class Converter(ABC):
         raise ConversionError(f"a {self.format} file holds one output size")
 
 
+ENTRY_POINTS = "segport.formats"
+"""Other packages add target formats under this group of entry points: a Converter, not a class."""
+
+
 @cache
 def converters() -> dict[str, Converter]:
-    """All converters by format name; raises SourceError if two share one."""
+    """All converters by format name: ours, then those of other packages.
+
+    Raises:
+        SourceError: two write the same format, or a package offers something else.
+    """
+    names = sorted(info.name for info in pkgutil.iter_modules(format_room.__path__))
+    candidates = [(importlib.import_module(f"{format_room.__name__}.{name}").CONVERTER, name) for name in names]
+    candidates += [(entry.load(), entry.value) for entry in entry_points(group=ENTRY_POINTS)]
     found: dict[str, Converter] = {}
-    for module_info in sorted(pkgutil.iter_modules(format_room.__path__), key=lambda info: info.name):
-        candidate: Converter = importlib.import_module(f"{format_room.__name__}.{module_info.name}").CONVERTER
+    for candidate, origin in candidates:
+        if not isinstance(candidate, Converter):
+            raise SourceError(f"entry point {origin!r} is no Converter; mend or uninstall the package that offers it")
         if candidate.format in found:
-            raise SourceError(f"two converters write {candidate.format!r}; remove one from converters/formats")
+            raise SourceError(f"two converters write {candidate.format!r}, one of them in {origin!r}; remove one")
         found[candidate.format] = candidate
     return found
 

@@ -1,24 +1,36 @@
-"""Finds recipes: every module in `quantization.recipes` that defines RECIPE is one."""
+"""Finds recipes: every module in `quantization.recipes` that defines RECIPE, and every entry point of group ENTRY_POINTS."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 from functools import cache
+from importlib.metadata import entry_points
 
 from quantization import recipes as recipe_room
 from quantization.errors import RecipeError
 from quantization.recipe import Recipe
 
+ENTRY_POINTS = "segport.recipes"
+"""Other packages add recipes under this group of entry points."""
+
 
 @cache
 def recipes() -> dict[str, Recipe]:
-    """All known recipes by name, in file-name order; raises RecipeError if two share a name."""
+    """All known recipes by name: ours in file-name order, then those of other packages.
+
+    Raises:
+        RecipeError: two share a name, or a package offers something else.
+    """
+    names = sorted(info.name for info in pkgutil.iter_modules(recipe_room.__path__))
+    candidates = [(importlib.import_module(f"{recipe_room.__name__}.{name}").RECIPE, name) for name in names]
+    candidates += [(entry.load(), entry.value) for entry in entry_points(group=ENTRY_POINTS)]
     found: dict[str, Recipe] = {}
-    for module_info in sorted(pkgutil.iter_modules(recipe_room.__path__), key=lambda info: info.name):
-        recipe = importlib.import_module(f"{recipe_room.__name__}.{module_info.name}").RECIPE
+    for recipe, origin in candidates:
+        if not isinstance(recipe, Recipe):
+            raise RecipeError(f"entry point {origin!r} is no Recipe; mend or uninstall the package that offers it")
         if recipe.name in found:
-            raise RecipeError(f"two recipes are named {recipe.name!r}; rename one of the files in quantization/recipes")
+            raise RecipeError(f"two recipes are named {recipe.name!r}, one of them in {origin!r}; rename one")
         found[recipe.name] = recipe
     return found
 

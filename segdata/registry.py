@@ -1,6 +1,7 @@
 """Finding datasets by name: ``NAME`` or ``NAME:ARGUMENT``.
 
-A module anywhere in `segdata` adds a dataset by decorating a function with `dataset`; nothing else needs to be edited::
+A module anywhere in `segdata`, or in another package that names it as an entry point of group ENTRY_POINTS, adds a dataset by
+decorating a function with `dataset`; nothing else needs to be edited::
 
     @dataset("my-data", argument="PATH", splits=("train", "test"), summary="what it is")
     def open_my_data(request: Request) -> Dataset: ...
@@ -12,6 +13,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from types import MappingProxyType
 
 from segdata.dataset import Dataset
@@ -63,6 +65,9 @@ class DatasetKind:
         return f"{self.name}[:{self.argument[1:]}" if optional else f"{self.name}:{self.argument}"
 
 
+ENTRY_POINTS = "segport.datasets"
+"""Other packages name their modules of decorated functions under this group of entry points."""
+
 _kinds: dict[str, DatasetKind] = {}
 
 
@@ -91,10 +96,12 @@ def dataset(
 
 
 def dataset_kinds() -> Mapping[str, DatasetKind]:
-    """All registered datasets by name, sorted; imports every module of `segdata` to find them."""
+    """All registered datasets by name, sorted; imports every module of `segdata` and every entry point to find them."""
     package = importlib.import_module("segdata")
     for module in pkgutil.walk_packages(package.__path__, "segdata."):
         importlib.import_module(module.name)
+    for entry in entry_points(group=ENTRY_POINTS):
+        entry.load()
     return MappingProxyType(dict(sorted(_kinds.items())))
 
 

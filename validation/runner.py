@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import entry_points
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -263,19 +264,27 @@ def label_map(answer: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uin
     return labels
 
 
+ENTRY_POINTS = "segport.runners"
+"""Other packages add runtimes under this group of entry points: a subclass of Runner."""
+
+
 @cache
 def runners() -> dict[str, type[Runner]]:
-    """All runners by name: every module in `validation.runners` that defines RUNNER.
+    """All runners by name: every module in `validation.runners` that defines RUNNER, then those of other packages.
 
     Raises:
-        ValidationError: two runners share a name.
+        ValidationError: two runners share a name, or a package offers something else.
     """
     from validation import runners as runner_room
 
+    names = sorted(info.name for info in pkgutil.iter_modules(runner_room.__path__))
+    candidates = [(importlib.import_module(f"{runner_room.__name__}.{name}").RUNNER, name) for name in names]
+    candidates += [(entry.load(), entry.value) for entry in entry_points(group=ENTRY_POINTS)]
     found: dict[str, type[Runner]] = {}
-    for module_info in sorted(pkgutil.iter_modules(runner_room.__path__), key=lambda info: info.name):
-        candidate: type[Runner] = importlib.import_module(f"{runner_room.__name__}.{module_info.name}").RUNNER
+    for candidate, origin in candidates:
+        if not (isinstance(candidate, type) and issubclass(candidate, Runner)):
+            raise ValidationError(f"entry point {origin!r} is no Runner; mend or uninstall the package that offers it")
         if candidate.name in found:
-            raise ValidationError(f"two runners are named {candidate.name!r}; rename one in validation/runners")
+            raise ValidationError(f"two runners are named {candidate.name!r}, one of them in {origin!r}; rename one")
         found[candidate.name] = candidate
     return found

@@ -1,0 +1,1 @@
+"""Extends segport through its entry points; see pyproject.toml for what is offered under which name."""
