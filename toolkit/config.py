@@ -103,6 +103,7 @@ class RunOptions(BaseModel):
         latency_samples: timed inferences per artifact and runner; 0 measures no latency.
         max_miou_drop, max_class_drop: gates for all recipes, as fractions of IoU; None keeps each recipe's own.
         examples: pictures shown in the report.
+        checks: look for mistakes of preprocessing, layout, overlap and the like on a few pictures.
         out: output folder.
     """
 
@@ -137,6 +138,7 @@ class RunOptions(BaseModel):
     max_miou_drop: Fraction | None = None
     max_class_drop: Fraction | None = None
     examples: Annotated[int, Field(ge=0, le=64)] = 4
+    checks: bool = True
     out: Path = Path("runs/latest")
 
     def given(self, *names: str) -> list[str]:

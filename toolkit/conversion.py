@@ -127,6 +127,13 @@ def _told(progress: Progress, total: int) -> Iterator[Any]:
         yield tell
 
 
+def _digests(calibration: CalibrationSet) -> dict[str, str]:
+    """Content of each calibration picture by its id: what the check for overlap holds the judging pictures against."""
+    from validation.pictures import picture_digest
+
+    return {name: picture_digest(image) for name, image in zip(calibration.ids, calibration.images, strict=True)}
+
+
 def _manifest(
     plan: Plan, calibration: CalibrationSet | None, options: RunOptions, conversions: Conversions
 ) -> dict[str, Any]:
@@ -148,7 +155,12 @@ def _manifest(
         },
         "calibration": None
         if calibration is None
-        else {"origin": calibration.origin, "digest": calibration.digest(), "ids": list(calibration.ids)},
+        else {
+            "origin": calibration.origin,
+            "digest": calibration.digest(),
+            "ids": list(calibration.ids),
+            "pictures": _digests(calibration),
+        },
         "recipes": sorted({item.recipe.name for item in plan.conversions}),
         "seeds": {"bootstrap": 0},
         "artifacts": [artifact.to_json(conversions.folder.root) for artifact in conversions.artifacts],

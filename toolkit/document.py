@@ -120,6 +120,8 @@ def status_of(document: Mapping[str, Any]) -> ExitStatus:
         return ExitStatus.TOOL_FAILED
     if any("failed" in (run["status"], run["latency_status"]) for run in runs):
         return ExitStatus.TOOL_FAILED
+    if any(check["status"] == "fail" for check in document.get("checks", ())):
+        return ExitStatus.GATE_FAILED
     if any(artifact["verdict"]["status"] != "pass" for artifact in document["artifacts"]):
         return ExitStatus.GATE_FAILED
     return ExitStatus.PASS

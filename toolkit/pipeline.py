@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit.checking import folded, run_checks
 from toolkit.config import RunOptions, checked_options
 from toolkit.conversion import Conversions, perform_plan, plan_conversions
 from toolkit.document import artifact_entries, assemble, dataset_entry, reference_entry, status_of, warnings_of
@@ -166,6 +167,8 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     examples = draw_examples(artifacts, results, dataset, reference.maps, options, folder, progress)
     described = reference_entry(references, source)
     facts = _facts(entries, described, started)
+    if options.checks:
+        facts["checks"] = run_checks(artifacts, source, dataset, manifest, options, progress)
     return written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
 
 
@@ -229,6 +232,6 @@ def written(folder: RunFolder, document: dict[str, Any]) -> Outcome:
     from toolkit.merge import with_devices
     from toolkit.report import write_all
 
-    document = with_devices(folder, document)
+    document = folded(with_devices(folder, document))
     write_all(document, folder.root)
     return Outcome(folder, document, status_of(document))

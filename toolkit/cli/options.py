@@ -78,5 +78,8 @@ MaxClassDrop = Annotated[
     float | None, typer.Option("--max-class-drop", help="Gate: fraction of IoU one class may lose.")
 ]
 Examples = Annotated[int | None, typer.Option("--examples", help="Pictures shown in the report.")]
+Checks = Annotated[
+    bool | None, typer.Option("--checks/--no-checks", help="Look for mistakes that scores hide (on a few pictures).")
+]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Output folder. Default: runs/latest.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]

@@ -21,6 +21,8 @@ def render(document: ReportDocument) -> str:
     root = ET.Element("testsuites", name=f"segport {_clean(document.model.name)}")
     for artifact in document.artifacts:
         root.append(_suite(artifact, document))
+    if document.checks:
+        root.append(_check_suite(document))
     for key in ("tests", "failures", "skipped"):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
     ET.indent(root)
@@ -40,8 +42,27 @@ def _suite(artifact: ArtifactEntry, document: ReportDocument) -> ET.Element:
     return suite
 
 
+def _check_suite(document: ReportDocument) -> ET.Element:
+    """The checks of the run and of all artifacts; a warning is a case that passes and says so."""
+    cases = [
+        _named_case(f"checks.{_clean(item.artifact or 'run')}", item.name, item.status, item.message)
+        for item in document.checks
+    ]
+    suite = ET.Element("testsuite", name="checks")
+    suite.set("tests", str(len(cases)))
+    suite.set("failures", str(sum(case.find("failure") is not None for case in cases)))
+    suite.set("errors", "0")
+    suite.set("skipped", str(sum(case.find("skipped") is not None for case in cases)))
+    suite.extend(cases)
+    return suite
+
+
 def _case(artifact: ArtifactEntry, about: str, outcome: str, sentence: str) -> ET.Element:
-    case = ET.Element("testcase", classname=f"segport.{_clean(artifact.name)}", name=_clean(about))
+    return _named_case(_clean(artifact.name), about, outcome, sentence)
+
+
+def _named_case(where: str, about: str, outcome: str, sentence: str) -> ET.Element:
+    case = ET.Element("testcase", classname=f"segport.{where}", name=_clean(about))
     said = _clean(sentence)
     if outcome == "fail":
         ET.SubElement(case, "failure", message=said, type="gate").text = said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from toolkit.report.checks import check_lines
 from toolkit.report.models import ReportDocument
 from toolkit.report.rows import Row, accuracy_words, gaps, judging_run, matrix, shown_verdict, summarize, worst_words
 from toolkit.report.sizes import size_rows
@@ -38,6 +39,7 @@ def render(document: ReportDocument) -> str:
         _sizes(document),
         _worst_classes(document),
         _verdicts(document),
+        _checks(document),
         _gaps(document),
         _environment(document),
         _reproduce(document),
@@ -130,6 +132,11 @@ def _verdicts(document: ReportDocument) -> str:
         if artifact.verdict.status == "fail" and artifact.path is not None
     ]
     return "## What fails\n\n" + "\n".join(lines) if lines else ""
+
+
+def _checks(document: ReportDocument) -> str:
+    lines = [f"- {_text(line.sentence)}" for line in check_lines(document.checks)]
+    return "## Checks\n\n" + "\n".join(lines) if lines else ""
 
 
 def _gaps(document: ReportDocument) -> str:

@@ -196,6 +196,16 @@ class ArtifactEntry(_Part):
     signatures: list[SignatureEntry] = []
 
 
+class CheckEntry(_Part):
+    """What one check found; `artifact` is null for those of the run as a whole."""
+
+    name: str
+    artifact: str | None
+    status: Literal["pass", "warn", "fail", "not_run"]
+    message: str
+    facts: dict[str, Any] = {}
+
+
 class ExampleAnswer(_Part):
     """One artifact's answer to an example picture; paths relative to the run folder."""
 
@@ -230,6 +240,7 @@ class ReportDocument(_Part):
     duration_seconds: Annotated[float, Field(ge=0)] | None = None
     warnings: list[str] = []
     examples: list[Example] = []
+    checks: list[CheckEntry] = []
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

@@ -137,8 +137,19 @@ def summarize(document: ReportDocument) -> Summary:
     by_status: dict[str, list[str]] = {"pass": [], "fail": [], "not_run": []}
     for artifact in document.artifacts:
         by_status[artifact.verdict.status].append(artifact.name)
-    status = "fail" if by_status["fail"] else "not_run" if by_status["not_run"] or not document.artifacts else "pass"
-    return Summary(status, _headline(len(document.artifacts), by_status), tuple(_details(document)))
+    broken = [check for check in document.checks if check.status == "fail" and check.artifact is None]
+    headline = " ".join(
+        [f"Check {check.name} failed: {check.message}." for check in broken]
+        + [_headline(len(document.artifacts), by_status)]
+    )
+    status = (
+        "fail"
+        if by_status["fail"] or broken
+        else "not_run"
+        if by_status["not_run"] or not document.artifacts
+        else "pass"
+    )
+    return Summary(status, headline, tuple(_details(document)))
 
 
 def _headline(total: int, by_status: dict[str, list[str]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolkit.report.checks import check_lines
 from toolkit.report.models import ReportDocument
 from toolkit.report.rows import Row, accuracy_words, gaps, matrix, summarize, worst_words
 from toolkit.report.sizes import SizeRow, size_rows
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _WIDE = 128
 """Columns from which every figure gets a column of its own."""
+_CHECK_STYLES = {"pass": "dim", "warn": "yellow", "fail": "bold red", "not_run": "dim"}
 _STYLES = {"pass": "green", "fail": "bold red", "not_run": "yellow"}
 
 
@@ -55,6 +57,8 @@ def render(document: ReportDocument, console: Console) -> None:
             style="dim",
         )
     )
+    for line in check_lines(document.checks):
+        console.print(Text(line.sentence, style=_CHECK_STYLES[line.status]))
     for gap in gaps(document):
         style = "red" if gap.status == "failed" else "dim"
         console.print(Text(f"{gap.what} {STATUS_WORDS[gap.status]}: {listed(gap.where)}: {gap.reason}", style=style))

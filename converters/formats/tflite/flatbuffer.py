@@ -6,7 +6,7 @@ Source: the TensorFlow Lite schema (schema.fbs), as generated into `ai_edge_lite
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ IDENTIFIER = b"TFL3"
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of a graph; `constant_bytes` is 0 for activations, `buffer` numbers the storage constants share."""
+    """A tensor of a graph; `constant_bytes` is 0 for activations, `buffer` numbers the storage constants share.
+
+    `scales` and `zero_points` hold one value, or one a channel; they are empty for tensors that are not quantized.
+    """
 
     name: str
     dtype: str
@@ -26,16 +29,33 @@ class Tensor:
     quantized: bool
     constant_bytes: int
     buffer: int
+    scales: tuple[float, ...] = ()
+    zero_points: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operation: its schema name, the tensors it reads (-1: none there) and writes, and its options by schema name."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Graph:
-    """One subgraph, operators in execution order by their schema names."""
+    """One subgraph, operators in execution order."""
 
-    operators: tuple[str, ...]
+    steps: tuple[Operator, ...]
     tensors: tuple[Tensor, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Schema names in execution order."""
+        return tuple(step.name for step in self.steps)
 
 
 @dataclass(frozen=True)
@@ -88,7 +108,15 @@ def _graph(schema: Any, model: Any, graph: Any) -> Graph:
     ]  # fmt: skip
     type_names = _names(schema.TensorType)
     return Graph(
-        operators=tuple(codes[operator.opcodeIndex] for operator in graph.operators),
+        steps=tuple(
+            Operator(
+                name=codes[operator.opcodeIndex],
+                inputs=_numbers(operator.inputs),
+                outputs=_numbers(operator.outputs),
+                options=dict(vars(operator.builtinOptions)) if operator.builtinOptions is not None else {},
+            )
+            for operator in graph.operators
+        ),
         tensors=tuple(
             Tensor(
                 name=(tensor.name or b"").decode(),
@@ -97,12 +125,22 @@ def _graph(schema: Any, model: Any, graph: Any) -> Graph:
                 quantized=tensor.quantization is not None and tensor.quantization.scale is not None,
                 constant_bytes=_stored(model.buffers[tensor.buffer]),
                 buffer=tensor.buffer,
+                scales=() if tensor.quantization is None else _floats(tensor.quantization.scale),
+                zero_points=() if tensor.quantization is None else _numbers(tensor.quantization.zeroPoint),
             )
             for tensor in graph.tensors
         ),
-        inputs=tuple(int(index) for index in graph.inputs),
-        outputs=tuple(int(index) for index in graph.outputs),
+        inputs=_numbers(graph.inputs),
+        outputs=_numbers(graph.outputs),
     )
+
+
+def _numbers(values: Any) -> tuple[int, ...]:
+    return () if values is None else tuple(int(value) for value in values)
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return () if values is None else tuple(float(value) for value in values)
 
 
 def _stored(buffer: Any) -> int:

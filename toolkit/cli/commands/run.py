@@ -43,6 +43,7 @@ def run(
     max_miou_drop: o.MaxMiouDrop = None,
     max_class_drop: o.MaxClassDrop = None,
     examples: o.Examples = None,
+    checks: o.Checks = None,
     out: o.Out = None,
     quiet: o.Quiet = False,
 ) -> int:

@@ -30,6 +30,7 @@ def validate(
     max_miou_drop: o.MaxMiouDrop = None,
     max_class_drop: o.MaxClassDrop = None,
     examples: o.Examples = None,
+    checks: o.Checks = None,
     quiet: o.Quiet = False,
 ) -> int:
     """Compare every artifact on disk with the float reference, class by class, and judge it."""

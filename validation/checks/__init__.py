@@ -1,0 +1,1 @@
+"""One file a check; each defines CHECK (see `validation.check`)."""

@@ -1,0 +1,45 @@
+"""Were pictures that judge also used to fix integer ranges? A model examined on its own exercises looks better than it is."""
+
+from __future__ import annotations
+
+from validation.check import CheckStatus, Finding, RunCheck
+from validation.evidence import RunEvidence
+from validation.pictures import fit_picture, picture_digest
+
+_NAMED = 3
+"""Shared pictures that the sentence names."""
+
+
+def look(evidence: RunEvidence) -> Finding:
+    """Compare pictures by content at the network's input size, whatever their names and files."""
+    if not evidence.calibrated:
+        return Finding(CheckStatus.PASS, "no artifact was made with calibration pictures, so none can judge")
+    if evidence.calibration is None:
+        return Finding(
+            CheckStatus.NOT_RUN,
+            "the digests of the calibration pictures were not recorded when these artifacts were made; run `segport convert` again",
+        )
+    used = {digest: name for name, digest in evidence.calibration.items()}
+    shared = []
+    for index in range(len(evidence.dataset)):
+        sample = evidence.dataset[index]
+        digest = picture_digest(fit_picture(sample.image, *evidence.input_size))
+        if digest in used:
+            shared.append((sample.id, used[digest]))
+    facts = {
+        "judging": len(evidence.dataset), "calibration": len(evidence.calibration),
+        "shared": [{"judging": mine, "calibration": theirs} for mine, theirs in shared],
+    }  # fmt: skip
+    if not shared:
+        return Finding(CheckStatus.PASS, "no picture both calibrated and judges", facts)
+    named = ", ".join(f"{mine} (calibration: {theirs})" for mine, theirs in shared[:_NAMED])
+    more = f" and {len(shared) - _NAMED} more" if len(shared) > _NAMED else ""
+    return Finding(
+        CheckStatus.FAIL,
+        f"{len(shared)} of {len(evidence.dataset)} pictures that judge also calibrated {', '.join(evidence.calibrated)}: "
+        f"{named}{more}; judge on other pictures",
+        facts,
+    )
+
+
+CHECK = RunCheck("overlap", "do pictures judge that fixed integer ranges?", look)
