@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind
 from toolkit.config import RunOptions
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from validation.measure import Measurements, Reference
     from validation.result import RunResult
     from validation.runner import Runner
+
+
+_MANY_SAMPLES = 20
+"""Who asks for fewer wants a quick look: one cold start will do."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,11 @@ def latency_settings(options: RunOptions) -> LatencySettings | None:
 
     if options.latency_samples == 0:
         return None
-    return LatencySettings(samples=options.latency_samples, min_samples=min(3, options.latency_samples))
+    return LatencySettings(
+        samples=options.latency_samples,
+        min_samples=min(3, options.latency_samples),
+        cold_starts=3 if options.latency_samples >= _MANY_SAMPLES else 1,
+    )
 
 
 def measure_float_reference(
@@ -146,7 +154,6 @@ def measure_float_reference(
             runner,
             dataset,
             folder.cache / maps,
-            latency=latency_settings(options),
             progress=tell,
             judge_at=options.judge_at,
         )
@@ -164,66 +171,77 @@ def measure_references(
     }
 
 
-def timed_reference(
-    before: Mapping[str, Any], source: ModelSource, what: Measurements, options: RunOptions
-) -> dict[str, Any]:
-    """The report's `reference` with its latency measured again, at every output size of the source."""
-    from validation.latency import LatencySettings, measure_latency
+@dataclass(frozen=True)
+class PlannedRun:
+    """One artifact, opened at one of its sizes, in one runtime."""
 
-    settings = what.latency or LatencySettings()
+    runtime: Runtime
+    view: Artifact
 
-    def timed(one: ModelSource) -> dict[str, Any]:
-        runner = reference_runner(one, options)
-        return measure_latency(runner, what.picture_for(runner.artifact), settings).to_json()
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the answer."""
+        return (self.view.output.height, self.view.output.width)
 
-    times = {one.output_size: timed(one) for one in source.sizes or (source,)}
-    entry = {**before, "latency_ms": times[source.output_size]}
-    if source.sizes:
-        entry["sizes"] = [
-            {**item, "latency_ms": times.get(tuple(item["output_size"]), item["latency_ms"])}
-            for item in before.get("sizes", [])
-        ]
-    return entry
+    @property
+    def title(self) -> str:
+        at = f" at {self.size[0]} x {self.size[1]}" if self.view.signature else ""
+        return f"{self.view.name} in {self.runtime.title}{at}"
+
+    def runner(self, threads: int) -> Runner:
+        """Bound to the artifact, not open."""
+        return self.runtime.runner(self.view, self.runtime.backend, threads)
+
+
+def planned_runs(artifacts: Sequence[Artifact], options: RunOptions) -> list[PlannedRun]:
+    """Every artifact on every chosen runtime that takes its format, at every size it answers at."""
+    runtimes = choose_runtimes(options)
+    return [
+        PlannedRun(runtime, artifact.at(size))
+        for artifact in artifacts
+        for runtime in runtimes
+        if artifact.format in runtime.runner.formats
+        for size in artifact.output_sizes
+    ]
 
 
 def measure_artifacts(
-    artifacts: Sequence[Artifact],
+    planned: Sequence[PlannedRun],
     what: Measurements,
     options: RunOptions,
     progress: Progress,
     references: Mapping[tuple[int, int], Reference] | None = None,
-) -> dict[str, tuple[RunResult, ...]]:
-    """Every artifact on every chosen runtime that takes its format, at every size it answers at, by artifact name.
+) -> list[RunResult]:
+    """The accuracy of every planned run, in their order; time and memory are measured apart, in `toolkit.timing`.
 
     `references` are the float reference by output size; without them there is nothing to compare with.
     """
     from validation.measure import measure_run
 
-    runtimes = choose_runtimes(options)
-    results: dict[str, tuple[RunResult, ...]] = {}
-    pictures = 0 if what.dataset is None else len(what.dataset)
-    for artifact in artifacts:
-        found = []
-        for runtime in (item for item in runtimes if artifact.format in item.runner.formats):
-            for view in (artifact.at(size) for size in artifact.output_sizes):
-                size = (view.output.height, view.output.width)
-                title = f"{artifact.name} in {runtime.title}" + (f" at {size[0]} x {size[1]}" if view.signature else "")
-                compared = dataclasses.replace(what, reference=(references or {}).get(size))
-                with counted(progress, title, pictures) as tell:
-                    found.append(
-                        measure_run(
-                            runtime.runner,
-                            view,
-                            compared,
-                            backend=runtime.backend,
-                            threads=options.threads,
-                            progress=tell,
-                        )
-                    )
-                if found[-1].reason:
-                    progress.note(f"     {found[-1].status}: {found[-1].reason}")
-        results[artifact.name] = tuple(found)
+    def judged(item: PlannedRun, tell: Callable[[int, int], None] | None = None) -> RunResult:
+        compared = dataclasses.replace(what, reference=(references or {}).get(item.size), latency=None, memory=False)
+        kind, backend = item.runtime.runner, item.runtime.backend
+        return measure_run(kind, item.view, compared, backend=backend, threads=options.threads, progress=tell)
+
+    if what.dataset is None:
+        return [judged(item) for item in planned]
+    results = []
+    for item in planned:
+        with counted(progress, item.title, len(what.dataset)) as tell:
+            results.append(judged(item, tell))
+        if results[-1].reason:
+            progress.note(f"     {results[-1].status}: {results[-1].reason}")
     return results
+
+
+def by_artifact(
+    artifacts: Sequence[Artifact], planned: Sequence[PlannedRun], results: Sequence[RunResult]
+) -> dict[str, tuple[RunResult, ...]]:
+    """Results by artifact name, in the order of the plan; none for an artifact that no runtime takes."""
+    found: dict[str, tuple[RunResult, ...]] = {artifact.name: () for artifact in artifacts}
+    for item, result in zip(planned, results, strict=True):
+        found[item.view.name] = (*found[item.view.name], result)
+    return found
 
 
 @contextmanager

@@ -18,17 +18,19 @@ from toolkit.document import artifact_entries, assemble, dataset_entry, referenc
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.examples import draw_examples
 from toolkit.measuring import (
+    by_artifact,
     choose_runtimes,
     latency_settings,
     measure_artifacts,
     measure_references,
-    timed_reference,
+    planned_runs,
     with_sizes,
 )
 from toolkit.models import load_source
 from toolkit.pictures import judging_set
 from toolkit.progress import Progress, SilentProgress
 from toolkit.run_folder import RunFolder
+from toolkit.timing import retimed, time_everything, with_times
 
 if TYPE_CHECKING:
     from converters import ModelSource
@@ -106,9 +108,13 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         raise UsageError("bench with --latency-samples 0 measures nothing; give 1 or more")
     what = Measurements(dataset=None, latency=settings, picture=dataset[0].image)
     with folder.claimed():
-        reference = timed_reference(before.document["reference"], source, what, options)
-        results = measure_artifacts(with_sizes(trusted_artifacts(folder), source), what, options, shown)
-        artifacts = artifact_entries(manifest, _joined(results, before.document, keep_accuracy=True), options)
+        files = with_sizes(trusted_artifacts(folder), source)
+        planned = planned_runs(files, options)
+        runs = measure_artifacts(planned, what, options, shown)
+        runs, times = time_everything(planned, runs, source, what, options, shown)
+        reference = retimed(before.document["reference"], times, source.output_size)
+        results = _joined(by_artifact(files, planned, runs), before.document, keep_accuracy=True)
+        artifacts = artifact_entries(manifest, results, options)
         document = {**before.document, "reference": reference, "artifacts": artifacts}
         facts = _facts(artifacts, reference, started)
         # What reproduces the report is the command that judged; the bench is named beside it.
@@ -156,15 +162,17 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     dataset = judging_set(options, source)
     artifacts = with_sizes(trusted_artifacts(folder), source)
     references = measure_references(source, dataset, options, folder, progress)
-    reference = references[source.output_size]
     what = Measurements(dataset=dataset, latency=latency_settings(options), judge_at=options.judge_at)
-    if options.latency_samples == 0:
-        what = dataclasses.replace(what, memory=False)
-    results = measure_artifacts(artifacts, what, options, progress, references)
+    planned = planned_runs(artifacts, options)
+    runs = measure_artifacts(planned, what, options, progress, references)
+    runs, times = time_everything(planned, runs, source, what, options, progress)
+    references, results = with_times(references, times), by_artifact(artifacts, planned, runs)
     if options.latency_samples == 0 and folder.report.exists():
         results = _joined(results, load_outcome(folder.root).document, keep_accuracy=False)
     entries = artifact_entries(manifest, results, options)
-    examples = draw_examples(artifacts, results, dataset, reference.maps, options, folder, progress)
+    examples = draw_examples(
+        artifacts, results, dataset, references[source.output_size].maps, options, folder, progress
+    )
     described = reference_entry(references, source)
     facts = _facts(entries, described, started)
     if options.checks:

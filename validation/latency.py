@@ -39,6 +39,7 @@ class LatencySettings:
         min_samples: timed inferences at least.
         max_warmup: inferences before sampling, at most; at least one is always made.
         max_warmup_seconds: stop warming up after this time even if times still change.
+        cold_starts: fresh processes that open the artifact and run it once; 0 measures no cold start.
 
     Raises:
         ValidationError: a count below 1, a negative time, or min_samples above samples.
@@ -49,6 +50,7 @@ class LatencySettings:
     min_samples: int = 3
     max_warmup: int = 50
     max_warmup_seconds: float = 5.0
+    cold_starts: int = 3
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_samples <= self.samples or self.max_warmup < 1:
@@ -56,8 +58,8 @@ class LatencySettings:
                 f"latency needs 1 <= min_samples <= samples and max_warmup >= 1, not min_samples {self.min_samples}, "
                 f"samples {self.samples}, max_warmup {self.max_warmup}"
             )
-        if min(self.max_seconds, self.max_warmup_seconds) < 0:
-            raise ValidationError("latency times must not be negative; give seconds of 0 or more")
+        if min(self.max_seconds, self.max_warmup_seconds, self.cold_starts) < 0:
+            raise ValidationError("latency times and counts must not be negative; give 0 or more")
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,20 @@ class LatencyResult:
 
     Attributes:
         p50, p90, p95, p99, mean, min, max: over the samples; percentiles interpolate linearly.
+        iqr: the spread, as the interquartile range: 75th minus 25th percentile.
         samples: number of timed inferences.
         warmup: number of inferences before them (the cold one included).
         stable: whether times had settled when sampling began.
         threads: threads given to the runtime; None if it chooses itself.
-        load_ms: opening the artifact, library import excluded.
-        first_run_ms: the first inference after opening.
+        load_ms: opening the artifact, library import excluded; in a fresh process if `cold_start` is known.
+        first_run_ms: the first inference after opening; likewise.
         other_load: cores that other processes kept busy meanwhile, on average.
         warning: one sentence if the machine was too busy for the figures to be trusted, else empty.
+        cold_start: load and first inference together, median over `cold_starts` fresh processes in which the library was
+            imported and nothing had run; None where no fresh process can open it. The file is in the system's cache.
+        cold_starts: number of these processes.
+        in_turns: runners that were open and sampled in turns with this one, itself included.
+        group, groups: which of how many such groups this was; figures of one group suffered the same drift.
     """
 
     p50: float
@@ -91,6 +99,12 @@ class LatencyResult:
     first_run_ms: float
     other_load: float
     warning: str
+    iqr: float | None = None
+    cold_start: float | None = None
+    cold_starts: int = 0
+    in_turns: int = 1
+    group: int = 1
+    groups: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """The report's `latency_ms`."""
@@ -138,7 +152,8 @@ class Stopwatch:
         self._runner.preload()
         start = self._clock()
         self._stack.enter_context(self._runner)
-        self._load_ns = self._clock() - start
+        elsewhere, ours = self._runner.load_ns(), self._clock() - start
+        self._load_ns = ours if elsewhere is None else elsewhere
         try:
             self._call = self._runner.timed_call(self._image)
             self._warm.append(self._call())
@@ -179,20 +194,36 @@ class Stopwatch:
         """All samples so far, in milliseconds, in the order they were taken."""
         return np.asarray(self._samples, dtype=np.float64) / _NS_PER_MS
 
-    def result(self) -> LatencyResult:
-        """Statistics of the samples; raises ValidationError if there are none."""
+    @property
+    def process_ids(self) -> tuple[int, ...]:
+        """Processes, apart from our own, that work for the open runner."""
+        return self._runner.process_ids()
+
+    def settle(self) -> None:
+        """One inference that is not timed: after other runners had their turn, caches and waiting threads are theirs."""
+        self._call()
+
+    def result(self, other_load: float | None = None) -> LatencyResult:
+        """Statistics of the samples.
+
+        Args:
+            other_load: cores that others kept busy; what was seen since entering if None.
+
+        Raises:
+            ValidationError: no sample was taken.
+        """
         if not self._samples:
             raise ValidationError("no latency sample was taken; call sample() first")
         times = self.samples_ms
-        p50, p90, p95, p99 = (float(value) for value in np.percentile(times, (50, 90, 95, 99)))
-        other = self._load.cores()
+        p25, p50, p75, p90, p95, p99 = (float(value) for value in np.percentile(times, (25, 50, 75, 90, 95, 99)))
+        other = self._load.cores() if other_load is None else other_load
         return LatencyResult(
             p50=p50, p90=p90, p95=p95, p99=p99,
             mean=float(times.mean()), min=float(times.min()), max=float(times.max()),
             samples=len(times), warmup=len(self._warm), stable=self._stable,
             threads=self._runner.threads if self._runner.settable_threads else None,
             load_ms=self._load_ns / _NS_PER_MS, first_run_ms=self._warm[0] / _NS_PER_MS,
-            other_load=other, warning=busy_warning(other, self._runner.threads, os.cpu_count() or 1),
+            other_load=other, warning=busy_warning(other, self._runner.threads, os.cpu_count() or 1), iqr=p75 - p25,
         )  # fmt: skip
 
     def _settled(self) -> bool:

@@ -19,7 +19,7 @@ from validation.maps import LabelMaps
 from validation.memory import peak_memory
 from validation.pictures import fit_picture
 from validation.result import RunResult, Status, accuracy_fields, by_class
-from validation.runner import Availability, Runner
+from validation.runner import Runner
 
 
 @dataclass(frozen=True)
@@ -143,15 +143,20 @@ def measure_run(
         "output_size": (artifact.output.height, artifact.output.width),
         "signature": artifact.signature,
     }
-    available = runner_type.availability(runner.backend)
-    if available.ok and artifact.needs_choice and not runner_type.chooses_signatures:
-        available = Availability(False, f"{runner.name} runs only the default output size of a file with several")
-    if not available.ok:
+    reason = unavailable(runner)
+    if reason:
         return RunResult(
-            **entry, status=Status.NOT_RUN, reason=available.reason,
-            latency_reason=available.reason, memory_reason=available.reason,
+            **entry, status=Status.NOT_RUN, reason=reason, latency_reason=reason, memory_reason=reason
         )  # fmt: skip
     return RunResult(**entry, **_accuracy(runner, what, progress), **_latency(runner, what), **_memory(runner, what))
+
+
+def unavailable(runner: Runner) -> str:
+    """Why what `runner` is bound to cannot be run here; empty if it can."""
+    available = runner.availability(runner.backend)
+    if available.ok and runner.artifact.needs_choice and not runner.chooses_signatures:
+        return f"{runner.name} runs only the default output size of a file with several"
+    return available.reason if not available.ok else ""
 
 
 def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Peak memory of opening an artifact and running it once, measured in a fresh process.
+"""Opening an artifact and running it once in a fresh process: peak memory, and the time of a cold start.
 
 What counts is what the process holds beyond what it held after importing the runtime: weights, arena, packed copies
-and the picture. Memory-mapped files count as far as they were touched.
+and the picture. Memory-mapped files count as far as they were touched. A cold start is opening and the first inference; the
+file itself is in the system's cache by then, as it is for an app that was installed and started before.
 """
 
 from __future__ import annotations
@@ -28,17 +29,44 @@ class MemoryResult:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class FreshStart:
+    """One artifact opened and run once in a process of its own.
+
+    Attributes:
+        bytes: held at the most beyond what the imported runtime held.
+        load_ms, first_run_ms: opening, and the first inference after it.
+    """
+
+    bytes: int
+    load_ms: float
+    first_run_ms: float
+
+
 def peak_memory(runner: Runner) -> MemoryResult:
     """Measure for the artifact, backend and threads `runner` is bound to; `runner` itself is not opened.
 
     Raises:
         RunnerError: the artifact failed in the fresh process; the message carries its last lines.
     """
+    reason = no_fresh_start(runner)
+    return MemoryResult(None, reason) if reason else MemoryResult(fresh_start(runner).bytes)
+
+
+def no_fresh_start(runner: Runner) -> str:
+    """Why what `runner` is bound to cannot be measured in a fresh process; empty if it can."""
     reason = runner.memory_reason(runner.backend)
     if not reason and sys.platform not in ("linux", "darwin"):
         reason = f"peak memory is not measured on {sys.platform}"
-    if reason:
-        return MemoryResult(None, reason)
+    return reason
+
+
+def fresh_start(runner: Runner) -> FreshStart:
+    """Open and run once, elsewhere, what `runner` is bound to; only where `no_fresh_start` gives no reason.
+
+    Raises:
+        RunnerError: the artifact failed in the fresh process; the message carries its last lines.
+    """
     artifact = runner.artifact
     asked = {
         "runner": runner.name,
@@ -56,7 +84,8 @@ def peak_memory(runner: Runner) -> MemoryResult:
             timeout=_SECONDS, env={**os.environ, "PYTHONPATH": search},
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise RunnerError(f"measuring the memory of {artifact.name} took over {_SECONDS} s") from error
+        raise RunnerError(f"a fresh start of {artifact.name} took over {_SECONDS} s") from error
     if done.returncode:
-        raise RunnerError(f"measuring the memory of {artifact.name} with {runner.name} failed: {tail(done.stderr, 1)}")
-    return MemoryResult(int(json.loads(done.stdout.splitlines()[-1])["bytes"]))
+        raise RunnerError(f"a fresh start of {artifact.name} with {runner.name} failed: {tail(done.stderr, 1)}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    return FreshStart(int(found["bytes"]), found["load_ns"] / 1e6, found["first_run_ns"] / 1e6)

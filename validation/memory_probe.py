@@ -1,9 +1,13 @@
-"""The fresh process behind `peak_memory`: opens one artifact, runs it once, prints {"bytes": n}. A script."""
+"""The fresh process behind `peak_memory` and `cold_start`: opens one artifact and runs it once. A script.
+
+Prints {"bytes": most held, "load_ns": opening, "first_run_ns": the first inference}.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +26,18 @@ def main() -> int:
     runner_type.preload()
     before = _reset_peak()
     try:
+        start = time.perf_counter_ns()
         with runner_type(artifact, asked["backend"], asked["threads"]) as runner:
+            load = time.perf_counter_ns() - start
+            loaded = runner.load_ns()
+            first_run = runner.timed_call(image)()
             runner.predict(image)
             elsewhere = runner.held_elsewhere()
     except RunnerError as error:
         print(error, file=sys.stderr)
         return 1
     held = max(0, _peak() - before) if elsewhere is None else elsewhere
-    print(json.dumps({"bytes": held}))
+    print(json.dumps({"bytes": held, "load_ns": load if loaded is None else loaded, "first_run_ns": first_run}))
     return 0
 
 

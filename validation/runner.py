@@ -157,6 +157,10 @@ class Runner(ABC):
         """Most bytes held for the open artifact in another process; None for a runtime inside ours."""
         return None
 
+    def load_ns(self) -> int | None:
+        """Nanoseconds that opening took in another process; None for a runtime inside ours, whose opening we time."""
+        return None
+
     @abstractmethod
     def _open(self) -> None:
         """Load the artifact; raise RunnerError if the runtime refuses it."""

@@ -53,7 +53,11 @@ class DatasetEntry(_Part):
 
 
 class Latency(_Part):
-    """Milliseconds of single inferences; `samples` were timed after `warmup` that were not."""
+    """Milliseconds of single inferences; `samples` were timed after `warmup` that were not.
+
+    `iqr` is the spread, 75th minus 25th percentile. `cold_start` is opening and the first inference in a fresh process.
+    Of `groups` groups of runners, those of one `group` (`in_turns` of them) were sampled in turns.
+    """
 
     p50: Milliseconds
     p90: Milliseconds
@@ -66,6 +70,12 @@ class Latency(_Part):
     load_ms: Milliseconds | None = None
     first_run_ms: Milliseconds | None = None
     warning: str = ""
+    iqr: Milliseconds | None = None
+    cold_start: Milliseconds | None = None
+    cold_starts: Count = 0
+    in_turns: Annotated[int, Field(ge=1)] = 1
+    group: Annotated[int, Field(ge=1)] = 1
+    groups: Annotated[int, Field(ge=1)] = 1
 
 
 Size = tuple[Count, Count]

@@ -5,7 +5,7 @@ Requests arrive on standard input and answers leave on standard output, one fram
     4 bytes  length of the header        header: JSON, {"do": ...} or {"ok": ...}
     8 bytes  length of the payload       payload: the bytes of one tensor, often none
 
-    open    path, threads    -> inputs, outputs: [{name, index, shape, dtype, quantization}], memory
+    open    path, threads    -> inputs, outputs: [{name, index, shape, dtype, quantization}], nanoseconds
     feed    index + payload  ->
     invoke                   -> nanoseconds
     fetch   index            -> dtype, shape + payload
@@ -83,11 +83,14 @@ class Worker:
 
     def open(self, request: dict[str, Any], payload: bytes) -> Answer:
         self._before = self._reset_peak()
+        start = time.perf_counter_ns()
         self._interpreter = Interpreter(model_path=request["path"], num_threads=request["threads"])
         self._interpreter.allocate_tensors()
+        spent = time.perf_counter_ns() - start
         inputs = self._interpreter.get_input_details()
         self._inputs = {int(item["index"]): item for item in inputs}
-        return {"inputs": _described(inputs), "outputs": _described(self._interpreter.get_output_details())}, b""
+        outputs = self._interpreter.get_output_details()
+        return {"inputs": _described(inputs), "outputs": _described(outputs), "nanoseconds": spent}, b""
 
     def feed(self, request: dict[str, Any], payload: bytes) -> Answer:
         details = self._inputs[request["index"]]

@@ -69,16 +69,22 @@ class TfliteRuntimeRunner(Runner):
         found = self._ask("memory")[0]["memory"]
         return None if found is None else int(found)
 
+    def load_ns(self) -> int | None:
+        """What the worker needed to open the file, its own start and imports excluded."""
+        return self._load_ns
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """See `Runner`."""
         super().__init__(*arguments, **options)
         self._worker: WorkerProcess | None = None
+        self._load_ns: int | None = None
 
     def _open(self) -> None:
         if not self.artifact.path.is_file():
             raise RunnerError(f"{self.artifact.path} does not exist; convert {self.artifact.name} again")
         self._worker = WorkerProcess(ENVIRONMENT.python, WORKER, self.name, self.reply_seconds)
         answer, _ = self._ask("open", path=str(self.artifact.path.resolve()), threads=self.threads)
+        self._load_ns = int(answer["nanoseconds"])
         image, output = self.artifact.image, self.artifact.output
         self._input = choose([TensorInfo.of(item) for item in answer["inputs"]], image.name, self.artifact)
         self._output = choose([TensorInfo.of(item) for item in answer["outputs"]], output.name, self.artifact)

@@ -1,0 +1,122 @@
+"""Time and memory of many runs: fresh processes for cold start and peak memory, then all runners sampled in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validation.errors import RunnerError
+from validation.latency import LatencyResult, LatencySettings
+from validation.memory import FreshStart, fresh_start, no_fresh_start
+from validation.result import Status
+from validation.runner import Runner
+from validation.turns import Entrant, Progress, Timed, time_in_turns
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run to be timed.
+
+    Attributes:
+        runner: not open.
+        picture: uint8 RGB of its input size.
+        threads: other thread counts to time it with as well, beside its own.
+        memory: whether to measure peak memory.
+    """
+
+    runner: Runner
+    picture: NDArray[np.uint8]
+    threads: tuple[int, ...] = ()
+    memory: bool = True
+
+    def team(self, held_bytes: int | None) -> list[Entrant]:
+        """The runner itself first, then one of each other thread count, where the runtime lets us choose."""
+        runner = self.runner
+        others = [count for count in self.threads if count != runner.threads and runner.settable_threads]
+        again = [type(runner)(runner.artifact, runner.backend, count) for count in others]
+        return [Entrant(item, self.picture, held_bytes) for item in (runner, *again)]
+
+
+@dataclass(frozen=True)
+class FreshStarts:
+    """What fresh processes said of one subject; `starts` is empty where there is a reason."""
+
+    starts: tuple[FreshStart, ...] = ()
+    reason: str = ""
+
+    @property
+    def bytes(self) -> int | None:
+        """Peak memory; None without any start."""
+        return self.starts[0].bytes if self.starts else None
+
+    def added_to(self, latency: LatencyResult) -> LatencyResult:
+        """The latency with its cold start: the median one of several, so that load and first run belong together."""
+        if not self.starts:
+            return latency
+        ordered = sorted(self.starts, key=lambda start: start.load_ms + start.first_run_ms)
+        middle = ordered[(len(ordered) - 1) // 2]
+        return replace(
+            latency, load_ms=middle.load_ms, first_run_ms=middle.first_run_ms,
+            cold_start=middle.load_ms + middle.first_run_ms, cold_starts=len(ordered),
+        )  # fmt: skip
+
+
+def start_fresh(subject: Subject, settings: LatencySettings) -> FreshStarts:
+    """Open the subject in as many fresh processes as its time or memory needs; a failure is a reason, not an exception."""
+    timed = not subject.runner.latency_reason(subject.runner.backend)
+    wanted = max(settings.cold_starts if timed else 0, int(subject.memory))
+    reason = no_fresh_start(subject.runner)
+    if reason or not wanted:
+        return FreshStarts(reason=reason or "not asked for")
+    try:
+        return FreshStarts(tuple(fresh_start(subject.runner) for _ in range(wanted)))
+    except RunnerError as error:
+        return FreshStarts(reason=str(error))
+
+
+def time_runs(
+    subjects: Sequence[Subject],
+    fresh: Sequence[FreshStarts],
+    settings: LatencySettings,
+    progress: Progress = lambda done, total: None,
+) -> list[dict[str, Any]]:
+    """Fields of a RunResult about time and memory, one dict a subject.
+
+    A runtime that fails is a result; one whose time must not be reported is not timed.
+
+    Args:
+        subjects: what to time.
+        fresh: what `start_fresh` said of each.
+        settings: bounds for each.
+        progress: of the sampling, see `time_in_turns`.
+
+    Raises:
+        ValidationError: a picture has the wrong size.
+    """
+    timed = [number for number, item in enumerate(subjects) if not item.runner.latency_reason(item.runner.backend)]
+    teams = [subjects[number].team(fresh[number].bytes) for number in timed]
+    answers = dict(zip(timed, time_in_turns(teams, settings, progress), strict=True))
+    return [
+        {**_memory(subject, fresh[number]), **_latency(subject, fresh[number], answers.get(number))}
+        for number, subject in enumerate(subjects)
+    ]
+
+
+def _memory(subject: Subject, found: FreshStarts) -> dict[str, Any]:
+    if not subject.memory:
+        return {}
+    return {"peak_memory_bytes": found.bytes, "memory_reason": found.reason}
+
+
+def _latency(subject: Subject, fresh: FreshStarts, team: Sequence[Timed] | None) -> dict[str, Any]:
+    runner = subject.runner
+    if team is None:
+        return {"latency_reason": runner.latency_reason(runner.backend)}
+    own = team[0].latency
+    if own is None:
+        return {"latency_status": Status.FAILED, "latency_reason": team[0].reason}
+    return {"latency_status": Status.MEASURED, "latency_reason": "", "latency_ms": fresh.added_to(own)}
