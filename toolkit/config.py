@@ -37,6 +37,12 @@ def _sizes(value: object) -> object:
     return (value,) if isinstance(value, int) else value
 
 
+def _different_counts(counts: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(counts)) != len(counts):
+        raise ValueError("a number of threads is named twice; name each once")
+    return tuple(sorted(counts))
+
+
 def _different(sizes: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
     if len(set(sizes)) != len(sizes):
         raise ValueError("a size is named twice; name each once")
@@ -51,6 +57,9 @@ def _names(value: object) -> object:
 Pixels = Annotated[int, Field(ge=8, le=4096)]
 Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_size)]
 Sizes = Annotated[tuple[Size, ...], BeforeValidator(_sizes), AfterValidator(_different)]
+Threads = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=256)], ...], BeforeValidator(_names), AfterValidator(_different_counts)
+]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -100,6 +109,8 @@ class RunOptions(BaseModel):
         keep: Core ML operations with a number type of their own, `float32:PATTERN` or `float16:PATTERN`.
         runners: `name` or `name:backend`; empty means every default one.
         threads: threads each runtime may use.
+        thread_sweep: thread counts to time every run with, besides `threads`; empty for none.
+        per_op: whether to ask runtimes for the times of single operations.
         latency_samples: timed inferences per artifact and runner; 0 measures no latency.
         max_miou_drop, max_class_drop: gates for all recipes, as fractions of IoU; None keeps each recipe's own.
         examples: pictures shown in the report.
@@ -134,6 +145,8 @@ class RunOptions(BaseModel):
     keep: Names = ()
     runners: Names = ()
     threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_threads)
+    thread_sweep: Threads = ()
+    per_op: bool = False
     latency_samples: Annotated[int, Field(ge=0, le=100_000)] = 40
     max_miou_drop: Fraction | None = None
     max_class_drop: Fraction | None = None

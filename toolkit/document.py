@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -128,11 +129,23 @@ def status_of(document: Mapping[str, Any]) -> ExitStatus:
 
 
 def warnings_of(artifacts: Sequence[Mapping[str, Any]], reference: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before trusting a figure: a busy machine, once per distinct sentence."""
-    timed = [run["latency_ms"] for artifact in artifacts for run in artifact["runs"]] + [reference.get("latency_ms")]
-    busy = max((found["other_load"] for found in timed if found and found["warning"]), default=None)
-    if busy is None:
-        return []
-    return [
-        f"other processes kept up to {busy:.1f} cores busy while latency was measured; run `segport bench` on a quiet machine"
-    ]
+    """What a reader must know before trusting a figure, once per kind: a busy machine, unsettled times, too many threads."""
+    ours = [run for artifact in artifacts for run in artifact["runs"] if not run.get("machine")]
+    timed = [found for found in (*(run["latency_ms"] for run in ours), reference.get("latency_ms")) if found]
+    warnings = []
+    busy = max((found["other_load"] for found in timed if found["warning"]), default=None)
+    if busy is not None:
+        warnings.append(
+            f"other processes kept up to {busy:.1f} cores busy while latency was measured; run `segport bench` on a quiet machine"
+        )
+    unsettled = sum(not found.get("stable", True) for found in timed)
+    if unsettled:
+        warnings.append(
+            f"the times of {unsettled} of {len(timed)} runs had not settled when sampling began; they change with the machine's "
+            "clock or load"
+        )
+    cores = os.cpu_count() or 1
+    most = max((item["threads"] or 0 for run in ours for item in (run, *run.get("thread_sweep", ()))), default=0)
+    if most > cores:
+        warnings.append(f"{most} threads were asked for on {cores} cores; their times say nothing about more cores")
+    return warnings

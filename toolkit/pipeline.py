@@ -30,7 +30,7 @@ from toolkit.models import load_source
 from toolkit.pictures import judging_set
 from toolkit.progress import Progress, SilentProgress
 from toolkit.run_folder import RunFolder
-from toolkit.timing import retimed, time_everything, with_times
+from toolkit.timing import retimed, time_everything, with_operations, with_times
 
 if TYPE_CHECKING:
     from converters import ModelSource
@@ -112,6 +112,7 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         planned = planned_runs(files, options)
         runs = measure_artifacts(planned, what, options, shown)
         runs, times = time_everything(planned, runs, source, what, options, shown)
+        runs = with_operations(planned, runs, what, options, shown)
         reference = retimed(before.document["reference"], times, source.output_size)
         results = _joined(by_artifact(files, planned, runs), before.document, keep_accuracy=True)
         artifacts = artifact_entries(manifest, results, options)
@@ -166,6 +167,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     planned = planned_runs(artifacts, options)
     runs = measure_artifacts(planned, what, options, progress, references)
     runs, times = time_everything(planned, runs, source, what, options, progress)
+    runs = with_operations(planned, runs, what, options, progress)
     references, results = with_times(references, times), by_artifact(artifacts, planned, runs)
     if options.latency_samples == 0 and folder.report.exists():
         results = _joined(results, load_outcome(folder.root).document, keep_accuracy=False)
@@ -199,7 +201,15 @@ ACCURACY_FIELDS = (
     "delta_per_class_iou", "delta_miou_ci95",
     "delta_per_class_iou_ci95", "lost_classes", "pixel_agreement", "class_flips", "worst_images",
 )  # fmt: skip
-TIME_FIELDS = ("latency_status", "latency_reason", "latency_ms", "peak_memory_bytes", "memory_reason")
+TIME_FIELDS = (
+    "latency_status",
+    "latency_reason",
+    "latency_ms",
+    "peak_memory_bytes",
+    "memory_reason",
+    "thread_sweep",
+    "per_op",
+)
 
 
 def _joined(

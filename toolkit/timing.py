@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from toolkit.config import RunOptions
+from toolkit.config import RunOptions, checked_options
 from toolkit.measuring import PlannedRun, counted, reference_runner
 from toolkit.progress import Progress
 
@@ -44,9 +44,12 @@ def time_everything(
     usable = [number for number, runner in enumerate(runners) if not unavailable(runner)]
     subjects = [Subject(runner, what.picture_for(runner.artifact), memory=False) for runner in sources.values()]
     subjects += [
-        Subject(runners[number], what.picture_for(runners[number].artifact), memory=what.memory) for number in usable
+        Subject(runners[number], what.picture_for(runners[number].artifact), options.thread_sweep, what.memory)
+        for number in usable
     ]
-    samples = what.latency.samples * sum(not one.runner.latency_reason(one.runner.backend) for one in subjects)
+    samples = what.latency.samples * sum(
+        1 + len(one.other_threads) for one in subjects if not one.runner.latency_reason(one.runner.backend)
+    )
     fresh = []
     with progress.stage("cold starts and memory, in fresh processes", len(subjects)) as stage:
         for subject in subjects:
@@ -83,3 +86,45 @@ def retimed(before: Mapping[str, Any], times: ReferenceTimes, default: tuple[int
             for item in before["sizes"]
         ]
     return entry
+
+
+def with_operations(
+    planned: Sequence[PlannedRun],
+    results: Sequence[RunResult],
+    what: Measurements,
+    options: RunOptions,
+    progress: Progress,
+) -> list[RunResult]:
+    """`results` with the times of single operations, if the options ask for them and a runtime can be used here."""
+    from validation.measure import unavailable
+    from validation.operations import profile_operations
+
+    if not options.per_op or what.latency is None:
+        return list(results)
+    profiled = []
+    with progress.stage("single operations", len(planned)) as stage:
+        for item, result in zip(planned, results, strict=True):
+            runner = item.runner(options.threads)
+            if unavailable(runner):
+                profiled.append(result)
+            else:
+                found = profile_operations(runner, what.picture_for(runner.artifact))
+                profiled.append(dataclasses.replace(result, per_op=found))
+            stage.advance()
+    return profiled
+
+
+def swept(options: RunOptions, threads: str | None) -> RunOptions:
+    """Options for `--threads 2` or `--threads 1,2,4`; of several, the recorded count (else the first) stays the run's own.
+
+    Raises:
+        UsageError: not whole numbers of 1 or more, or one twice.
+    """
+    if threads is None:
+        return options
+    values = options.model_dump()
+    if "," not in threads:
+        return checked_options({**values, "threads": threads, "thread_sweep": ()})
+    named = checked_options({**values, "thread_sweep": threads})
+    first = int(threads.split(",")[0])
+    return named if named.threads in named.thread_sweep else named.model_copy(update={"threads": first})

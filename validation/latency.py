@@ -237,7 +237,7 @@ class Stopwatch:
 
 def busy_warning(other: float, threads: int, cores: int) -> str:
     """A sentence if other processes left fewer cores than `threads` or kept half a core busy, else empty."""
-    if other < 0.5 and other + threads <= cores + 0.1:
+    if other < 0.5 and other + min(threads, cores) <= cores + 0.1:
         return ""
     return (
         f"other processes kept {other:.1f} of {cores} cores busy during the measurement; "

@@ -11,6 +11,20 @@ from validation.bootstrap import Interval
 from validation.compare import Comparison, ImageDrop
 from validation.errors import ValidationError
 from validation.latency import LatencyResult
+from validation.operations import OperationProfile
+
+
+@dataclass(frozen=True)
+class ThreadTime:
+    """Milliseconds of a run with one number of threads, sampled in turns with the others; None with a reason if it failed."""
+
+    threads: int
+    p50: float | None = None
+    p90: float | None = None
+    min: float | None = None
+    iqr: float | None = None
+    samples: int = 0
+    reason: str = ""
 
 
 class Status(StrEnum):
@@ -45,6 +59,8 @@ class RunResult:
         latency_status, latency_reason: of the latency, apart from the accuracy's.
         latency_ms: None unless measured.
         peak_memory_bytes, memory_reason: a reason if there is no figure.
+        thread_sweep: the same run with other numbers of threads, its own among them; empty if not asked for.
+        per_op: where the time goes; None if not asked for.
         machine: where it ran, if that was another machine than the report's own; else empty.
     """
 
@@ -82,6 +98,8 @@ class RunResult:
     machine: str = ""
     output_size: tuple[int, int] | None = None
     signature: str | None = None
+    thread_sweep: tuple[ThreadTime, ...] = ()
+    per_op: OperationProfile | None = None
 
     @property
     def title(self) -> str:
@@ -110,6 +128,7 @@ class RunResult:
         try:
             values = {key: value for key, value in document.items() if key in known}
             latency, flips = values.get("latency_ms"), values.get("class_flips")
+            per_op = values.get("per_op")
             return cls(
                 **{
                     **values,
@@ -124,6 +143,8 @@ class RunResult:
                     },
                     "lost_classes": tuple(values.get("lost_classes", ())),
                     "class_flips": None if flips is None else tuple(tuple(row) for row in flips),
+                    "thread_sweep": tuple(ThreadTime(**item) for item in values.get("thread_sweep", ())),
+                    "per_op": None if per_op is None else OperationProfile.from_json(per_op),
                     "worst_images": tuple(ImageDrop(**item) for item in values.get("worst_images", ())),
                 }
             )

@@ -33,6 +33,15 @@ class Availability:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class OperationTime:
+    """One call of one operation, as a runtime's profiler recorded it."""
+
+    name: str
+    kind: str
+    nanoseconds: int
+
+
 class Runner(ABC):
     """Runs one artifact in one runtime and backend. Use as a context manager.
 
@@ -97,6 +106,11 @@ class Runner(ABC):
         return cls.latency_reason(backend)
 
     @classmethod
+    def operations_reason(cls, backend: str) -> str:
+        """Why the times of single operations are not known; empty if `operation_times` gives them."""
+        return cls.latency_reason(backend) or f"{cls.name} tells Python no times of single operations"
+
+    @classmethod
     def images_limit(cls, backend: str) -> int | None:
         """Most pictures worth showing to a slow backend in an accuracy run; None for no limit."""
         return None
@@ -149,6 +163,18 @@ class Runner(ABC):
         self._feed(image)
         return self._invoke_timed
 
+    def operation_times(self, image: NDArray[np.uint8], runs: int) -> Iterator[OperationTime]:
+        """Every call of every operation in `runs` inferences, after one that is not recorded.
+
+        Raises:
+            RunnerError: the runtime failed, or has no profiler (see `operations_reason`).
+            ValidationError: wrong picture shape or dtype.
+        """
+        self._check_open()
+        self._check_image(image)
+        self._feed(image)
+        return self._operation_times(runs)
+
     def process_ids(self) -> tuple[int, ...]:
         """Processes, apart from our own, that work for this runner while it is open."""
         return ()
@@ -182,6 +208,9 @@ class Runner(ABC):
     @abstractmethod
     def _fetch(self) -> NDArray[Any]:
         """The raw answer of the last inference, as the runtime gives it."""
+
+    def _operation_times(self, runs: int) -> Iterator[OperationTime]:
+        raise RunnerError(self.operations_reason(self.backend))
 
     def _close(self) -> None:  # noqa: B027 (an optional hook, not an abstract one)
         """Release what `_open` took; also called when `_open` failed half-way."""

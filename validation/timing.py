@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from validation.errors import RunnerError
 from validation.latency import LatencyResult, LatencySettings
 from validation.memory import FreshStart, fresh_start, no_fresh_start
-from validation.result import Status
+from validation.result import Status, ThreadTime
 from validation.runner import Runner
 from validation.turns import Entrant, Progress, Timed, time_in_turns
 
@@ -33,11 +33,17 @@ class Subject:
     threads: tuple[int, ...] = ()
     memory: bool = True
 
+    @property
+    def other_threads(self) -> tuple[int, ...]:
+        """Thread counts beside the runner's own; none where the runtime does not let us choose."""
+        if not self.runner.settable_threads:
+            return ()
+        return tuple(count for count in self.threads if count != self.runner.threads)
+
     def team(self, held_bytes: int | None) -> list[Entrant]:
-        """The runner itself first, then one of each other thread count, where the runtime lets us choose."""
+        """The runner itself first, then one of each other thread count."""
         runner = self.runner
-        others = [count for count in self.threads if count != runner.threads and runner.settable_threads]
-        again = [type(runner)(runner.artifact, runner.backend, count) for count in others]
+        again = [type(runner)(runner.artifact, runner.backend, count) for count in self.other_threads]
         return [Entrant(item, self.picture, held_bytes) for item in (runner, *again)]
 
 
@@ -119,4 +125,16 @@ def _latency(subject: Subject, fresh: FreshStarts, team: Sequence[Timed] | None)
     own = team[0].latency
     if own is None:
         return {"latency_status": Status.FAILED, "latency_reason": team[0].reason}
-    return {"latency_status": Status.MEASURED, "latency_reason": "", "latency_ms": fresh.added_to(own)}
+    measured = {"latency_status": Status.MEASURED, "latency_reason": "", "latency_ms": fresh.added_to(own)}
+    return measured if len(team) == 1 else {**measured, "thread_sweep": _sweep(subject, team)}
+
+
+def _sweep(subject: Subject, team: Sequence[Timed]) -> tuple[ThreadTime, ...]:
+    counts = (subject.runner.threads, *subject.other_threads)
+    swept = [
+        ThreadTime(count, reason=timed.reason)
+        if (found := timed.latency) is None
+        else ThreadTime(count, found.p50, found.p90, found.min, found.iqr, found.samples)
+        for count, timed in zip(counts, team, strict=True)
+    ]
+    return tuple(sorted(swept, key=lambda item: item.threads))

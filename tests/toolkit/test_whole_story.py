@@ -181,6 +181,39 @@ def test_bench_keeps_accuracy(place: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert after["latency_ms"]["samples"] == 5
 
 
+def test_everything_of_a_run_is_sampled_in_turns_and_started_cold(place: Path) -> None:
+    found = document(place)
+    times = [run["latency_ms"] for item in found["artifacts"] for run in item["runs"] if run["latency_ms"]]
+    assert {time["in_turns"] for time in [*times, found["reference"]["latency_ms"]]} == {len(times) + 1}
+    assert all(time["cold_start"] == pytest.approx(time["load_ms"] + time["first_run_ms"]) for time in times)
+
+
+def test_bench_sweeps_threads_and_profiles(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    before = document(place)
+    arguments = ["out", "--runners", "litert,onnxruntime", "--latency-samples", "4", "--quiet"]
+    assert run_command(["bench", *arguments, "--threads", "999,1", "--per-op"]) == ExitStatus.BAD_INPUT
+    assert run_command(["bench", *arguments, "--threads", "1,many"]) == ExitStatus.BAD_INPUT
+    assert run_command(["bench", *arguments, "--threads", "2,2"]) == ExitStatus.BAD_INPUT
+    assert document(place) == before
+    assert run_command(["bench", *arguments, "--threads", "1,2,33", "--per-op"]) in (0, 1)
+    runs = [run for item in document(place)["artifacts"] for run in item["runs"]]
+    assert runs
+    for run in runs:
+        assert [item["threads"] for item in run["thread_sweep"]] == [1, 2, 33]
+        own = next(item for item in run["thread_sweep"] if item["threads"] == run["threads"] == 1)
+        assert own["p50"] == run["latency_ms"]["p50"]
+        assert run["per_op"]["status"] == ("measured" if run["runner"] == "onnxruntime" else "not_run")
+        assert run["miou"] is not None
+    assert any("33 threads were asked for" in warning for warning in document(place)["warnings"])
+    shown = capsys.readouterr().out
+    assert "p50 ms by number of threads" in shown
+    assert "Conv" in shown
+    assert "benchmark_model" in shown
+
+
 def test_report_is_drawn_again_from_disk(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     (place / "out" / "report.html").unlink()

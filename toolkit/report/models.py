@@ -112,6 +112,39 @@ class WorstClass(_Part):
     delta: Change
 
 
+class ThreadTime(_Part):
+    """A run with one number of threads, sampled in turns with the others; a reason in the place of figures if it failed."""
+
+    threads: Annotated[int, Field(ge=1)]
+    p50: Milliseconds | None
+    p90: Milliseconds | None = None
+    min: Milliseconds | None = None
+    iqr: Milliseconds | None = None
+    samples: Count = 0
+    reason: str = ""
+
+
+class OperationShare(_Part):
+    """One operation of a graph, or all of one kind: mean milliseconds and calls of an inference, share of all operations."""
+
+    name: str
+    kind: str
+    ms: Milliseconds
+    share: Fraction
+    calls: Annotated[float, Field(ge=0)]
+
+
+class OperationProfile(_Part):
+    """Where the time of an inference goes, longest first. Profiling slows it down: shares count, not milliseconds."""
+
+    status: Status
+    reason: str = ""
+    runs: Count = 0
+    total_ms: Milliseconds | None = None
+    kinds: list[OperationShare] = []
+    operations: list[OperationShare] = []
+
+
 class Run(_Part):
     """One artifact in one runtime. `status` is of the accuracy, `latency_status` of the latency."""
 
@@ -140,6 +173,8 @@ class Run(_Part):
     machine: str = ""
     output_size: Size | None = None
     signature: str | None = None
+    thread_sweep: list[ThreadTime] = []
+    per_op: OperationProfile | None = None
 
     @property
     def title(self) -> str:

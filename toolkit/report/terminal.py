@@ -8,6 +8,7 @@ from toolkit.report.checks import check_lines
 from toolkit.report.models import ReportDocument
 from toolkit.report.rows import Row, accuracy_words, gaps, matrix, summarize, worst_words
 from toolkit.report.sizes import SizeRow, size_rows
+from toolkit.report.times import time_tables
 from toolkit.report.wording import (
     MISSING,
     STATUS_WORDS,
@@ -47,6 +48,9 @@ def render(document: ReportDocument, console: Console) -> None:
     if sizes := size_rows(document):
         console.print()
         console.print(_sizes(sizes))
+    for table in time_tables(document):
+        console.print()
+        console.print(table)
     reference = document.reference
     where = judged_where(reference.judged_at, reference.evaluated_at)
     console.print(

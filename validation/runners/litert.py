@@ -48,6 +48,14 @@ class LiteRtRunner(Runner):
         return "the reference kernels are written to be checked, not to be fast" if backend == "reference" else ""
 
     @classmethod
+    def operations_reason(cls, backend: str) -> str:
+        """Its interpreter takes a flag that makes delegates record times, but nothing in Python reads them."""
+        return (
+            "LiteRT's Python API gives no times of single operations; "
+            "its benchmark_model tool prints them with --enable_op_profiling=true"
+        )
+
+    @classmethod
     def images_limit(cls, backend: str) -> int | None:
         """A few pictures for the reference kernels, all for the others."""
         return _REFERENCE_IMAGES if backend == "reference" else None

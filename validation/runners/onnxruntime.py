@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import RunnerError
-from validation.runner import Availability, Runner, native_input
+from validation.runner import Availability, OperationTime, Runner, native_input
 
 _ERRORS_ONLY = 3
+_KERNEL = "_kernel_time"
 
 
 class OnnxRuntimeRunner(Runner):
@@ -29,12 +34,16 @@ class OnnxRuntimeRunner(Runner):
         return Availability(True)
 
     @classmethod
+    def operations_reason(cls, backend: str) -> str:
+        """Its profiler records every kernel."""
+        return ""
+
+    @classmethod
     def preload(cls) -> None:
         """Import ONNX Runtime."""
         import onnxruntime  # noqa: F401
 
     def _open(self) -> None:
-        import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as state
 
         if not self.artifact.path.is_file():
@@ -43,16 +52,24 @@ class OnnxRuntimeRunner(Runner):
             state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile,
             state.NotImplemented, state.RuntimeException, RuntimeError, ValueError,
         )  # fmt: skip
+        with self._translated(*self._errors):
+            self._session: Any = self._new_session(self._session_options())
+        self._input = self._name("input", self._session.get_inputs(), self.artifact.image.name)
+        self._output = self._name("output", self._session.get_outputs(), self.artifact.output.name)
+
+    def _session_options(self) -> Any:
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
-        with self._translated(*self._errors):
-            self._session: Any = onnxruntime.InferenceSession(
-                str(self.artifact.path), options, providers=["CPUExecutionProvider"]
-            )
-        self._input = self._name("input", self._session.get_inputs(), self.artifact.image.name)
-        self._output = self._name("output", self._session.get_outputs(), self.artifact.output.name)
+        return options
+
+    def _new_session(self, options: Any) -> Any:
+        import onnxruntime
+
+        return onnxruntime.InferenceSession(str(self.artifact.path), options, providers=["CPUExecutionProvider"])
 
     def _name(self, what: str, nodes: list[Any], wanted: str) -> str:
         names = [str(node.name) for node in nodes]
@@ -73,6 +90,23 @@ class OnnxRuntimeRunner(Runner):
 
     def _fetch(self) -> NDArray[Any]:
         return self._answer
+
+    def _operation_times(self, runs: int) -> Iterator[OperationTime]:
+        """From a second session, whose profile (Chrome's trace format, microseconds) goes to a temporary folder."""
+        with tempfile.TemporaryDirectory() as folder, self._translated(*self._errors):
+            options = self._session_options()
+            options.enable_profiling = True
+            options.profile_file_prefix = str(Path(folder) / "profile")
+            session = self._new_session(options)
+            for _ in range(runs + 1):
+                session.run([self._output], self._given)
+            events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        runs_seen = sorted(event["ts"] for event in events if event["name"] == "model_run")
+        for event in events:
+            # An event's time is its start; those before the second run belong to loading and to the first.
+            if event["cat"] == "Node" and event["name"].endswith(_KERNEL) and event["ts"] >= runs_seen[1]:
+                name, kind = event["name"].removesuffix(_KERNEL), event["args"]["op_name"]
+                yield OperationTime(name, kind, event["dur"] * 1000)
 
     def _close(self) -> None:
         self._session = None

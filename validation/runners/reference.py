@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from converters import Artifact, ImageInput, MapOutput
 from validation.errors import RunnerError, ValidationError
-from validation.runner import Availability, Runner, native_input
+from validation.runner import Availability, OperationTime, Runner, native_input
 from validation.torch_threads import TorchThreads
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ class TorchRunner(Runner):
         return "the reference is a module in memory; it is not loaded from a file"
 
     @classmethod
+    def operations_reason(cls, backend: str) -> str:
+        """torch.profiler records every operator."""
+        return ""
+
+    @classmethod
     def preload(cls) -> None:
         """Import torch."""
         import torch  # noqa: F401
@@ -92,6 +98,19 @@ class TorchRunner(Runner):
 
         with self._translated(RuntimeError, ValueError, TypeError), torch.inference_mode():
             self._answer = self._module(self._given)
+
+    def _operation_times(self, runs: int) -> Iterator[OperationTime]:
+        """The operators' own times, those they call taken out; torch knows kinds of operators, not layers."""
+        import torch
+
+        self._invoke()
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+            for _ in range(runs):
+                self._invoke()
+        for event in profile.events() or ():
+            spent = round(event.self_cpu_time_total * 1000)
+            if spent > 0 and event.name.startswith("aten::"):
+                yield OperationTime(event.name, event.name, spent)
 
     def _fetch(self) -> NDArray[Any]:
         answer: NDArray[Any] = self._answer.detach().numpy()

@@ -12,7 +12,8 @@ from toolkit.cli.screen import Screen
 
 EXAMPLES = (
     "Examples: [bold]segport bench runs/latest[/]  |  "
-    "[bold]segport bench runs/latest --threads 1 --latency-samples 200 --runners litert:xnnpack[/]  |  "
+    "[bold]segport bench runs/latest --threads 1,2,4 --latency-samples 200 --runners litert:xnnpack[/]  |  "
+    "[bold]segport bench runs/latest --per-op[/]  |  "
     "[bold]segport bench runs/latest --bundle for-a-mac.zip[/]"
 )
 
@@ -23,8 +24,13 @@ def bench(
     ),
     output_sizes: o.OutputSizes = None,
     runners: o.Runners = None,
-    threads: o.Threads = None,
+    threads: Annotated[
+        str | None, typer.Option("--threads", "-t", help="Threads each runtime may use; several to compare: 1,2,4.")
+    ] = None,
     latency_samples: o.LatencySamples = None,
+    per_op: Annotated[
+        bool, typer.Option("--per-op", help="Also the times of single operations, where the runtime tells them.")
+    ] = False,
     bundle: Annotated[
         Path | None,
         typer.Option(
@@ -38,15 +44,16 @@ def bench(
 ) -> int:
     """Time every artifact on disk on every runtime of this machine; accuracy already measured is kept."""
     given = {
-        "output_sizes": output_sizes, "runners": runners, "threads": threads, "latency_samples": latency_samples,
+        "output_sizes": output_sizes, "runners": runners, "latency_samples": latency_samples, "per_op": per_op or None,
     }  # fmt: skip
     from toolkit.errors import UsageError
     from toolkit.pipeline import bench as bench_pipeline
     from toolkit.pipeline import recorded_options
+    from toolkit.timing import swept
 
     if bundle is None and bundle_pictures is not None:
         raise UsageError("--bundle-pictures says what goes into a bundle; give --bundle FILE.zip as well")
-    options = recorded_options(folder, given)
+    options = swept(recorded_options(folder, given), threads)
     screen = Screen(quiet)
     if bundle is not None:
         from toolkit.bundle import write_bundle
