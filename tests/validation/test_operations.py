@@ -52,12 +52,7 @@ def test_torch_s_operators_are_those_of_the_network(float_artifact: TorchArtifac
     found = profile_operations(TorchRunner(float_artifact), picture(0), runs=3)
     assert found.status == "measured"
     assert sum(item.share for item in found.kinds) == pytest.approx(1.0)
-    (kernel,) = [
-        item
-        for item in found.kinds
-        if item.kind in ("aten::mkldnn_convolution", "aten::thnn_conv2d", "aten::_slow_conv2d_forward")
-    ]
-    assert kernel.calls == 2
+    assert {item.calls for item in found.kinds if "conv" in item.kind} == {2}
 
 
 def test_runtimes_without_a_profiler_say_so(artifacts: dict[str, Artifact]) -> None:

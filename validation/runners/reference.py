@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from converters import Artifact, ImageInput, MapOutput
 from validation.errors import RunnerError, ValidationError
+from validation.native_output import captured_stderr
 from validation.runner import Availability, OperationTime, Runner, native_input
 from validation.torch_threads import TorchThreads
 
@@ -104,7 +105,8 @@ class TorchRunner(Runner):
         import torch
 
         self._invoke()
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        only_cpu = [torch.profiler.ProfilerActivity.CPU]
+        with captured_stderr(), torch.profiler.profile(activities=only_cpu) as profile:
             for _ in range(runs):
                 self._invoke()
         for event in profile.events() or ():
