@@ -67,6 +67,7 @@ def perform(
     calibration: CalibrationSet | None = None,
     known: Mapping[str, Artifact] | None = None,
     on_progress: Progress | None = None,
+    on_artifact: Callable[[Artifact], None] | None = None,
 ) -> list[Outcome]:
     """Make every artifact of `plan` in `folder`; one that fails does not stop the others.
 
@@ -76,6 +77,7 @@ def perform(
         calibration: the pictures whose digest the plan was made with, if any recipe needs them.
         known: artifacts of earlier runs by name; one is reused if its key and the hash of its file still agree.
         on_progress: told when a conversion starts and how it ends.
+        on_artifact: given every artifact as soon as it lies in `folder`, so that a run killed later need not make it again.
 
     Returns:
         one outcome per conversion, in the plan's order.
@@ -86,10 +88,13 @@ def perform(
     _check_calibration(plan, calibration)
     folder.mkdir(parents=True, exist_ok=True)
     with _sole_writer(folder), _workspace(folder) as workspace:
-        return [
-            _outcome(plan, conversion, folder, workspace, calibration, known or {}, on_progress or _silent)
-            for conversion in plan.conversions
-        ]
+        outcomes = []
+        for conversion in plan.conversions:
+            made = _outcome(plan, conversion, folder, workspace, calibration, known or {}, on_progress or _silent)
+            if made.artifact is not None and on_artifact is not None:
+                on_artifact(made.artifact)
+            outcomes.append(made)
+        return outcomes
 
 
 def _outcome(

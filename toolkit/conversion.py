@@ -105,7 +105,7 @@ def perform_plan(
     from converters.perform import perform
 
     with _told(progress, len(plan.conversions)) as tell:
-        outcomes = perform(plan, folder.artifacts, calibration, folder.known_artifacts(), tell)
+        outcomes = perform(plan, folder.artifacts, calibration, folder.reusable_artifacts(), tell, folder.remember)
     conversions = Conversions(folder, tuple(outcomes))
     folder.save_manifest(_manifest(plan, calibration, options, conversions))
     return conversions

@@ -7,6 +7,7 @@ report's own runs and of those files, so doing it twice changes nothing, and `va
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -261,7 +262,7 @@ def _keep(path: Path, folder: RunFolder) -> None:
     digest = sha256(path.read_bytes()).hexdigest()
     kept = folder.root / "devices" / f"{digest}.json"
     kept.parent.mkdir(exist_ok=True)
-    temporary = kept.with_suffix(".tmp")
+    temporary = kept.with_name(f".{kept.name}.{os.getpid()}.tmp")
     try:
         shutil.copyfile(path, temporary)
         temporary.replace(kept)

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converters import Artifact
+from converters import Artifact, SourceError
 from toolkit.errors import UsageError
 
 MANIFEST_SCHEMA = 1
+UNFINISHED = (".tmp", ".part")
+"""Endings of hidden files that are being written."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class RunFolder:
         return self.root / "cache"
 
     @property
+    def journal(self) -> Path:
+        """What has been converted so far, for a run that is killed before its manifest is written."""
+        return self.cache / "converted.json"
+
+    @property
     def manifest(self) -> Path:
         return self.root / "manifest.json"
 
@@ -61,6 +68,7 @@ class RunFolder:
             ) from error
         try:
             with FileLock(self.root / ".lock", timeout=0):
+                self._clear_leftovers()
                 yield
         except Timeout:
             raise UsageError(
@@ -83,6 +91,12 @@ class RunFolder:
             )
         return document
 
+    def _clear_leftovers(self) -> None:
+        """Delete what a killed run had not finished writing; only the holder of the lock may."""
+        for leftover in self.root.rglob(".*"):
+            if leftover.suffix in UNFINISHED and leftover.is_file():
+                leftover.unlink()
+
     def known_artifacts(self) -> dict[str, Artifact]:
         """Artifacts named by the manifest, or none if there is no manifest yet."""
         if not self.manifest.exists():
@@ -90,8 +104,28 @@ class RunFolder:
         entries = self.load_manifest().get("artifacts", [])
         return {entry["name"]: Artifact.from_json(entry, self.root) for entry in entries}
 
+    def reusable_artifacts(self) -> dict[str, Artifact]:
+        """Artifacts named by the manifest and those of a run that did not come to write one."""
+        journal = {entry["name"]: Artifact.from_json(entry, self.root) for entry in self._journal()}
+        return self.known_artifacts() | journal
+
+    def remember(self, artifact: Artifact) -> None:
+        """Note a finished artifact in the journal."""
+        others = [entry for entry in self._journal() if entry["name"] != artifact.name]
+        write_json(self.journal, {"artifacts": [*others, artifact.to_json(self.root)]})
+
+    def _journal(self) -> list[dict[str, Any]]:
+        try:
+            entries = json.loads(self.journal.read_text(encoding="utf-8"))["artifacts"]
+            readable = [Artifact.from_json(entry, self.root).to_json(self.root) for entry in entries]
+        except (OSError, ValueError, KeyError, TypeError, SourceError):
+            return []  # none yet, or damaged: what it would have spared is made again
+        return readable
+
     def save_manifest(self, document: dict[str, Any]) -> None:
+        """Write the manifest; it takes over from the journal."""
         write_json(self.manifest, {"schema": MANIFEST_SCHEMA, **document})
+        self.journal.unlink(missing_ok=True)
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""What happens to a run when the machine does not cooperate."""

@@ -1,0 +1,66 @@
+"""What a killed run leaves behind: finished artifacts are known, unfinished files are cleared away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from converters import Artifact, make_plan
+from converters.perform import perform
+from quantization import recipe
+from tests.converters import small_network as small
+from toolkit.run_folder import RunFolder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, list[Artifact]]:
+    """A run that was killed after two conversions of two: artifacts and journal, no manifest."""
+    folder = RunFolder(tmp_path_factory.mktemp("run"))
+    plan = make_plan(small.small_source(), [("onnx", recipe("float32")), ("coreml", recipe("float16"))])
+    outcomes = perform(plan, folder.artifacts, on_artifact=folder.remember)
+    return folder, [outcome.artifact for outcome in outcomes if outcome.artifact is not None]
+
+
+def test_artifacts_of_a_killed_run_are_reused_but_not_yet_judged(made: tuple[RunFolder, list[Artifact]]) -> None:
+    folder, artifacts = made
+    assert [item.name for item in artifacts] == ["onnx-float32", "coreml-float16"]
+    assert folder.known_artifacts() == {}
+    assert folder.reusable_artifacts() == {item.name: item for item in artifacts}
+    plan = make_plan(small.small_source(), [("onnx", recipe("float32")), ("coreml", recipe("float16"))])
+    again = perform(plan, folder.artifacts, known=folder.reusable_artifacts())
+    assert all(outcome.reused for outcome in again)
+
+
+def test_a_damaged_journal_costs_only_time(made: tuple[RunFolder, list[Artifact]]) -> None:
+    folder, artifacts = made
+    whole = folder.journal.read_text()
+    try:
+        for damage in (whole[: len(whole) // 2], "{}", '{"artifacts": [{"name": "x"}]}', "\0"):
+            folder.journal.write_text(damage)
+            assert folder.reusable_artifacts() == {}
+    finally:
+        folder.journal.write_text(whole)
+
+
+def test_unfinished_files_go_when_the_folder_is_claimed(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    (tmp_path / "examples").mkdir()
+    leftovers = [
+        tmp_path / ".report.json.123.tmp",
+        tmp_path / "examples" / ".00-truth.png.9.tmp",
+        tmp_path / ".maps.npy.4.part",
+    ]
+    keep = [tmp_path / "notes.tmp", tmp_path / ".hidden"]
+    for path in (*leftovers, *keep):
+        path.write_text("x")
+    with folder.claimed():
+        assert not any(path.exists() for path in leftovers)
+    assert all(path.exists() for path in keep)
+
+
+def test_the_manifest_takes_over_from_the_journal(tmp_path: Path, made: tuple[RunFolder, list[Artifact]]) -> None:
+    folder = RunFolder(tmp_path)
+    folder.remember(made[1][0])
+    folder.save_manifest({"artifacts": []})
+    assert not folder.journal.exists() and folder.reusable_artifacts() == {}
