@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_artifacts_of_a_killed_run_are_reused_but_not_yet_judged(made: tuple[Run
 
 
 def test_a_damaged_journal_costs_only_time(made: tuple[RunFolder, list[Artifact]]) -> None:
-    folder, artifacts = made
+    folder, _ = made
     whole = folder.journal.read_text()
     try:
         for damage in (whole[: len(whole) // 2], "{}", '{"artifacts": [{"name": "x"}]}', "\0"):
@@ -61,6 +62,7 @@ def test_unfinished_files_go_when_the_folder_is_claimed(tmp_path: Path) -> None:
 
 def test_the_manifest_takes_over_from_the_journal(tmp_path: Path, made: tuple[RunFolder, list[Artifact]]) -> None:
     folder = RunFolder(tmp_path)
-    folder.remember(made[1][0])
+    folder.remember(replace(made[1][0], path=tmp_path / "artifacts" / "x.onnx"))
+    assert set(folder.reusable_artifacts()) == {"onnx-float32"}
     folder.save_manifest({"artifacts": []})
     assert not folder.journal.exists() and folder.reusable_artifacts() == {}
