@@ -17,6 +17,7 @@ from toolkit.conversion import Conversions, perform_plan, plan_conversions
 from toolkit.document import artifact_entries, assemble, dataset_entry, reference_entry, status_of, warnings_of
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.examples import draw_examples
+from toolkit.linting import with_lint
 from toolkit.measuring import (
     by_artifact,
     choose_runtimes,
@@ -171,7 +172,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     references, results = with_times(references, times), by_artifact(artifacts, planned, runs)
     if options.latency_samples == 0 and folder.report.exists():
         results = _joined(results, load_outcome(folder.root).document, keep_accuracy=False)
-    entries = artifact_entries(manifest, results, options)
+    entries = with_lint(artifact_entries(manifest, results, options), folder)
     examples = draw_examples(
         artifacts, results, dataset, references[source.output_size].maps, options, folder, progress
     )

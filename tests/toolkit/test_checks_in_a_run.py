@@ -86,6 +86,7 @@ def test_the_right_network_passes_and_its_checks_are_in_every_report(
     assert found["output"]["artifact"] == "onnx-float32"
     assert f"Checks: {len(found)} pass" in capsys.readouterr().out
     assert "## Checks" in (folder / "report.md").read_text()
+    assert document["artifacts"][0]["lint"] == []
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,9 @@ def test_an_evaluation_folder_that_shares_a_picture_with_calibration(
     assert found["name"] == "overlap"
     assert "1 of 5 pictures that judge also calibrated tflite-int8_static: vacation" in found["message"]
     assert "pictures that judge also calibrated" in " ".join(capsys.readouterr().out.split())
-    assert load_outcome(place / "shared-run").document["artifacts"][0]["verdict"]["status"] == "pass"
+    (artifact,) = load_outcome(place / "shared-run").document["artifacts"]
+    assert artifact["verdict"]["status"] == "pass"
+    assert {entry["target"] for entry in artifact["lint"]} == {"nnapi-int8", "tflite-gpu", "xnnpack"}
 
 
 def test_folding_twice_changes_nothing_and_a_mended_check_is_forgotten() -> None:

@@ -40,6 +40,7 @@ def render(document: ReportDocument) -> str:
         _worst_classes(document),
         _verdicts(document),
         _checks(document),
+        _lint(document),
         _gaps(document),
         _environment(document),
         _reproduce(document),
@@ -137,6 +138,19 @@ def _verdicts(document: ReportDocument) -> str:
 def _checks(document: ReportDocument) -> str:
     lines = [f"- {_text(line.sentence)}" for line in check_lines(document.checks)]
     return "## Checks\n\n" + "\n".join(lines) if lines else ""
+
+
+def _lint(document: ReportDocument) -> str:
+    """One line an artifact and accelerator that leaves something to the CPU; the reasons are in report.json."""
+    lines = [
+        f"- {_text(artifact.name)}: {_text(entry.sentence)}"
+        for artifact in document.artifacts
+        for entry in artifact.lint
+        if entry.taken < entry.operations
+    ]
+    if not lines:
+        return ""
+    return "## What accelerators are known not to take\n\n" + "\n".join(lines)
 
 
 def _gaps(document: ReportDocument) -> str:

@@ -224,6 +224,20 @@ class SignatureEntry(_Part):
     output_size: Size
 
 
+class LintEntry(_Part):
+    """What one accelerator is known not to take of an artifact; `sentence` says it in one."""
+
+    target: str
+    title: str
+    operations: Count
+    taken: Count
+    partitions: Count
+    between: list[dict[str, int]]
+    findings: list[dict[str, Any]]
+    sentence: str
+    caveat: str = ""
+
+
 class ArtifactEntry(_Part):
     """One file that was (or, with `path` null, could not be) made, with all its runs."""
 
@@ -239,6 +253,7 @@ class ArtifactEntry(_Part):
     parity: Parity | None = None
     provenance: dict[str, Any] = {}
     signatures: list[SignatureEntry] = []
+    lint: list[LintEntry] = []
 
 
 class CheckEntry(_Part):

@@ -14,13 +14,15 @@ from converters.errors import SourceError
 from converters.tools import tool
 
 IDENTIFIER = b"TFL3"
+_SHORT = 16
+"""Constants of up to this many int32 values are sizes, axes and the like."""
 
 
 @dataclass(frozen=True)
 class Tensor:
     """A tensor of a graph; `constant_bytes` is 0 for activations, `buffer` numbers the storage constants share.
 
-    `scales` and `zero_points` hold one value, or one a channel; they are empty for tensors that are not quantized.
+    `integers` holds the values of short int32 constants (sizes, axes, strides). `scales` and `zero_points` hold one value, or one a channel; they are empty for tensors that are not quantized.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Tensor:
     quantized: bool
     constant_bytes: int
     buffer: int
+    integers: tuple[int, ...] = ()
     scales: tuple[float, ...] = ()
     zero_points: tuple[int, ...] = ()
 
@@ -125,6 +128,7 @@ def _graph(schema: Any, model: Any, graph: Any) -> Graph:
                 quantized=tensor.quantization is not None and tensor.quantization.scale is not None,
                 constant_bytes=_stored(model.buffers[tensor.buffer]),
                 buffer=tensor.buffer,
+                integers=_short_integers(model.buffers[tensor.buffer].data, type_names[tensor.type]),
                 scales=() if tensor.quantization is None else _floats(tensor.quantization.scale),
                 zero_points=() if tensor.quantization is None else _numbers(tensor.quantization.zeroPoint),
             )
@@ -133,6 +137,12 @@ def _graph(schema: Any, model: Any, graph: Any) -> Graph:
         inputs=_numbers(graph.inputs),
         outputs=_numbers(graph.outputs),
     )
+
+
+def _short_integers(content: Any, dtype: str) -> tuple[int, ...]:
+    if content is None or dtype != "INT32" or len(content) > 4 * _SHORT:
+        return ()
+    return struct.unpack(f"<{len(content) // 4}i", bytes(content))
 
 
 def _numbers(values: Any) -> tuple[int, ...]:

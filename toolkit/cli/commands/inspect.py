@@ -1,4 +1,4 @@
-"""`segport inspect`: what is inside one artifact, and where a Core ML package departs from its float reference."""
+"""`segport inspect`: what is inside one artifact, what accelerators take of it, where it departs from its float reference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "Examples: [bold]segport inspect runs/latest/artifacts/tflite-int8_static.tflite[/]  |  "
-    "[bold]segport inspect net.mlpackage --compare fp-liif-face11[/]"
+    "[bold]segport inspect net.tflite --lint[/]  |  [bold]segport inspect net.mlpackage --compare fp-liif-face11[/]"
 )
 
 
@@ -32,15 +32,21 @@ def inspect(
         float,
         typer.Option(help="dB below which an operation departs. 30: noise of 3 % of the signal's amplitude."),
     ] = 30.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what --compare finds as JSON.")] = False,
+    lint: Annotated[
+        bool,
+        typer.Option("--lint", help="What phones' accelerators are known not to take of it, and where it would split."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what --compare or --lint finds as JSON.")] = False,
 ) -> int:
     """Print what an artifact holds, read from the file itself; with --compare, which operation departs first."""
+    if lint:
+        return _lint(artifact, as_json)
     if compare is not None:
         return _compare(artifact, compare, images, dataset, threshold, as_json)
     if as_json:
         from toolkit.errors import UsageError
 
-        raise UsageError("--json goes with --compare; say what to compare with")
+        raise UsageError("--json goes with --compare or --lint; say what to compare with, or add --lint")
     from rich.console import Console
     from rich.table import Table
 
@@ -55,6 +61,33 @@ def inspect(
             table.add_row(f"[bold]{section}[/]", "")
         table.add_row(fact.key, fact.value)
     Console().print(table)
+    return 0
+
+
+def _lint(artifact: Path, as_json: bool) -> int:
+    import json
+
+    from rich.console import Console
+
+    from converters.lint.linting import lint
+
+    found = lint(artifact)
+    if as_json:
+        typer.echo(json.dumps([report.to_json() for report in found], indent=2))
+        return 0
+    console = Console()
+    if not found:
+        console.print(f"No target of the lint runs {artifact.suffix} files.", highlight=False)
+    for report in found:
+        console.print(report.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
+        for item in report.findings:
+            split = "" if item.splits else " (does not split the graph)"
+            console.print(
+                f"  {', '.join(f'{count} {op}' for op, count in item.operations.items())}: {item.reason}{split}\n    first: {item.where[0]}\n    instead: {item.rewrite}\n"
+                f"    source: {item.source}",
+                highlight=False, markup=False, soft_wrap=True,
+            )  # fmt: skip
+        console.print(f"  note: {report.caveat}", style="dim", highlight=False, markup=False, soft_wrap=True)
     return 0
 
 

@@ -1,0 +1,1 @@
+"""One file a target; each defines TARGET (see `converters.lint.target`)."""
