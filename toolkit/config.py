@@ -113,6 +113,7 @@ class RunOptions(BaseModel):
         per_op: whether to ask runtimes for the times of single operations.
         latency_samples: timed inferences per artifact and runner; 0 measures no latency.
         max_miou_drop, max_class_drop: gates for all recipes, as fractions of IoU; None keeps each recipe's own.
+        gate_on: `estimate` holds the measured changes against the gates, `bound` the worse bound of their 95 % intervals.
         examples: pictures shown in the report.
         checks: look for mistakes of preprocessing, layout, overlap and the like on a few pictures.
         out: output folder.
@@ -150,6 +151,7 @@ class RunOptions(BaseModel):
     latency_samples: Annotated[int, Field(ge=0, le=100_000)] = 40
     max_miou_drop: Fraction | None = None
     max_class_drop: Fraction | None = None
+    gate_on: Literal["estimate", "bound"] = "estimate"
     examples: Annotated[int, Field(ge=0, le=64)] = 4
     checks: bool = True
     out: Path = Path("runs/latest")

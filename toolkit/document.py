@@ -13,6 +13,7 @@ from toolkit.errors import ExitStatus
 if TYPE_CHECKING:
     from converters import ModelSource
     from segdata import Dataset
+    from validation.gates import Gates
     from validation.measure import Reference
     from validation.result import RunResult
 
@@ -59,7 +60,10 @@ def artifact_entries(
     entries = []
     for made in manifest["artifacts"]:
         limits = Gates.of(
-            recipe(made["recipe"]).limits, miou_drop=options.max_miou_drop, class_drop=options.max_class_drop
+            recipe(made["recipe"]).limits,
+            miou_drop=options.max_miou_drop,
+            class_drop=options.max_class_drop,
+            on_bound=options.gate_on == "bound",
         )
         runs = results.get(made["name"], ())
         entries.append(
@@ -71,8 +75,8 @@ def artifact_entries(
                     {"name": item["name"], "output_size": [item["output"]["height"], item["output"]["width"]]}
                     for item in made.get("signatures", ())
                 ],
-                "limits": {"miou_drop": limits.miou_drop, "class_drop": limits.class_drop},
-                "runs": [run_entry(run) for run in runs],
+                "limits": {"miou_drop": limits.miou_drop, "class_drop": limits.class_drop, "on_bound": limits.on_bound},
+                "runs": [run_entry(run, limits) for run in runs],
                 "verdict": judge(runs, limits).to_json(),
             }
         )
@@ -87,10 +91,21 @@ def artifact_entries(
     return entries
 
 
-def run_entry(run: RunResult) -> dict[str, Any]:
-    """One of the report's `runs`, with the worst class named for readers."""
+def run_entry(run: RunResult, limits: Gates) -> dict[str, Any]:
+    """One of the report's `runs`, with the worst class named for readers, and what its intervals allow to say."""
+    from validation.finding import find
+
     worst = run.worst_class
-    return {**run.to_json(), "worst_class": None if worst is None else {"name": worst[0], "delta": worst[1]}}
+    entry = {**run.to_json(), "worst_class": None if worst is None else {"name": worst[0], "delta": worst[1]}}
+    if run.delta_miou is None:
+        return entry
+    return entry | {
+        "finding": find(run.delta_miou_ci95, limits.miou_drop).value,
+        "finding_per_class": {
+            name: None if change is None else find(run.delta_per_class_iou_ci95.get(name), limits.class_drop).value
+            for name, change in run.delta_per_class_iou.items()
+        },
+    }
 
 
 def assemble(

@@ -25,6 +25,7 @@ from toolkit.run_folder import RunFolder
 if TYPE_CHECKING:
     from toolkit.pipeline import Outcome
     from validation.accuracy import AccuracyResult
+    from validation.gates import Gates
     from validation.result import RunResult
 
 Record = Mapping[str, Any]
@@ -106,7 +107,6 @@ def with_devices(folder: RunFolder, document: dict[str, Any]) -> dict[str, Any]:
 
 def _with_runs(artifact: dict[str, Any], rows: Mapping[Row, dict[str, Any]]) -> dict[str, Any]:
     """One entry of `artifacts` with the rows from other machines; those it had before are left out."""
-    from validation.gates import Gates
     from validation.result import RunResult
     from validation.verdict import judge
 
@@ -118,10 +118,15 @@ def _with_runs(artifact: dict[str, Any], rows: Mapping[Row, dict[str, Any]]) -> 
     # Somebody else's "not run" is news only about a backend of which nothing is known.
     known = done | {_runtime(run) for run in runs}
     runs += [run for run in rows.values() if run["status"] != "not_run" or _runtime(run) not in known]
-    limits = artifact["limits"]
-    gates = Gates(limits["miou_drop"], limits["class_drop"])
-    verdict = judge([RunResult.from_json(run) for run in runs], gates)
+    verdict = judge([RunResult.from_json(run) for run in runs], _gates(artifact))
     return {**artifact, "runs": runs, "verdict": verdict.to_json()}
+
+
+def _gates(artifact: Mapping[str, Any]) -> Gates:
+    from validation.gates import Gates
+
+    limits = artifact["limits"]
+    return Gates(limits["miou_drop"], limits["class_drop"], on_bound=limits.get("on_bound", False))
 
 
 def _runtime(run: Mapping[str, Any]) -> tuple[str, str, str | None]:
@@ -140,11 +145,13 @@ def _rows(
             if (run.artifact, run.sha256) != (artifact["name"], artifact["sha256"]):
                 continue
             if run.status != "not_run" or row not in found:
-                found[row] = _entry(run, result, folder, document)
+                found[row] = _entry(run, result, folder, document, _gates(artifact))
     return found
 
 
-def _entry(run: DeviceRun, result: DeviceResult, folder: RunFolder, document: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(
+    run: DeviceRun, result: DeviceResult, folder: RunFolder, document: Mapping[str, Any], gates: Gates
+) -> dict[str, Any]:
     """One of the report's `runs`, with what else is known of the machine under added keys."""
     added = {
         "machine_details": result.machine.model_dump(),
@@ -153,7 +160,7 @@ def _entry(run: DeviceRun, result: DeviceResult, folder: RunFolder, document: Ma
         "compute_plan": _plan_summary(run),
         "compute_plan_reason": run.compute_plan_reason,
     }
-    return {**run_entry(_run_result(run, result, folder, document)), **added}
+    return {**run_entry(_run_result(run, result, folder, document), gates), **added}
 
 
 def _run_result(run: DeviceRun, result: DeviceResult, folder: RunFolder, document: Mapping[str, Any]) -> RunResult:

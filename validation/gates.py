@@ -27,6 +27,8 @@ class Gates:
         class_drop: of any one class's IoU.
         lost_class_floor: a class on which the reference reaches at least this IoU must not be lost altogether,
             however large `class_drop` is.
+        on_bound: True holds the worse bound of each 95 % interval against the limits in place of the measured change, so that
+            an artifact passes only if the pictures show that it keeps them.
 
     Raises:
         ValidationError: a value outside 0..1.
@@ -35,6 +37,7 @@ class Gates:
     miou_drop: float
     class_drop: float
     lost_class_floor: float = 0.01
+    on_bound: bool = False
 
     def __post_init__(self) -> None:
         for name in ("miou_drop", "class_drop", "lost_class_floor"):
@@ -43,9 +46,16 @@ class Gates:
                 raise ValidationError(f"{name} is {value}; give a fraction from 0 to 1 (0.01 is one point of IoU)")
 
     @classmethod
-    def of(cls, limits: Limits, *, miou_drop: float | None = None, class_drop: float | None = None) -> Self:
+    def of(
+        cls,
+        limits: Limits,
+        *,
+        miou_drop: float | None = None,
+        class_drop: float | None = None,
+        on_bound: bool = False,
+    ) -> Self:
         """A recipe's limits, with what the user set in their place."""
-        gates = cls(limits.miou_drop, limits.class_drop)
+        gates = cls(limits.miou_drop, limits.class_drop, on_bound=on_bound)
         if miou_drop is not None:
             gates = replace(gates, miou_drop=miou_drop)
         return gates if class_drop is None else replace(gates, class_drop=class_drop)

@@ -114,7 +114,22 @@ def _broken_gates(run: RunResult, gates: Gates) -> list[Reason]:
             broken(f"IoU of {name}", f"class {name} is lost (IoU {before:.4f} to 0)")
         elif -change > gates.class_drop:
             broken(f"IoU of {name}", _lost(name, now, change, gates.class_drop))
+        elif gates.on_bound:
+            for sentence in _beyond(name, run.delta_per_class_iou_ci95.get(name), gates.class_drop):
+                broken(f"IoU of {name}", sentence)
+    if gates.on_bound and delta is not None and -delta <= gates.miou_drop:
+        for sentence in _beyond("mean IoU", run.delta_miou_ci95, gates.miou_drop):
+            broken("mean IoU", sentence)
     return reasons
+
+
+def _beyond(what: str, interval: tuple[float, float] | None, limit: float) -> list[str]:
+    """A sentence if the pictures do not show that a loss stays within its limit."""
+    if interval is None:
+        return [f"{what} may have lost any amount: one picture gives no interval"]
+    if -interval[0] <= limit:
+        return []
+    return [f"{what} may have lost {_points(-interval[0], limit)} (bound of the 95 % interval), limit {_points(limit)}"]
 
 
 def _lost(what: str, now: float, change: float, limit: float) -> str:

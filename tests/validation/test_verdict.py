@@ -169,3 +169,23 @@ def test_run_has_the_report_s_keys() -> None:
 def test_what_is_no_run_is_refused(broken: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="not a run of a report"):
         RunResult.from_json(broken)
+
+
+def test_gates_on_the_bound_ask_for_pictures_enough_to_show_it() -> None:
+    gates = dataclasses.replace(GATES, on_bound=True)
+    kept = measured(delta_per_class_iou_ci95={"sky": (0.0, 0.02), "left_brow": (-0.04, 0.0), "hat": None})
+    assert judge([kept], gates).status is VerdictStatus.PASS
+    wide = dataclasses.replace(kept, delta_miou_ci95=(-0.013, 0.004))
+    assert judge([wide], GATES).status is VerdictStatus.PASS
+    verdict = judge([wide], gates)
+    assert verdict.status is VerdictStatus.FAIL
+    assert verdict.reasons == (
+        "litert (xnnpack): mean IoU may have lost 1.30 points (bound of the 95 % interval), limit 1.00 points",
+    )
+    unsure = dataclasses.replace(
+        kept, delta_per_class_iou_ci95={"sky": (0.0, 0.02), "left_brow": (-0.08, 0.04), "hat": None}
+    )
+    assert "left_brow may have lost 8.00 points" in judge([unsure], gates).reasons[0]
+    assert judge([measured()], gates).reasons == (
+        "litert (xnnpack): left_brow may have lost any amount: one picture gives no interval",
+    )

@@ -77,6 +77,10 @@ MaxMiouDrop = Annotated[
 MaxClassDrop = Annotated[
     float | None, typer.Option("--max-class-drop", help="Gate: fraction of IoU one class may lose.")
 ]
+GateOn = Annotated[
+    str | None,
+    typer.Option("--gate-on", help="Gates hold the measured change (estimate) or its interval's worse bound (bound)."),
+]
 Examples = Annotated[int | None, typer.Option("--examples", help="Pictures shown in the report.")]
 Checks = Annotated[
     bool | None, typer.Option("--checks/--no-checks", help="Look for mistakes that scores hide (on a few pictures).")

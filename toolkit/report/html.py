@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.report import wording
 from toolkit.report.charts import HEIGHT, WIDTH, latency_points, latency_spans, scatter, size_points
+from toolkit.report.evidence import edge_means, edge_rows, flips
 from toolkit.report.models import ArtifactEntry, Colour, ReportDocument, Run
-from toolkit.report.rows import accuracy_words, gaps, judging_run, matrix, shown_verdict, summarize
+from toolkit.report.rows import accuracy_words, default_runs, gaps, judging_run, matrix, shown_verdict, summarize
 from toolkit.report.sizes import size_rows
 
 if TYPE_CHECKING:
@@ -24,14 +25,19 @@ _HEAT_STEPS = (0.0005, 0.0025, 0.01, 0.03)
 """Changes of IoU at which a cell gets the next darker tint; fixed, so that two reports can be compared by eye."""
 
 
+_FIRST = ("fail", "warn", "not_run", "pass")
+"""Checks in the order in which they want to be seen."""
+_MOST_OPERATIONS = 25
+
+
 @dataclass(frozen=True)
 class ClassRow:
-    """One class in the table of classes: its colour, the reference's IoU, and (IoU, change, interval) per artifact."""
+    """One class in the table of classes: its colour, the reference's IoU, and (IoU, change, interval, finding) per artifact."""
 
     name: str
     colour: str
     reference: float | None
-    cells: tuple[tuple[float | None, float | None, tuple[float, float] | None], ...]
+    cells: tuple[tuple[float | None, float | None, tuple[float, float] | None, str | None], ...]
 
 
 def render(document: ReportDocument, folder: Path) -> str:
@@ -57,6 +63,10 @@ def render(document: ReportDocument, folder: Path) -> str:
         "judged": judged,
         "classes": _class_rows(document, judged),
         "colours": _colours(document),
+        "edges": edge_rows(document),
+        "edge_means": edge_means(document),
+        "flips": [(artifact.name, flips(document, run)) for artifact, run in judged],
+        "checks": sorted(document.checks, key=lambda check: _FIRST.index(check.status)),
         "size_chart": scatter(size_points(document), reference, log=False),
         "latency_chart": scatter(latency_points(document), reference, log=True),
         "chart_width": WIDTH,
@@ -64,6 +74,7 @@ def render(document: ReportDocument, folder: Path) -> str:
         "spans": spans,
         "span_ticks": ticks,
         "formats": _formats(document),
+        **_times(document),
         "examples": _examples(document, folder),
         "answered": answered,
         "shown_artifact": _shown_artifact(answered, judged),
@@ -72,6 +83,21 @@ def render(document: ReportDocument, folder: Path) -> str:
         "facts": _facts(document),
     }
     return _environment().get_template("report.html.j2").render(context)
+
+
+def _times(document: ReportDocument) -> dict[str, Any]:
+    """What the tables of times show."""
+    runs = [(artifact.name, run) for artifact in document.artifacts for run in default_runs(document, artifact)]
+    counts = sorted({item.threads for _, run in runs for item in run.thread_sweep})
+    swept = [
+        (name, run, {item.threads: item.p50 for item in run.thread_sweep}) for name, run in runs if run.thread_sweep
+    ]
+    return {
+        "timed_runs": [(name, run) for name, run in runs if run.latency_ms is not None],
+        "sweep_counts": counts,
+        "swept": [(name, run, [times.get(count) for count in counts]) for name, run, times in swept],
+        "profiled": [(name, run) for name, run in runs if run.per_op is not None and run.per_op.status == "measured"],
+    }
 
 
 def _environment() -> Environment:
@@ -84,7 +110,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("fraction", "percent", "megabytes", "milliseconds", "duration", "finding"):
+    for name in ("fraction", "percent", "megabytes", "milliseconds", "duration"):
         environment.filters[name] = getattr(wording, name)
     environment.filters["points"] = lambda change, unit=True: _minus(wording.points(change, unit=unit))
     environment.filters["interval"] = lambda bounds: _minus(wording.interval(bounds))
@@ -99,6 +125,7 @@ def _environment() -> Environment:
         "judged_where": wording.judged_where,
         "ABSENT": wording.ABSENT,
         "MISSING": wording.MISSING,
+        "MOST_OPERATIONS": _MOST_OPERATIONS,
         "VERDICT_WORDS": wording.VERDICT_WORDS,
         "STATUS_WORDS": wording.STATUS_WORDS,
     }
@@ -147,6 +174,7 @@ def _class_rows(document: ReportDocument, judged: list[tuple[ArtifactEntry, Run]
                     run.per_class_iou.get(name),
                     run.delta_per_class_iou.get(name),
                     run.delta_per_class_iou_ci95.get(name),
+                    run.finding_per_class.get(name),
                 )
                 for _, run in judged
             ),

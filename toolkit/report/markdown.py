@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from toolkit.report.checks import check_lines
+from toolkit.report.evidence import edges_sentence, findings_sentence
 from toolkit.report.models import ReportDocument
 from toolkit.report.rows import Row, accuracy_words, gaps, judging_run, matrix, shown_verdict, summarize, worst_words
 from toolkit.report.sizes import size_rows
@@ -36,6 +37,7 @@ def render(document: ReportDocument) -> str:
         f"**{VERDICT_WORDS[summary.status].capitalize()}.** {_text(' '.join((summary.headline, *summary.details)))}",
         _matrix(document),
         _reference(document),
+        _text(" ".join(part for part in (findings_sentence(document), edges_sentence(document)) if part)),
         _sizes(document),
         _worst_classes(document),
         _verdicts(document),

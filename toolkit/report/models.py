@@ -102,6 +102,8 @@ class ReferenceEntry(_Part):
     latency_ms: Latency | None
     evaluated_at: Size | None = None
     judged_at: str | None = None
+    per_class_boundary_iou: dict[str, Fraction | None] = {}
+    per_class_boundary_f1: dict[str, Fraction | None] = {}
     sizes: list[ReferenceAtSize] = []
 
 
@@ -167,6 +169,11 @@ class Run(_Part):
     judged_at: str | None = None
     worst_class: WorstClass | None = None
     lost_classes: list[str] = []
+    finding: str = ""
+    finding_per_class: dict[str, str | None] = {}
+    per_class_boundary_iou: dict[str, Fraction | None] = {}
+    per_class_boundary_f1: dict[str, Fraction | None] = {}
+    class_flips: list[list[Count]] | None = None
     delta_per_class_iou_ci95: dict[str, Interval | None] = {}
     latency_status: Status | None = None
     latency_reason: str | None = None
@@ -209,6 +216,7 @@ class Limits(_Part):
 
     miou_drop: Fraction
     class_drop: Fraction
+    on_bound: bool = False
 
 
 class Parity(_Part):

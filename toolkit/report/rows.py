@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from toolkit.report.models import ArtifactEntry, ReportDocument, Run
-from toolkit.report.wording import MISSING, STATUS_WORDS, counted, finding, listed, megabytes, milliseconds, points
+from toolkit.report.wording import MISSING, STATUS_WORDS, counted, listed, megabytes, milliseconds, points
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,10 @@ def _headline(total: int, by_status: dict[str, list[str]]) -> str:
     return "; ".join(parts) + "."
 
 
+def _any_worse(judged: Sequence[tuple[ArtifactEntry, Run]]) -> bool:
+    return any(run.finding == "worse" for _, run in judged)
+
+
 def _verb(names: Sequence[str], one: str, many: str) -> str:
     return one if len(names) == 1 else many
 
@@ -192,8 +196,10 @@ def _details(document: ReportDocument) -> list[str]:
         largest = f"{points(run.delta_miou)} ({artifact.name})"
         if not largest.startswith("-"):
             sentences.append("No artifact lost mean IoU.")
-        elif all(finding(run.delta_miou_ci95) in ("no difference shown", "better") for _, run in judged):
+        elif all(run.finding in ("no difference shown", "better") for _, run in judged):
             sentences.append(f"No loss of mean IoU is shown to be more than chance; the largest is {largest}.")
+        elif "too few images to tell" in {run.finding for _, run in judged} and not _any_worse(judged):
+            sentences.append(f"The pictures are too few to tell; the largest loss of mean IoU is {largest}.")
         else:
             sentences.append(f"The largest loss of mean IoU is {largest}.")
     passing = [item for item in document.artifacts if item.verdict.status == "pass" and item.size_bytes is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.report.checks import check_lines
+from toolkit.report.evidence import edges_sentence, findings_sentence
 from toolkit.report.models import ReportDocument
 from toolkit.report.rows import Row, accuracy_words, gaps, matrix, summarize, worst_words
 from toolkit.report.sizes import SizeRow, size_rows
@@ -61,6 +62,9 @@ def render(document: ReportDocument, console: Console) -> None:
             style="dim",
         )
     )
+    for sentence in (findings_sentence(document), edges_sentence(document)):
+        if sentence:
+            console.print(Text(sentence, style="dim"))
     for line in check_lines(document.checks):
         console.print(Text(line.sentence, style=_CHECK_STYLES[line.status]))
     for gap in gaps(document):

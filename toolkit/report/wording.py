@@ -26,15 +26,6 @@ def interval(bounds: tuple[float, float] | None) -> str:
     return f"[{points(bounds[0], unit=False)}, {points(bounds[1], unit=False)}]"
 
 
-def finding(bounds: tuple[float, float] | None) -> str:
-    """What a 95 % interval of a change allows to say; empty if there is none."""
-    if bounds is None:
-        return ""
-    if bounds[1] < 0:
-        return "worse"
-    return "better" if bounds[0] > 0 else "no difference shown"
-
-
 def judged_where(where: str | None, answer: tuple[int, int] | None) -> str:
     """Whose pixels were counted; empty if it was not recorded."""
     if where == "original":

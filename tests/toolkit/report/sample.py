@@ -68,9 +68,25 @@ def sample(folder: Path | None = None) -> dict[str, Any]:
             "miou": miou,
             "mean_f1": 0.88,
             "per_class_iou": per_class,
+            "per_class_boundary_iou": {name: None if iou is None else iou - 0.1 for name, iou in per_class.items()},
             "latency_ms": _latency(148.0, random),
         },
         "artifacts": [_artifact(*facts, per_class, miou, random) for facts in ARTIFACTS],
+        "checks": [
+            {
+                "name": "determinism",
+                "artifact": "tflite-float32",
+                "status": "pass",
+                "message": "the same picture twice, equal bits",
+            },
+            {
+                "name": "overlap",
+                "artifact": None,
+                "status": "warn",
+                "message": "2 of 60 pictures were used for calibration",
+            },
+            {"name": "runtimes", "artifact": "coreml-float16", "status": "not_run", "message": "one runtime only"},
+        ],
         "examples": [] if folder is None else _examples(folder),
     }
 
@@ -135,6 +151,19 @@ def _artifact(
                 "worst_class": {"name": worst[1], "delta": worst[0]}, "pixel_agreement": 1 - loss / 90,
                 "latency_status": "measured" if timed else "not_run", "latency_reason": "" if timed else NOT_A_PHONE,
                 "latency_ms": _latency(middle, random) if timed else None, "peak_memory_bytes": 182_000_000,
+                "finding": "worse" if loss > 1 else "no difference shown",
+                "finding_per_class": {
+                    label: None if value is None else "too few images to tell" for label, value in changes.items()
+                },
+                "per_class_boundary_iou": {
+                    label: None if value is None else value - 0.1 + 2 * (changes[label] or 0.0)
+                    for label, value in per_class.items()
+                },
+                "class_flips": _flips(loss, len(per_class)),
+                "thread_sweep": [
+                    {"threads": 1, "p50": 1.8 * middle, "samples": 30}, {"threads": 2, "p50": middle, "samples": 30}
+                ] if timed else [],
+                "per_op": _operations(middle) if backend == "cpu" else None,
             }
         )  # fmt: skip
     return {
@@ -148,11 +177,26 @@ def _artifact(
     }  # fmt: skip
 
 
+def _flips(loss: float, classes: int) -> list[list[int]]:
+    """Pixels by (class of the reference, class of the artifact): the second class loses some to the third."""
+    flips = [[10_000 if one == other else 0 for other in range(classes)] for one in range(classes)]
+    flips[1][2] = int(300 * loss)
+    return flips
+
+
+def _operations(total: float) -> dict[str, Any]:
+    kinds = [{"name": kind, "kind": kind, "ms": total * share, "share": share, "calls": calls}
+             for kind, share, calls in (("conv", 0.7, 61), ("resize", 0.2, 3), ("relu", 0.1, 40))]  # fmt: skip
+    operations = [{"name": f"encoder_{number}_conv", "kind": "conv", "ms": total / 61, "share": 1 / 61, "calls": 1}
+                  for number in range(40)]  # fmt: skip
+    return {"status": "measured", "runs": 5, "total_ms": total, "kinds": kinds, "operations": operations}
+
+
 def _latency(median: float, random: np.random.Generator) -> dict[str, Any]:
     p90 = median * random.uniform(1.03, 1.1)
     return {
         "p50": median, "p90": p90, "p95": p90 * 1.03, "p99": p90 * 1.2, "mean": median * 1.02, "min": median * 0.95,
-        "max": p90 * 1.3, "samples": 100, "warmup": 12, "load_ms": 31.0, "first_run_ms": median * 1.6, "warning": "",
+        "max": p90 * 1.3, "samples": 100, "warmup": 12, "load_ms": 31.0, "first_run_ms": median * 1.6, "warning": "", "iqr": median * 0.04, "cold_start": 31.0 + median * 1.6,
     }  # fmt: skip
 
 

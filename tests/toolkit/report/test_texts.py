@@ -14,7 +14,7 @@ from tests.toolkit.report.sample import ARTIFACTS, not_run_sample, sample
 from toolkit.report import render_terminal
 from toolkit.report.markdown import render
 from toolkit.report.schema import check
-from toolkit.report.wording import counted, duration, finding, interval, listed, milliseconds, points
+from toolkit.report.wording import counted, duration, interval, listed, points
 
 
 def shown(document: dict[str, Any], width: int, *, terminal: bool = False) -> str:
@@ -76,10 +76,10 @@ def test_losses_within_chance_are_called_so() -> None:
     run |= {"delta_miou": -0.003, "delta_miou_ci95": [-0.009, 0.002]}
     sentence = "No loss of mean IoU is shown to be more than chance; the largest is -0.30 pt (tflite-float16)."
     assert sentence in shown(document, 140)
-    run |= {"delta_miou_ci95": [-0.009, -0.001]}
+    run |= {"delta_miou_ci95": [-0.009, -0.001], "finding": "worse"}
     assert "The largest loss of mean IoU is -0.30 pt (tflite-float16)." in shown(document, 140)
-    run |= {"delta_miou_ci95": None}
-    assert "The largest loss of mean IoU is -0.30 pt (tflite-float16)." in shown(document, 140)
+    run |= {"delta_miou_ci95": None, "finding": "too few images to tell"}
+    assert "too few to tell; the largest loss of mean IoU is -0.30 pt (tflite-float16)." in shown(document, 140)
 
 
 def test_empty_reports_are_no_pass() -> None:
@@ -150,12 +150,14 @@ def test_figures_in_words() -> None:
     assert points(-0.00001) == "0.00 pt"
     assert points(None) == "–"
     assert interval((-0.0021, 0.0003)) == "[-0.21, +0.03]"
-    assert (finding((-0.2, -0.1)), finding((-0.1, 0.1)), finding((0.1, 0.2)), finding(None)) == (
-        "worse", "no difference shown", "better", "",
-    )  # fmt: skip
-    assert (milliseconds(3.14159), milliseconds(41.26), milliseconds(12034.5)) == ("3.14", "41.3", "12,034.5")
     assert (duration(7.2), duration(252), duration(3 * 3600 + 61)) == ("7 s", "4 min 12 s", "3 h 1 min")
     assert (counted(1, "picture"), counted(1200, "picture")) == ("1 picture", "1,200 pictures")
     assert (listed([]), listed(["a"]), listed(["a", "b"]), listed(list("abcdef"))) == (
         "", "a", "a and b", "a, b, c and 3 more",
     )  # fmt: skip
+
+
+def test_what_intervals_and_edges_say_stands_in_both() -> None:
+    for text in (render(check(sample())), " ".join(shown(sample(), 120).split())):
+        assert "worse for tflite-int8_static; no difference shown for" in text.replace("\\", "")
+        assert "mean boundary IoU 0." in text and "(tflite-int8_static)" in text

@@ -42,6 +42,7 @@ def run(
     latency_samples: o.LatencySamples = None,
     max_miou_drop: o.MaxMiouDrop = None,
     max_class_drop: o.MaxClassDrop = None,
+    gate_on: o.GateOn = None,
     examples: o.Examples = None,
     checks: o.Checks = None,
     out: o.Out = None,

@@ -29,6 +29,7 @@ def validate(
     threads: o.Threads = None,
     max_miou_drop: o.MaxMiouDrop = None,
     max_class_drop: o.MaxClassDrop = None,
+    gate_on: o.GateOn = None,
     examples: o.Examples = None,
     checks: o.Checks = None,
     quiet: o.Quiet = False,
