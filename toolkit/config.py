@@ -116,6 +116,9 @@ class RunOptions(BaseModel):
         gate_on: `estimate` holds the measured changes against the gates, `bound` the worse bound of their 95 % intervals.
         examples: pictures shown in the report.
         checks: look for mistakes of preprocessing, layout, overlap and the like on a few pictures.
+        photos: a folder of photographs without labels that judges in the place of `dataset`, by agreement with the float
+            network; all of them are used. Calibration still takes `dataset`.
+        min_agreement: gate without labels: share of pixels that must get the float network's class.
         out: output folder.
     """
 
@@ -154,6 +157,8 @@ class RunOptions(BaseModel):
     gate_on: Literal["estimate", "bound"] = "estimate"
     examples: Annotated[int, Field(ge=0, le=64)] = 4
     checks: bool = True
+    photos: Path | None = None
+    min_agreement: Fraction = 0.95
     out: Path = Path("runs/latest")
 
     def given(self, *names: str) -> list[str]:

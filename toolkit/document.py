@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from toolkit.config import RunOptions
@@ -38,7 +39,12 @@ def model_entry(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def dataset_entry(dataset: Dataset) -> dict[str, Any]:
     """The report's `dataset`."""
-    return {"name": dataset.name, "split": dataset.split, "images": len(dataset), "digest": dataset.digest()}
+    from segdata.photos import Photos
+
+    return {
+        "name": dataset.name, "split": dataset.split, "images": len(dataset), "digest": dataset.digest(),
+        "labels": not isinstance(dataset, Photos),
+    }  # fmt: skip
 
 
 def reference_entry(references: Mapping[tuple[int, int], Reference], source: ModelSource) -> dict[str, Any]:
@@ -65,6 +71,8 @@ def artifact_entries(
             class_drop=options.max_class_drop,
             on_bound=options.gate_on == "bound",
         )
+        agreement = options.min_agreement if options.photos is not None else None
+        limits = replace(limits, agreement=agreement)
         runs = results.get(made["name"], ())
         entries.append(
             {
@@ -75,7 +83,12 @@ def artifact_entries(
                     {"name": item["name"], "output_size": [item["output"]["height"], item["output"]["width"]]}
                     for item in made.get("signatures", ())
                 ],
-                "limits": {"miou_drop": limits.miou_drop, "class_drop": limits.class_drop, "on_bound": limits.on_bound},
+                "limits": {
+                    "miou_drop": limits.miou_drop,
+                    "class_drop": limits.class_drop,
+                    "on_bound": limits.on_bound,
+                    "agreement": limits.agreement,
+                },
                 "runs": [run_entry(run, limits) for run in runs],
                 "verdict": judge(runs, limits).to_json(),
             }

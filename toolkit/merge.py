@@ -126,7 +126,12 @@ def _gates(artifact: Mapping[str, Any]) -> Gates:
     from validation.gates import Gates
 
     limits = artifact["limits"]
-    return Gates(limits["miou_drop"], limits["class_drop"], on_bound=limits.get("on_bound", False))
+    return Gates(
+        limits["miou_drop"],
+        limits["class_drop"],
+        on_bound=limits.get("on_bound", False),
+        agreement=limits.get("agreement"),
+    )
 
 
 def _runtime(run: Mapping[str, Any]) -> tuple[str, str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 def judging_set(options: RunOptions, source: ModelSource) -> Dataset:
     """The dataset that judges; raises DataError if it cannot be read and UsageError if its classes are not the model's."""
+    if options.photos is not None:
+        return _photos(options.photos, source)
     dataset = _open(options, options.split, options.images)
     names = dataset.labels.names
     if len(names) != len(source.classes):
@@ -26,6 +29,13 @@ def judging_set(options: RunOptions, source: ModelSource) -> Dataset:
             "choose a dataset with the classes the model was trained on"
         )
     return dataset
+
+
+def _photos(folder: Path, source: ModelSource) -> Dataset:
+    from segdata.labels import LabelSet
+    from segdata.photos import Photos
+
+    return Photos(folder, LabelSet(source.name, source.classes, source.colours))
 
 
 def calibration_set(options: RunOptions, source: ModelSource, on_picture: Callable[[], None]) -> CalibrationSet:

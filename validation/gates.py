@@ -29,6 +29,8 @@ class Gates:
             however large `class_drop` is.
         on_bound: True holds the worse bound of each 95 % interval against the limits in place of the measured change, so that
             an artifact passes only if the pictures show that it keeps them.
+        agreement: for pictures without labels: share of pixels that must get the reference's class; None judges nothing
+            where there are no labels.
 
     Raises:
         ValidationError: a value outside 0..1.
@@ -38,10 +40,13 @@ class Gates:
     class_drop: float
     lost_class_floor: float = 0.01
     on_bound: bool = False
+    agreement: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("miou_drop", "class_drop", "lost_class_floor"):
+        for name in ("miou_drop", "class_drop", "lost_class_floor", "agreement"):
             value = getattr(self, name)
+            if value is None and name == "agreement":
+                continue
             if not 0.0 <= value <= 1.0:
                 raise ValidationError(f"{name} is {value}; give a fraction from 0 to 1 (0.01 is one point of IoU)")
 

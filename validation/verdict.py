@@ -66,17 +66,37 @@ def judge(runs: Sequence[RunResult], gates: Gates) -> Verdict:
         for run in runs
         if run.status is Status.FAILED
     ]
+    without_labels = [_by_agreement(run, gates.agreement) for run in runs if _unlabelled(run, gates)]
     measured = [run for run in runs if run.status is Status.MEASURED and run.delta_miou is not None]
     most = max((run.images for run in measured), default=0)
     judged = [run for run in measured if run.images == most]
-    skipped = _skipped(runs, most)
+    skipped = _skipped([run for run in runs if not _unlabelled(run, gates)], most)
     broken = [reason for run in judged for reason in _broken_gates(run, gates)]
+    broken += [reason for reason in without_labels if reason.outcome is VerdictStatus.FAIL]
     if failures or broken:
         return Verdict(VerdictStatus.FAIL, (*broken, *failures, *skipped))
+    if without_labels:
+        return Verdict(VerdictStatus.PASS, (*without_labels, *skipped))
     if not judged:
         nobody = Reason("accuracy", VerdictStatus.NOT_RUN, "no runtime was asked to run it")
         return Verdict(VerdictStatus.NOT_RUN, tuple(skipped) or (nobody,))
     return Verdict(VerdictStatus.PASS, (*(_kept(run, gates) for run in judged), *skipped))
+
+
+def _unlabelled(run: RunResult, gates: Gates) -> bool:
+    """True for a run that can only be judged by its agreement with the reference, and is."""
+    judged = run.status is Status.MEASURED and run.delta_miou is None and run.pixel_agreement is not None
+    return judged and gates.agreement is not None
+
+
+def _by_agreement(run: RunResult, limit: float | None) -> Reason:
+    found = run.pixel_agreement or 0.0
+    outcome = VerdictStatus.PASS if limit is None or found >= limit else VerdictStatus.FAIL
+    sentence = (
+        f"{run.title}: without labels, the same class as the float network at {found:.2%} of the pixels "
+        f"(limit {limit or 0.0:.2%})"
+    )
+    return Reason(f"agreement in {run.title}", outcome, sentence)
 
 
 def _skipped(runs: Sequence[RunResult], most: int) -> list[Reason]:

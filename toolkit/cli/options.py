@@ -82,6 +82,14 @@ GateOn = Annotated[
     typer.Option("--gate-on", help="Gates hold the measured change (estimate) or its interval's worse bound (bound)."),
 ]
 Examples = Annotated[int | None, typer.Option("--examples", help="Pictures shown in the report.")]
+Photos = Annotated[
+    Path | None,
+    typer.Option("--photos", help="Folder of photographs without labels: judge by agreement with the float network."),
+]
+MinAgreement = Annotated[
+    float | None,
+    typer.Option("--min-agreement", help="Gate of --photos: fraction of pixels with the float network's class."),
+]
 Checks = Annotated[
     bool | None, typer.Option("--checks/--no-checks", help="Look for mistakes that scores hide (on a few pictures).")
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from toolkit.report.agreement import COLUMNS, NOTICE, agreement_rows
 from toolkit.report.checks import check_lines
 from toolkit.report.evidence import edges_sentence, findings_sentence
 from toolkit.report.models import ReportDocument
@@ -40,6 +41,7 @@ def render(document: ReportDocument) -> str:
         _text(" ".join(part for part in (findings_sentence(document), edges_sentence(document)) if part)),
         _sizes(document),
         _worst_classes(document),
+        _agreement(document),
         _verdicts(document),
         _checks(document),
         _lint(document),
@@ -135,6 +137,14 @@ def _verdicts(document: ReportDocument) -> str:
         if artifact.verdict.status == "fail" and artifact.path is not None
     ]
     return "## What fails\n\n" + "\n".join(lines) if lines else ""
+
+
+def _agreement(document: ReportDocument) -> str:
+    rows = agreement_rows(document)
+    if not rows:
+        return ""
+    body = table(list(COLUMNS), [[_text(cell) for cell in row.cells] for row in rows], right={2, 4, 5})
+    return f"## Agreement with the float network\n\n{NOTICE}\n\n{body}"
 
 
 def _checks(document: ReportDocument) -> str:

@@ -50,6 +50,7 @@ class DatasetEntry(_Part):
     split: str
     images: Count
     digest: str
+    labels: bool = True
 
 
 class Latency(_Part):
@@ -147,6 +148,14 @@ class OperationProfile(_Part):
     operations: list[OperationShare] = []
 
 
+class Margins(_Part):
+    """The float network's lead of its first class over its second, in logits, at pixels that got another class."""
+
+    pixels: Count
+    mean: float | None
+    p95: float | None
+
+
 class Run(_Part):
     """One artifact in one runtime. `status` is of the accuracy, `latency_status` of the latency."""
 
@@ -177,6 +186,7 @@ class Run(_Part):
     delta_per_class_iou_ci95: dict[str, Interval | None] = {}
     latency_status: Status | None = None
     latency_reason: str | None = None
+    margin_at_flips: Margins | None = None
     machine: str = ""
     output_size: Size | None = None
     signature: str | None = None
@@ -217,6 +227,7 @@ class Limits(_Part):
     miou_drop: Fraction
     class_drop: Fraction
     on_bound: bool = False
+    agreement: Fraction | None = None
 
 
 class Parity(_Part):

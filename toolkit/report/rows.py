@@ -149,6 +149,10 @@ def summarize(document: ReportDocument) -> Summary:
         if by_status["not_run"] or not document.artifacts
         else "pass"
     )
+    if not document.dataset.labels:
+        headline = headline.replace(
+            "accuracy limits", "limits of agreement with the float network (there were no labels)"
+        )
     return Summary(status, headline, tuple(_details(document)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolkit.report.agreement import COLUMNS, NOTICE, AgreementRow, agreement_rows
 from toolkit.report.checks import check_lines
 from toolkit.report.evidence import edges_sentence, findings_sentence
 from toolkit.report.models import ReportDocument
@@ -65,6 +66,9 @@ def render(document: ReportDocument, console: Console) -> None:
     for sentence in (findings_sentence(document), edges_sentence(document)):
         if sentence:
             console.print(Text(sentence, style="dim"))
+    if rows := agreement_rows(document):
+        console.print(Text(NOTICE, style="bold"))
+        console.print(_agreement(rows))
     for line in check_lines(document.checks):
         console.print(Text(line.sentence, style=_CHECK_STYLES[line.status]))
     for gap in gaps(document):
@@ -122,6 +126,15 @@ def _narrow(document: ReportDocument) -> Table:
             "\n".join(dict.fromkeys(_times(row))),
             _verdict(row) if first else "",
         )
+    return table
+
+
+def _agreement(rows: list[AgreementRow]) -> Table:
+    table = _table()
+    for number, title in enumerate(COLUMNS):
+        table.add_column(title, overflow="fold", justify="right" if number in (2, 4, 5) else "left")
+    for row in rows:
+        table.add_row(*map(_plain, row.cells))
     return table
 
 

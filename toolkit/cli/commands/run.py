@@ -45,6 +45,8 @@ def run(
     gate_on: o.GateOn = None,
     examples: o.Examples = None,
     checks: o.Checks = None,
+    photos: o.Photos = None,
+    min_agreement: o.MinAgreement = None,
     out: o.Out = None,
     quiet: o.Quiet = False,
 ) -> int:

@@ -32,6 +32,8 @@ def validate(
     gate_on: o.GateOn = None,
     examples: o.Examples = None,
     checks: o.Checks = None,
+    photos: o.Photos = None,
+    min_agreement: o.MinAgreement = None,
     quiet: o.Quiet = False,
 ) -> int:
     """Compare every artifact on disk with the float reference, class by class, and judge it."""
