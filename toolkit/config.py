@@ -102,6 +102,10 @@ class RunOptions(BaseModel):
         judge_at: `network` counts the pixels of the answer (masks are resized), `original` those of each picture's own mask
             (answers are resized); for drawn faces both are the same unless the answer has another size than the picture.
         calibration_images: how many training pictures fix integer ranges.
+        calibration_method: how a tensor's range follows from its values (`quantization.calibration.methods`);
+            None leaves it to the format.
+        calibration_choice: which training pictures: drawn by lot (seeded), or `balanced` so that every class is seen.
+        calibration_plot: draw each tensor's histogram and its range by every method into the run folder.
         formats: target formats.
         recipes: recipe names; empty means every one that is not on request only.
         output: `logits`, or `labels` for the argmax inside the graph.
@@ -142,6 +146,9 @@ class RunOptions(BaseModel):
     images: Annotated[int, Field(ge=1, le=1_000_000)] = 32
     judge_at: Literal["network", "original"] = "network"
     calibration_images: Annotated[int, Field(ge=1, le=10_000)] = 32
+    calibration_method: Literal["mean", "minmax", "percentile", "mse", "kl", "octav"] | None = None
+    calibration_choice: Literal["random", "balanced"] = "random"
+    calibration_plot: bool = False
     formats: Names = ("tflite", "coreml", "onnx")
     recipes: Names = ()
     output: Literal["logits", "labels"] = "logits"

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converters import MissingToolError, ModelSource, OutputKind, Plan, converter, converters, make_plan
+from converters import MissingToolError, ModelSource, OutputKind, Plan, SourceError, converter, converters, make_plan
 from quantization import NumberType, Recipe, recipe, recipes
 from toolkit.config import RunOptions
 from toolkit.environment import describe_environment
@@ -44,8 +45,10 @@ class Conversions:
     def status(self) -> ExitStatus:
         """PASS, or why not everything could be made."""
         errors = [item.error for item in self.outcomes if item.error is not None]
-        if any(not isinstance(error, MissingToolError) for error in errors):
+        if any(not isinstance(error, (MissingToolError, SourceError)) for error in errors):
             return ExitStatus.TOOL_FAILED
+        if any(isinstance(error, SourceError) for error in errors):
+            return ExitStatus.BAD_INPUT
         return ExitStatus.NOT_INSTALLED if errors else ExitStatus.PASS
 
 
@@ -79,14 +82,14 @@ def kept_operations(options: RunOptions) -> tuple[tuple[str, NumberType], ...]:
 
 
 def plan_conversions(
-    options: RunOptions, source: ModelSource, progress: Progress
+    options: RunOptions, source: ModelSource, progress: Progress, store: Path | None = None
 ) -> tuple[Plan, CalibrationSet | None]:
-    """Decide everything and read the calibration pictures; nothing is written yet."""
+    """Decide everything and read the calibration pictures; nothing is written yet. `store` will keep the statistics."""
     pairs = wanted_pairs(options)
     calibration = None
     if any(item.needs_calibration for _, item in pairs):
         with progress.stage("reading calibration pictures", options.calibration_images) as stage:
-            calibration = calibration_set(options, source, stage.advance)
+            calibration = calibration_set(options, source, stage.advance, store)
     plan = make_plan(
         source,
         pairs,
@@ -106,9 +109,22 @@ def perform_plan(
 
     with _told(progress, len(plan.conversions)) as tell:
         outcomes = perform(plan, folder.artifacts, calibration, folder.reusable_artifacts(), tell, folder.remember)
+    if options.calibration_plot and calibration is not None:
+        _plot(folder, calibration)
     conversions = Conversions(folder, tuple(outcomes))
     folder.save_manifest(_manifest(plan, calibration, options, conversions))
     return conversions
+
+
+def _plot(folder: RunFolder, calibration: CalibrationSet) -> None:
+    """Draw whatever statistics there are of these pictures, beside them."""
+    from quantization.calibration.plot import plot_ranges
+    from quantization.calibration.statistics import load_statistics
+
+    for kept in folder.calibration.glob(f"*-{calibration.pictures_digest()[:12]}.npz"):
+        statistics = load_statistics(kept)
+        if statistics:
+            plot_ranges(statistics, kept.with_suffix(".png"))
 
 
 @contextmanager
@@ -157,7 +173,8 @@ def _manifest(
         if calibration is None
         else {
             "origin": calibration.origin,
-            "digest": calibration.digest(),
+            "digest": calibration.pictures_digest(),
+            "method": calibration.method.value if calibration.method else "usual",
             "ids": list(calibration.ids),
             "pictures": _digests(calibration),
         },

@@ -65,8 +65,8 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
     source = load_source(options)
     judging_set(options, source)[0]  # reads one sample: an unusable dataset shows before anything is written
     choose_runtimes(options)
-    plan, calibration = plan_conversions(options, source, shown)
     folder = RunFolder(options.out)
+    plan, calibration = plan_conversions(options, source, shown, folder.calibration)
     with folder.claimed():
         perform_plan(plan, calibration, options, folder, shown)
         return _judge(options, folder, source, shown, started)
@@ -75,8 +75,8 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
 def convert(options: RunOptions, progress: Progress | None = None) -> Conversions:
     """Write artifacts and manifest only; raises as `run` does."""
     shown: Progress = progress or SilentProgress()
-    plan, calibration = plan_conversions(options, load_source(options), shown)
     folder = RunFolder(options.out)
+    plan, calibration = plan_conversions(options, load_source(options), shown, folder.calibration)
     with folder.claimed():
         return perform_plan(plan, calibration, options, folder, shown)
 

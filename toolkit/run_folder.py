@@ -47,6 +47,11 @@ class RunFolder:
         return self.cache / "converted.json"
 
     @property
+    def calibration(self) -> Path:
+        """Statistics and ranges of tensors, and their plots; safe to delete."""
+        return self.root / "calibration"
+
+    @property
     def manifest(self) -> Path:
         return self.root / "manifest.json"
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from converters import ModelSource, PixelRange
 from quantization.calibration import CalibrationSet
-from validation.ranges import observed_ranges
+from validation.ranges import observe_tensors
 
 INPUT_SIZE, OUTPUT_SIZE = (64, 48), (40, 56)
 CLASSES = ("background", "skin", "hair", "eyes", "lips")
@@ -99,7 +99,7 @@ def pictures(count: int, size: tuple[int, int] = INPUT_SIZE, seed: int = 0) -> N
 def calibration(count: int = 8, size: tuple[int, int] = INPUT_SIZE) -> CalibrationSet:
     """Pictures to calibrate on; others than `test_image` uses."""
     ids = tuple(f"noise-{index}" for index in range(count))
-    return CalibrationSet(pictures(count, size), ids, "noise", observer=observed_ranges)
+    return CalibrationSet(pictures(count, size), ids, "noise", observer=observe_tensors)
 
 
 def test_image(source: ModelSource, seed: int = 99) -> NDArray[np.float32]:

@@ -54,7 +54,23 @@ JudgeAt = Annotated[
     typer.Option("--judge-at", help="Pixels that count: network (the answer's) or original (each picture's own mask)."),
 ]
 CalibrationImages = Annotated[
-    int | None, typer.Option("--calibration-images", help="How many training pictures fix integer ranges.")
+    int | None,
+    typer.Option(
+        "--calibration-images", "--calibration-samples", help="How many training pictures fix integer ranges."
+    ),
+]
+CalibrationMethod = Annotated[
+    str | None,
+    typer.Option("--calibration-method", help="How ranges are chosen: mean, minmax, percentile, mse, kl or octav."),
+]
+CalibrationChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration-choice", help="Which training pictures: random, or balanced so that rare classes are seen."
+    ),
+]
+CalibrationPlot = Annotated[
+    bool | None, typer.Option("--calibration-plot", help="Draw every tensor's histogram with its ranges.")
 ]
 Formats = Annotated[str | None, typer.Option("--formats", "-f", help="Comma-separated: tflite,coreml,onnx.")]
 Recipes = Annotated[

@@ -17,13 +17,17 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from converters.errors import ConversionError
+from converters.artifact import content_hash
+from converters.errors import ConversionError, SourceError
 from converters.formats.coreml.compress import weight_shapes
 from converters.formats.coreml.tool import coremltools
 from converters.tools import tool
-from quantization import Recipe
-from quantization.calibration import CalibrationSet
+from quantization import Recipe, RecipeError
+from quantization.calibration import CalibrationSet, Method, Range, StatisticsRecorder
+from quantization.calibration.gathering import gather, ranges_of
 
+NAME = "coreml"
+USUAL_METHOD = Method.MINMAX
 QUANTIZABLE = ("conv", "linear")
 """Operators with weights that coremltools' pass takes."""
 
@@ -44,15 +48,31 @@ def with_integer_activations(
 
     Raises:
         ConversionError: there is nothing that could measure the ranges.
+        SourceError: a tensor is not finite on a calibration picture.
     """
     if calibration is None or calibration.observer is None:
         raise ConversionError(
             f"recipe {recipe.name!r} measures activations by running the program on calibration pictures, and nothing that "
             "runs it was given; convert through segport, or give the CalibrationSet an observer"
         )
-    ranges = calibration.observer(package, calibration.images)
+    ranges = activation_ranges(package, recipe, calibration)
     first = list(weight_shapes(model))[:1]
     return _apply(model, {name: _as_statistics(*ends) for name, ends in ranges.items()}, [*left_alone, *first])
+
+
+def activation_ranges(package: Path, recipe: Recipe, calibration: CalibrationSet) -> Mapping[str, Range]:
+    """The range of every float tensor of a package by the calibration's method; raises SourceError on NaN."""
+    observer = calibration.observer
+    assert observer is not None, "checked by the caller"
+
+    def measure(recorder: StatisticsRecorder) -> None:
+        observer(package, calibration.images, recorder.add)
+
+    try:
+        statistics = gather(calibration, content_hash(package), NAME, measure, 1, package.parent)
+    except RecipeError as error:
+        raise SourceError(str(error)) from error
+    return ranges_of(statistics, calibration, USUAL_METHOD, NAME, recipe.activations.bits)
 
 
 def _as_statistics(low: float, high: float) -> Mapping[str, float]:

@@ -27,13 +27,14 @@ def quantize(
     Raises:
         MissingToolError: ai-edge-quantizer is not installed.
         ConversionError: static ranges are asked for without calibration pictures.
+        SourceError: a tensor is not finite on a calibration picture.
     """
     said = quantizer_recipe(recipe)
     ranges = None
     if recipe.needs_calibration:
         if calibration is None:
             raise ConversionError(f"recipe {recipe.name!r} needs calibration pictures, and none were given")
-        ranges = activation_ranges(float_file, said, calibration, pixel_range)
+        ranges = activation_ranges(float_file, calibration, pixel_range, recipe.activations.bits)
     quantizer = tool("ai_edge_quantizer.quantizer", EXTRA).Quantizer(str(float_file), said)
     quantized = quantizer.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     destination.write_bytes(bytes(quantized.quantized_model))

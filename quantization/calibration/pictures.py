@@ -1,23 +1,24 @@
-"""The pictures shown to a model before integer ranges are fixed.
+"""The pictures shown to a model before integer ranges are fixed, and what is made of them.
 
 They come from a training split, never from the images that judge the artifact: a model calibrated on its own
-examination looks better than it is. The digest goes into the artifact's key and into the manifest.
+examination looks better than it is. The digests go into the artifact's key and into the manifest.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quantization.calibration.methods import Method
 from quantization.errors import RecipeError
 
-RangeObserver = Callable[[Path, NDArray[np.uint8]], Mapping[str, tuple[float, float]]]
-"""Runs a model file on uint8 RGB pictures (N, H, W, 3) and gives the smallest and largest value of every tensor in it.
+Observer = Callable[[Path, NDArray[np.uint8], Callable[[str, NDArray[np.floating]], None]], None]
+"""Runs a model file on uint8 RGB pictures (N, H, W, 3) and hands every tensor in it, by name, to the last argument.
 
 What runs files lies beyond quantizing and converting them, so it is handed over with the pictures."""
 
@@ -30,7 +31,9 @@ class CalibrationSet:
         images: uint8 RGB, shape (N, H, W, 3).
         ids: sample ids in the same order, for the manifest.
         origin: for people, e.g. ``"synthetic-faces train"``.
-        observer: measures ranges inside a model file, where a format's own tools cannot (Core ML off macOS).
+        observer: looks inside a model file that runs, where a format's own tools cannot (Core ML off macOS).
+        method: how a range follows from the statistics of a tensor; None leaves it to the format.
+        store: folder where statistics and ranges are kept for the next recipe and the next run; None keeps none.
 
     Raises:
         RecipeError: no pictures, wrong shape or dtype, or every picture is one flat colour.
@@ -39,7 +42,9 @@ class CalibrationSet:
     images: NDArray[np.uint8]
     ids: tuple[str, ...]
     origin: str
-    observer: RangeObserver | None = field(default=None, compare=False, repr=False)
+    observer: Observer | None = field(default=None, compare=False, repr=False)
+    method: Method | None = None
+    store: Path | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.images) == 0:
@@ -54,6 +59,11 @@ class CalibrationSet:
             raise RecipeError("every calibration picture is one flat colour; ranges measured on them would be useless")
 
     def digest(self) -> str:
+        """sha256 (hex) over ids, pixels and method: all of it that decides a file's content."""
+        method = self.method.value if self.method else ""
+        return hashlib.sha256(f"{self.pictures_digest()} {method}".encode()).hexdigest()
+
+    def pictures_digest(self) -> str:
         """sha256 (hex) over ids and pixels."""
         state = hashlib.sha256(repr((self.ids, self.images.shape)).encode())
         state.update(np.ascontiguousarray(self.images).tobytes())
