@@ -144,6 +144,7 @@ def _numbers(recipe: Recipe) -> list[object]:
         recipe.block_size,
         recipe.palette and (recipe.palette.bits, recipe.palette.channels),
         recipe.sparsity,
+        recipe.interface.value,
     ]
 
 

@@ -20,14 +20,15 @@ class NumberType(Enum):
     INT16 = "int16"
     INT8 = "int8"
     INT4 = "int4"
+    UINT8 = "uint8"
 
     @property
     def bits(self) -> int:
-        return int(self.value.removeprefix("float").removeprefix("int"))
+        return int(self.value.lstrip("floatuin"))
 
     @property
     def is_integer(self) -> bool:
-        return self.value.startswith("int")
+        return not self.value.startswith("float")
 
 
 class Granularity(Enum):
@@ -104,6 +105,8 @@ class Recipe:
         block_size: input channels that share a scale, for `Granularity.PER_BLOCK` only.
         palette: table the weights are looked up in; their values keep the floating-point type `weights`.
         sparsity: fraction of each weight tensor, its smallest magnitudes, that is set to zero and not stored.
+        interface: type of the picture that goes in and of the logits that come out; integers only beside calibrated 8-bit
+            activations.
         formats: names of the target formats that can express it (``"tflite"``, ``"coreml"``, ``"onnx"``).
         limits: default accuracy gates for artifacts made with it.
         on_request: True leaves it out of the default set (slow or special).
@@ -124,6 +127,7 @@ class Recipe:
     block_size: int | None = None
     palette: Palette | None = None
     sparsity: float = 0.0
+    interface: NumberType = NumberType.FLOAT32
 
     def __post_init__(self) -> None:
         self._check_activations()
@@ -139,6 +143,16 @@ class Recipe:
             )
         if self.activations.is_integer and not self.weights.is_integer:
             raise RecipeError(f"recipe {self.name!r}: integer activations need integer weights")
+        if self.interface not in (NumberType.FLOAT32, NumberType.INT8, NumberType.UINT8):
+            raise RecipeError(
+                f"recipe {self.name!r}: {self.interface.value} pictures do not exist; use 8 bits or float32"
+            )
+        calibrated = self.activations is NumberType.INT8 and self.activation_range is ActivationRange.STATIC
+        if self.interface.is_integer and not calibrated:
+            raise RecipeError(
+                f"recipe {self.name!r} computes its first layer from floats, so its pictures cannot be "
+                f"{self.interface.value}; leave float32, or use a recipe with calibrated 8-bit activations"
+            )
 
     def _check_weights(self) -> None:
         if (self.granularity is Granularity.PER_BLOCK) != (self.block_size is not None):

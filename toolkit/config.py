@@ -110,7 +110,9 @@ class RunOptions(BaseModel):
         recipes: recipe names; empty means every one that is not on request only.
         output: `logits`, or `labels` for the argmax inside the graph.
         tflite_route: `litert-torch` or `onnx2tf`; None lets segport choose.
-        keep: Core ML operations with a number type of their own, `float32:PATTERN` or `float16:PATTERN`.
+        quantizer: who makes calibrated 8-bit TFLite: `ai-edge` or `tensorflow`.
+        io_dtype: type of the picture and of the logits of calibrated 8-bit TFLite.
+        keep: operations of Core ML and TFLite artifacts with a number type of their own, `float32:PATTERN` or `float16:PATTERN`.
         runners: `name` or `name:backend`; empty means every default one.
         threads: threads each runtime may use.
         thread_sweep: thread counts to time every run with, besides `threads`; empty for none.
@@ -153,6 +155,8 @@ class RunOptions(BaseModel):
     recipes: Names = ()
     output: Literal["logits", "labels"] = "logits"
     tflite_route: str | None = None
+    quantizer: Literal["ai-edge", "tensorflow"] = "ai-edge"
+    io_dtype: Literal["float32", "int8", "uint8"] = "float32"
     keep: Names = ()
     runners: Names = ()
     threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_threads)

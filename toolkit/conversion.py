@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,7 +66,34 @@ def wanted_pairs(options: RunOptions) -> list[tuple[str, Recipe]]:
     if options.recipes and unused:
         homes = ", ".join(recipe(unused[0]).formats)
         raise UsageError(f"recipe {unused[0]!r} exists only for {homes}; add that to --formats or drop the recipe")
-    return pairs
+    return _with_interface(pairs, options)
+
+
+def _with_interface(pairs: list[tuple[str, Recipe]], options: RunOptions) -> list[tuple[str, Recipe]]:
+    """The pairs, with `--io-dtype` for those of TFLite that compute in calibrated 8 bits throughout."""
+    wanted = NumberType(options.io_dtype)
+    if not wanted.is_integer:
+        return pairs
+    fit = [name == "tflite" and item.needs_calibration and item.activations is NumberType.INT8 for name, item in pairs]
+    if not any(fit):
+        raise UsageError(
+            f"--io-dtype {wanted.value} is for TFLite int8_static; add that recipe, or leave the option out"
+        )
+    return [
+        (name, dataclasses.replace(item, interface=wanted) if fits else item)
+        for (name, item), fits in zip(pairs, fit, strict=True)
+    ]
+
+
+def _routes(options: RunOptions) -> dict[str, str] | None:
+    """Format -> route, where the options name one; raises UsageError for two that exclude each other."""
+    if options.quantizer == "tensorflow":
+        if options.tflite_route not in (None, "onnx2tf", "tensorflow"):
+            raise UsageError(
+                f"TensorFlow's quantizer takes what onnx2tf makes, not {options.tflite_route}; leave --tflite-route out"
+            )
+        return {"tflite": "tensorflow"}
+    return {"tflite": options.tflite_route} if options.tflite_route else None
 
 
 def kept_operations(options: RunOptions) -> tuple[tuple[str, NumberType], ...]:
@@ -85,7 +113,7 @@ def plan_conversions(
     options: RunOptions, source: ModelSource, progress: Progress, store: Path | None = None
 ) -> tuple[Plan, CalibrationSet | None]:
     """Decide everything and read the calibration pictures; nothing is written yet. `store` will keep the statistics."""
-    pairs = wanted_pairs(options)
+    pairs, routes = wanted_pairs(options), _routes(options)
     calibration = None
     if any(item.needs_calibration for _, item in pairs):
         with progress.stage("reading calibration pictures", options.calibration_images) as stage:
@@ -94,7 +122,7 @@ def plan_conversions(
         source,
         pairs,
         output=OutputKind(options.output),
-        routes={"tflite": options.tflite_route} if options.tflite_route else None,
+        routes=routes,
         calibration=calibration.digest() if calibration else None,
         keep=kept_operations(options),
     )

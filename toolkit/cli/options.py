@@ -78,9 +78,15 @@ Recipes = Annotated[
 ]
 Output = Annotated[str | None, typer.Option("--output", help="logits, or labels for the argmax inside the graph.")]
 TfliteRoute = Annotated[str | None, typer.Option("--tflite-route", help="litert-torch or onnx2tf.")]
+Quantizer = Annotated[
+    str | None, typer.Option("--quantizer", help="Who makes TFLite int8_static: ai-edge or tensorflow.")
+]
+IoDtype = Annotated[
+    str | None, typer.Option("--io-dtype", help="Picture and logits of TFLite int8_static: float32, int8 or uint8.")
+]
 Keep = Annotated[
     str | None,
-    typer.Option("--keep", help="Core ML operations that keep a type, float32:PATTERN, comma-separated."),
+    typer.Option("--keep", help="Core ML and TFLite operations that keep a type, float32:PATTERN, comma-separated."),
 ]
 Runners = Annotated[
     str | None, typer.Option("--runners", help="Comma-separated name or name:backend, e.g. litert,milrun.")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from converters.errors import SourceError
 from converters.formats.tflite.float_graph import float_graph
-from converters.formats.tflite.quantize import quantize
+from converters.formats.tflite.layers import kept_layers
+from converters.formats.tflite.quantize import quantize, quantize_by_tensorflow
 from converters.formats.tflite.readback import read_back
 from converters.formats.tflite.signatures import check_signatures, join_signatures
 from converters.plan import Conversion
@@ -19,18 +20,21 @@ from quantization.calibration import CalibrationSet
 
 FROM_TORCH = "litert-torch"
 FROM_ONNX = "onnx2tf"
+TENSORFLOW = "tensorflow"
+"""As onnx2tf, and calibrated 8 bits by TensorFlow's own quantizer."""
 
 
 class TFLiteConverter(Converter):
     """Writes NHWC float32 ``image`` -> float32 ``logits`` (1, h, w, C) or int32 ``labels`` (1, h, w).
 
-    Inputs and outputs stay float32 in every recipe, so that all artifacts of a run are fed alike.
+    Inputs and outputs stay float32 in every recipe unless its `interface` says otherwise.
     """
 
     format = "tflite"
     suffix = ".tflite"
-    routes = (FROM_TORCH, FROM_ONNX)
+    routes = (FROM_TORCH, FROM_ONNX, TENSORFLOW)
     joins = True
+    keeps_operators = True
 
     def tools(self, route: str) -> tuple[str, ...]:
         common = ("ai-edge-quantizer", "ai-edge-litert")
@@ -55,13 +59,18 @@ class TFLiteConverter(Converter):
     ) -> Written:
         base = float_graph(source, conversion.route, conversion.output, workspace)
         if conversion.recipe.weights is NumberType.FLOAT32:
+            kept_layers(base.path, conversion.keep)
             shutil.copyfile(base.path, destination)
+        elif conversion.route == TENSORFLOW and conversion.recipe.needs_calibration:
+            quantize_by_tensorflow(source, conversion, calibration, destination, workspace)
         else:
-            quantize(base.path, conversion.recipe, calibration, source.pixel_range, destination)
+            quantize(base.path, conversion.recipe, calibration, source.pixel_range, destination, conversion.keep)
         written = read_back(destination, source, conversion.output)
         facts = {"route": conversion.route, "agreement with the source before quantization": base.agreement}
         if calibration is not None and conversion.recipe.needs_calibration:
             facts["calibration"] = f"{len(calibration.images)} pictures, {calibration.origin}"
+        if conversion.keep:
+            facts["kept"] = ", ".join(f"{number.value}:{pattern}" for pattern, number in conversion.keep)
         return Written(written.image, written.output, facts | written.provenance)
 
     def join(self, parts: Sequence[Part], destination: Path) -> None:

@@ -39,7 +39,7 @@ def float_graph(source: ModelSource, route: str, output: OutputKind, workspace: 
         MissingToolError: a needed package is not installed.
         ConversionError: the route failed, or its file computes something else than the source.
     """
-    stem = f"tflite-{route}-{output.value}"
+    stem = f"tflite-{'torch' if route == 'litert-torch' else 'onnx'}-{output.value}"
     made, path = workspace / f"{stem}.json", workspace / f"{stem}.tflite"
     if made.exists():
         document = json.loads(made.read_text())

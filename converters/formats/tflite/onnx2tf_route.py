@@ -10,9 +10,11 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from converters.artifact import OutputKind
 from converters.errors import ConversionError, MissingToolError
@@ -21,10 +23,31 @@ from converters.source import ModelSource
 WORKER = Path(__file__).with_name("onnx2tf_worker.py")
 SAMPLE_FILE = "calibration_image_sample_data_20x128x128x3_float32.npy"
 """onnx2tf downloads a file of this name unless its working directory has one; it only feeds a dry run."""
+PICTURES_FILE = "calibration.npy"
 
 
-def onnx_to_tflite(graph: Path, source: ModelSource, output: OutputKind, path: Path, workspace: Path) -> None:
-    """Convert the ONNX file `graph` (logits) to float32 TFLite at `path`.
+@dataclass(frozen=True)
+class Quantized:
+    """What TensorFlow's quantizer needs.
+
+    Attributes:
+        pictures: float32 (N, H, W, 3) in the value range of the network's input.
+        interface: type of the file's input and logits, ``"float32"``, ``"int8"`` or ``"uint8"``.
+    """
+
+    pictures: NDArray[np.float32]
+    interface: str
+
+
+def onnx_to_tflite(
+    graph: Path,
+    source: ModelSource,
+    output: OutputKind,
+    path: Path,
+    workspace: Path,
+    quantized: Quantized | None = None,
+) -> None:
+    """Convert the ONNX file `graph` (logits) to TFLite at `path`: float32, or 8 bits by TensorFlow's own quantizer.
 
     Raises:
         MissingToolError: onnx2tf or TensorFlow is not installed.
@@ -43,7 +66,12 @@ def onnx_to_tflite(graph: Path, source: ModelSource, output: OutputKind, path: P
         "logits": [1, *source.output_size, len(source.classes)],
         "output": output.value,
         "simplify": source.onnx_path is not None,
+        "pictures": None,
+        "interface": "float32",
     }
+    if quantized is not None:
+        np.save(room / PICTURES_FILE, quantized.pictures)
+        order |= {"pictures": PICTURES_FILE, "interface": quantized.interface}
     # -P keeps the worker's own folder off the module path, where it would shadow other packages.
     command = [sys.executable, "-P", str(WORKER), json.dumps(order)]
     status = subprocess.run(command, cwd=room, check=False, stdin=subprocess.DEVNULL).returncode

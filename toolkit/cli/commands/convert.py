@@ -35,6 +35,8 @@ def convert(
     recipes: o.Recipes = None,
     output: o.Output = None,
     tflite_route: o.TfliteRoute = None,
+    quantizer: o.Quantizer = None,
+    io_dtype: o.IoDtype = None,
     keep: o.Keep = None,
     out: o.Out = None,
     quiet: o.Quiet = False,

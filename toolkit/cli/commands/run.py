@@ -39,6 +39,8 @@ def run(
     recipes: o.Recipes = None,
     output: o.Output = None,
     tflite_route: o.TfliteRoute = None,
+    quantizer: o.Quantizer = None,
+    io_dtype: o.IoDtype = None,
     keep: o.Keep = None,
     runners: o.Runners = None,
     threads: o.Threads = None,

@@ -1,0 +1,82 @@
+"""The operators of a .tflite graph by the names people know: kind, tensor, module of the torch network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from converters.errors import SourceError
+from converters.formats.tflite.flatbuffer import read_model
+from quantization import NumberType
+
+NAMES_SHOWN = 8
+WRAPPED = "network."
+"""Attribute of `torch_heads.ChannelsLast` that holds the user's network."""
+_CLASS_AND_NAME = re.compile(r".*\._?[A-Z][A-Za-z0-9]*_(?P<name>[^.]+)")
+"""litert-torch writes a module as ``package.module.Class_attribute``."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator.
+
+    Attributes:
+        kind: in lower case, e.g. ``"conv_2d"``.
+        tensor: name of its first result.
+        scope: what ai_edge_quantizer calls the operator: its results' names, each with a semicolon behind.
+        module: dotted name of the torch module it came from; empty if the file does not tell.
+    """
+
+    kind: str
+    tensor: str
+    scope: str
+    module: str
+
+    def matches(self, pattern: str) -> bool:
+        """True if the shell pattern names the kind, the tensor or the module."""
+        return any(name and fnmatchcase(name, pattern) for name in (self.kind, self.tensor, self.module))
+
+
+def layers(path: Path) -> tuple[Layer, ...]:
+    """The operators of the file's one graph in execution order; raises SourceError for a damaged file."""
+    (graph,) = read_model(path).graphs
+    found = []
+    for step in graph.steps:
+        names = [graph.tensors[number].name for number in step.outputs if number >= 0]
+        scope = "".join(f"{name};" for name in names if name)
+        found.append(Layer(step.name.lower(), names[0], scope, module_of(names[0])))
+    return tuple(found)
+
+
+def module_of(tensor: str) -> str:
+    """``"a.ChannelsLast/a.Net_network/torch.nn.Conv2d_conv1;1"`` -> ``"conv1"``; empty for other names.
+
+    A fused operator carries the places of all its parts; the deepest, and of equals the last, is the one with weights.
+    """
+    places = [[_CLASS_AND_NAME.fullmatch(part) for part in place.split("/")] for place in tensor.split(";")]
+    names = [[part["name"] for part in place if part is not None] for place in places]
+    deepest = max(len(place) for place in names)
+    return ".".join([place for place in names if len(place) == deepest][-1]).removeprefix(WRAPPED)
+
+
+def kept_layers(path: Path, keep: Sequence[tuple[str, NumberType]]) -> list[tuple[Layer, NumberType]]:
+    """Operators that keep a type of their own; the first pattern that matches counts.
+
+    Raises:
+        SourceError: a pattern matches no operator; names some that there are.
+    """
+    known = layers(path)
+    for pattern, number in keep:
+        if not any(layer.matches(pattern) for layer in known):
+            shown = ", ".join([layer.module or layer.tensor for layer in known][:NAMES_SHOWN])
+            raise SourceError(
+                f"no operation is called {pattern!r}, so nothing can be kept in {number.value}; a pattern names a module "
+                f"or an operation, with * and ?, for example: {shown}"
+            )
+    found: list[tuple[Layer, NumberType]] = []
+    for layer in known:
+        found += [(layer, number) for pattern, number in keep if layer.matches(pattern)][:1]
+    return found

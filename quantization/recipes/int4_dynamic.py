@@ -1,0 +1,15 @@
+"""An eighth of the size, for fast starts and small downloads: 4-bit weights per channel, 8-bit sums at run time."""
+
+from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Recipe
+
+RECIPE = Recipe(
+    name="int4_dynamic",
+    summary="4-bit weights per channel; activations turned into 8 bits at run time",
+    weights=NumberType.INT4,
+    activations=NumberType.INT8,
+    activation_range=ActivationRange.DYNAMIC,
+    granularity=Granularity.PER_CHANNEL,
+    formats=("tflite",),
+    limits=AccuracyLimits(miou_drop=0.01, class_drop=0.025),
+    on_request=True,
+)
