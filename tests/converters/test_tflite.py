@@ -24,6 +24,7 @@ LEAST_DECIBELS = {
     "int8_dynamic": 25.0,
     "int8_static": 20.0,
     "int16x8": 28.0,
+    "int4_dynamic": 8.0,
 }
 """How close to torch each recipe stays on the small network with random weights."""
 TFLITE = [item.name for item in recipes().values() if "tflite" in item.formats]
@@ -80,7 +81,9 @@ def test_label_map_is_the_argmax_of_the_logits(made: Made, source: ModelSource, 
     assert len(np.unique(labels)) > 2
     logits = answer(made("tflite", route=route)[recipe_name], image)
     assert (labels == logits.argmax(-1)).mean() > 0.995
-    assert (labels == small.torch_logits(source, image).argmax(-1)).mean() > 0.93
+    # Random weights have no redundancy that four bits could live on.
+    least = 0.6 if recipe_name == "int4_dynamic" else 0.93
+    assert (labels == small.torch_logits(source, image).argmax(-1)).mean() > least
 
 
 def test_pictures_may_also_be_bytes(made: Made) -> None:
@@ -101,7 +104,7 @@ def test_channel_order_costs_no_transpose(made: Made, route: str) -> None:
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_weights_are_stored_in_the_numbers_asked_for(made: Made, route: str) -> None:
-    stored = {"float32": "float32", "float16": "float16"}
+    stored = {"float32": "float32", "float16": "float16", "int4_dynamic": "int4"}
     for name, artifact in made("tflite", route=route).items():
         (graph,) = read_model(artifact.path).graphs
         kernels = [item for item in graph.tensors if len(item.shape) == 4 and item.constant_bytes and item.shape[0] > 1]

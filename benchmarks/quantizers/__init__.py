@@ -1,0 +1,19 @@
+"""segport's 8 bits against other quantizers': one network, the same calibration pictures, the same held-out faces.
+
+    python -m benchmarks.quantizers                      (peers; 400 faces; on a quiet machine)
+    python -m benchmarks.quantizers --variants           (segport's own methods and repairs)
+    python -m benchmarks quantizers                      (prints what was measured)
+
+Both write their table into docs/quantization.md and docs/quantization.json. Whatever was measured is kept in `--work`: the same
+command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Print the tables measured so far."""
+    from benchmarks.quantizers.page import PAGE, tables
+    from benchmarks.quantizers.results import read_results
+
+    print(tables(read_results(PAGE)))

@@ -1,0 +1,77 @@
+"""The command line of the benchmark of quantizers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.quantizers.page import PAGE, keep_result, table
+from benchmarks.quantizers.peers import PEERS, VARIANTS
+from benchmarks.quantizers.results import measure
+from benchmarks.quantizers.setting import Setting
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the benchmark; the exit status. Errors are one sentence and status 2."""
+    from converters import ConversionError, MissingToolError, SourceError
+    from quantization import RecipeError
+    from segdata.errors import DataError
+    from toolkit.errors import UsageError
+    from validation.errors import ValidationError
+
+    options = _parser().parse_args(arguments)
+    expected = (DataError, UsageError, ConversionError, MissingToolError, SourceError, RecipeError, ValidationError)
+    try:
+        _perform(options)
+    except expected as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from what is kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quantizers", description="8 bits, by whom?")
+    parser.add_argument(
+        "--variants", action="store_true", help="segport's own methods and repairs instead of other tools"
+    )
+    parser.add_argument("--only", help="comma-separated rows; the page stays as it is")
+    parser.add_argument("--images", type=int, default=400, help="how many drawn faces judge")
+    parser.add_argument("--split", choices=("val", "test"), help="test for other tools, val for variants, by default")
+    parser.add_argument("--calibration", type=int, default=32, help="how many training pictures fix the ranges")
+    parser.add_argument("--latency-samples", type=int, default=40, help="timed inferences each; 0 for none")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--work", type=Path, default=Path("runs/quantizers"), help="folder for everything kept")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the document with the markers")
+    return parser
+
+
+def _perform(options: argparse.Namespace) -> None:
+    from toolkit.config import checked_options
+    from toolkit.errors import UsageError
+
+    part, peers = ("variants", VARIANTS) if options.variants else ("peers", PEERS)
+    # What is chosen by this table must not be judged by the pictures that chose it.
+    split = options.split or ("val" if options.variants else "test")
+    if options.only:
+        wanted = options.only.split(",")
+        known = {peer.name: peer for peer in peers}
+        if missing := [name for name in wanted if name not in known]:
+            raise UsageError(f"no row is called {missing[0]!r}; choose from: {', '.join(known)}")
+        peers = tuple(known[name] for name in wanted)
+    given = {
+        "formats": ("tflite",), "recipes": ("int8_static",), "calibration_images": options.calibration,
+        "threads": options.threads, "images": options.images,
+    }  # fmt: skip
+    setting = Setting(checked_options(given), options.work)
+    samples = 0 if options.variants else options.latency_samples
+    result = measure(
+        peers, setting, split, options.images, samples, lambda said: print(said, file=sys.stderr, flush=True)
+    )
+    print(table(part, result))
+    if not options.only:
+        keep_result(options.page, part, result)

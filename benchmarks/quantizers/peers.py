@@ -1,0 +1,132 @@
+"""The competitors: each turns the setting into one 8-bit artifact the way its own documentation shows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.quantizers.setting import Setting, changed, onnx_artifact, renamed, tflite_artifact
+from converters import Artifact, ConversionError
+
+ONNX2TF_WORKER = Path(__file__).with_name("onnx2tf_worker.py")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One row.
+
+    Attributes:
+        name: identifier.
+        title: for people.
+        make: (setting, empty folder) -> artifact.
+        prepare: what is made before the clock of the conversion starts: the float graph it begins with.
+    """
+
+    name: str
+    title: str
+    make: Callable[[Setting, Path], Artifact]
+    prepare: Callable[[Setting], Any] = lambda setting: None
+
+
+def segport(name: str, title: str, **changes: Any) -> Peer:
+    """segport's own conversion with other options than its plain int8 run."""
+
+    def make(setting: Setting, folder: Path) -> Artifact:
+        from toolkit.conversion import perform_plan, plan_conversions
+        from toolkit.progress import SilentProgress
+        from toolkit.run_folder import RunFolder
+
+        options, run = changed(setting.options, **changes), RunFolder(folder)
+        plan, calibration = plan_conversions(options, setting.source, SilentProgress(), run.calibration)
+        (outcome,) = perform_plan(plan, calibration, options, run, SilentProgress()).outcomes
+        if outcome.artifact is None:
+            assert outcome.error is not None
+            raise outcome.error
+        return renamed(outcome.artifact, name)
+
+    return Peer(name, title, make)
+
+
+def _ai_edge_quantizer(setting: Setting, folder: Path) -> Artifact:
+    """Its recipe `static_wi8_ai8`, its own calibration."""
+    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_quantizer import quantizer
+    from ai_edge_quantizer import recipe as recipes
+
+    model = str(setting.float_tflite())
+    (signature,) = Interpreter(model_path=model).get_signature_list()
+    tool = quantizer.Quantizer(model, recipes.static_wi8_ai8())
+    found = tool.calibrate({signature: [{"image": picture[np.newaxis]} for picture in setting.pictures]})
+    path = folder / "ai-edge-quantizer.tflite"
+    path.write_bytes(bytes(tool.quantize(found).quantized_model))
+    return tflite_artifact("ai-edge-quantizer", path, setting.source)
+
+
+def _onnx2tf(setting: Setting, folder: Path) -> Artifact:
+    """`onnx2tf -oiqt` with the pictures as its calibration data; of the files it writes, the one with float borders."""
+    np.save(folder / "pictures.npy", setting.pictures)
+    # The name that onnx2tf looks for before it downloads pictures of its own.
+    np.save(folder / "calibration_image_sample_data_20x128x128x3_float32.npy", np.zeros((20, 128, 128, 3), np.float32))
+    order = {"onnx": str(setting.float_onnx().resolve()), "pictures": "pictures.npy"}
+    command = [sys.executable, "-P", str(ONNX2TF_WORKER.resolve()), json.dumps(order)]
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    found = sorted(folder.glob("made/*_integer_quant.tflite"))
+    found = [path for path in found if "full" not in path.name]
+    if done.returncode or len(found) != 1:
+        raise ConversionError(f"onnx2tf -oiqt failed (exit status {done.returncode}): {done.stderr[-300:]}")
+    return tflite_artifact("onnx2tf", found[0], setting.source)
+
+
+def _onnxruntime(setting: Setting, folder: Path) -> Artifact:
+    """`quantize_static` with QDQ nodes and weights per channel, after the preparation that its documentation asks for."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Pictures(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._left = iter(setting.pictures)
+
+        def get_next(self) -> dict[str, Any] | None:
+            picture = next(self._left, None)
+            return None if picture is None else {"image": np.ascontiguousarray(picture.transpose(2, 0, 1)[np.newaxis])}
+
+    prepared, path = folder / "prepared.onnx", folder / "onnxruntime.onnx"
+    quant_pre_process(str(setting.float_onnx()), str(prepared), skip_symbolic_shape=True)
+    quantize_static(
+        str(prepared),
+        str(path),
+        Pictures(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QInt8,
+        weight_type=QuantType.QInt8,
+    )
+    return onnx_artifact("onnxruntime", path, setting.source)
+
+
+PEERS = (
+    segport("segport", "segport int8_static"),
+    Peer("ai-edge-quantizer", "ai-edge-quantizer, static_wi8_ai8", _ai_edge_quantizer, Setting.float_tflite),
+    segport("tensorflow", "TensorFlow's quantizer", quantizer="tensorflow"),
+    Peer("onnx2tf", "onnx2tf -oiqt", _onnx2tf, Setting.float_onnx),
+    Peer("onnxruntime", "ONNX Runtime, static QDQ", _onnxruntime, Setting.float_onnx),
+)
+
+VARIANTS = (
+    segport("mean", "mean of the pictures' extremes (default)"),
+    segport("minmax", "min-max", calibration_method="minmax"),
+    segport("percentile", "percentile 99.99", calibration_method="percentile"),
+    segport("mse", "MSE", calibration_method="mse"),
+    segport("kl", "KL", calibration_method="kl"),
+    segport("octav", "OCTAV", calibration_method="octav"),
+    segport("balanced", "mean, balanced choice of pictures", calibration_choice="balanced"),
+    segport("int8_dynamic", "int8_dynamic", recipes=("int8_dynamic",)),
+    segport("int4_dynamic", "int4_dynamic", recipes=("int4_dynamic",)),
+)
