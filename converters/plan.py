@@ -145,6 +145,8 @@ def _numbers(recipe: Recipe) -> list[object]:
         recipe.palette and (recipe.palette.bits, recipe.palette.channels),
         recipe.sparsity,
         recipe.interface.value,
+        [repair.value for repair in recipe.repairs],
+        recipe.weight_range.value,
     ]
 
 

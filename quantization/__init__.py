@@ -1,8 +1,9 @@
 """Which numbers a model is stored in and run with: recipes and calibration."""
 
 from quantization.errors import RecipeError
-from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Palette, Recipe
+from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Palette, Recipe, WeightRange
 from quantization.registry import recipe, recipes
+from quantization.repair import Repair
 
 __all__ = [
     "AccuracyLimits",
@@ -12,6 +13,8 @@ __all__ = [
     "Palette",
     "Recipe",
     "RecipeError",
+    "Repair",
+    "WeightRange",
     "recipe",
     "recipes",
 ]

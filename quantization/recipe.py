@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from quantization.errors import RecipeError
+from quantization.repair import Repair
 
 
 class NumberType(Enum):
@@ -38,6 +39,17 @@ class Granularity(Enum):
     PER_CHANNEL = "per_channel"
     PER_BLOCK = "per_block"
     """One output channel and `Recipe.block_size` input channels."""
+
+
+class WeightRange(Enum):
+    """Up to where integer weights reach; what lies beyond is clipped."""
+
+    MINMAX = "minmax"
+    """To the largest weight."""
+    MSE = "mse"
+    """Where the squared error of rounding and clipping is least."""
+    OCTAV = "octav"
+    """The same for the expected error (Sakr et al. 2022)."""
 
 
 class ActivationRange(Enum):
@@ -107,6 +119,8 @@ class Recipe:
         sparsity: fraction of each weight tensor, its smallest magnitudes, that is set to zero and not stored.
         interface: type of the picture that goes in and of the logits that come out; integers only beside calibrated 8-bit
             activations.
+        repairs: what is done to the float network before its weights are rounded, where the format knows how.
+        weight_range: how the range of integer weights is chosen.
         formats: names of the target formats that can express it (``"tflite"``, ``"coreml"``, ``"onnx"``).
         limits: default accuracy gates for artifacts made with it.
         on_request: True leaves it out of the default set (slow or special).
@@ -128,6 +142,8 @@ class Recipe:
     palette: Palette | None = None
     sparsity: float = 0.0
     interface: NumberType = NumberType.FLOAT32
+    repairs: tuple[Repair, ...] = ()
+    weight_range: WeightRange = WeightRange.MINMAX
 
     def __post_init__(self) -> None:
         self._check_activations()
@@ -159,6 +175,8 @@ class Recipe:
             raise RecipeError(f"recipe {self.name!r}: a block size goes with per-block scales, and only with them")
         if self.block_size is not None and self.block_size < 1:
             raise RecipeError(f"recipe {self.name!r}: a block of {self.block_size} channels is empty; give 1 or more")
+        if (self.repairs or self.weight_range is not WeightRange.MINMAX) and not self.weights.is_integer:
+            raise RecipeError(f"recipe {self.name!r}: repairs and weight ranges are for integer weights")
         if self.palette is not None and self.weights.is_integer:
             raise RecipeError(f"recipe {self.name!r}: a palette holds floating-point values, not {self.weights.value}")
         if not 0.0 <= self.sparsity < 1.0:
@@ -172,4 +190,4 @@ class Recipe:
     @property
     def needs_calibration(self) -> bool:
         """True when calibration images must be shown to the model before converting."""
-        return self.activation_range is ActivationRange.STATIC
+        return self.activation_range is ActivationRange.STATIC or Repair.BIAS in self.repairs

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters import MissingToolError, ModelSource, OutputKind, Plan, SourceError, converter, converters, make_plan
-from quantization import NumberType, Recipe, recipe, recipes
+from quantization import NumberType, Recipe, Repair, WeightRange, recipe, recipes
 from toolkit.config import RunOptions
 from toolkit.environment import describe_environment
 from toolkit.errors import ExitStatus, UsageError
@@ -66,7 +66,20 @@ def wanted_pairs(options: RunOptions) -> list[tuple[str, Recipe]]:
     if options.recipes and unused:
         homes = ", ".join(recipe(unused[0]).formats)
         raise UsageError(f"recipe {unused[0]!r} exists only for {homes}; add that to --formats or drop the recipe")
-    return _with_interface(pairs, options)
+    return _with_interface([(name, _repaired(name, item, options)) for name, item in pairs], options)
+
+
+def _repaired(format_name: str, item: Recipe, options: RunOptions) -> Recipe:
+    """The recipe with `--repair` and `--weight-range`, where TFLite stores integer weights."""
+    if format_name != "tflite" or not item.weights.is_integer:
+        return item
+    if options.repair:
+        if "none" in options.repair and len(options.repair) > 1:
+            raise UsageError("--repair none excludes other repairs; give either none or those that shall be done")
+        item = dataclasses.replace(item, repairs=tuple(Repair(name) for name in options.repair if name != "none"))
+    if options.weight_range:
+        item = dataclasses.replace(item, weight_range=WeightRange(options.weight_range))
+    return item
 
 
 def _with_interface(pairs: list[tuple[str, Recipe]], options: RunOptions) -> list[tuple[str, Recipe]]:

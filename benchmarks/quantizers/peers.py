@@ -44,7 +44,7 @@ def segport(name: str, title: str, **changes: Any) -> Peer:
         from toolkit.run_folder import RunFolder
 
         options, run = changed(setting.options, **changes), RunFolder(folder)
-        plan, calibration = plan_conversions(options, setting.source, SilentProgress(), run.calibration)
+        plan, calibration = plan_conversions(options, setting.source, SilentProgress(), setting.work / "calibration")
         (outcome,) = perform_plan(plan, calibration, options, run, SilentProgress()).outcomes
         if outcome.artifact is None:
             assert outcome.error is not None
@@ -127,6 +127,19 @@ VARIANTS = (
     segport("kl", "KL", calibration_method="kl"),
     segport("octav", "OCTAV", calibration_method="octav"),
     segport("balanced", "mean, balanced choice of pictures", calibration_choice="balanced"),
-    segport("int8_dynamic", "int8_dynamic", recipes=("int8_dynamic",)),
-    segport("int4_dynamic", "int4_dynamic", recipes=("int4_dynamic",)),
+    segport("equalize", "mean, equalized", repair=("equalize",)),
+    segport("bias", "mean, biases corrected", repair=("bias",)),
+    segport("both", "mean, equalized and biases corrected", repair=("equalize", "bias")),
+    segport("weights-mse", "mean, weights by MSE", weight_range="mse"),
+    *(
+        segport(
+            f"int4-{reach}-{repair}",
+            f"int4_dynamic, weights by {reach}, repair {repair}",
+            recipes=("int4_dynamic",),
+            weight_range=reach,
+            repair=(repair,),
+        )
+        for reach in ("minmax", "mse", "octav")
+        for repair in ("none", "bias")
+    ),
 )

@@ -16,6 +16,7 @@ from quantization import (
     Palette,
     Recipe,
     RecipeError,
+    Repair,
     recipe,
     recipes,
 )
@@ -30,7 +31,8 @@ def test_recipe_is_named_summed_up_and_gated(item: Recipe) -> None:
     assert 10 < len(item.summary) < 100
     assert item.limits.miou_drop <= item.limits.class_drop < 0.1
     assert set(item.formats) <= set(converters())
-    assert item.needs_calibration == (item.activation_range is ActivationRange.STATIC)
+    calibrated = item.activation_range is ActivationRange.STATIC or Repair.BIAS in item.repairs
+    assert item.needs_calibration == calibrated
 
 
 def test_the_recipes_of_the_main_job_are_there() -> None:

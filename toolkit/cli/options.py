@@ -81,6 +81,12 @@ TfliteRoute = Annotated[str | None, typer.Option("--tflite-route", help="litert-
 Quantizer = Annotated[
     str | None, typer.Option("--quantizer", help="Who makes TFLite int8_static: ai-edge or tensorflow.")
 ]
+RepairBefore = Annotated[
+    str | None, typer.Option("--repair", help="TFLite integers, before rounding: equalize,bias or none.")
+]
+WeightRange = Annotated[
+    str | None, typer.Option("--weight-range", help="Reach of TFLite's integer weights: minmax, mse or octav.")
+]
 IoDtype = Annotated[
     str | None, typer.Option("--io-dtype", help="Picture and logits of TFLite int8_static: float32, int8 or uint8.")
 ]

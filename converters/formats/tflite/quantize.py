@@ -14,11 +14,12 @@ from converters.errors import ConversionError, SourceError
 from converters.formats.onnx import logits_graph
 from converters.formats.tflite.layers import Layer, kept_layers
 from converters.formats.tflite.onnx2tf_route import Quantized, onnx_to_tflite
-from converters.formats.tflite.ranges import activation_ranges
+from converters.formats.tflite.ranges import activation_ranges, tensor_statistics
+from converters.formats.tflite.repair import RepairableGraph, stored_weights
 from converters.plan import Conversion
 from converters.source import ModelSource
 from converters.tools import tool
-from quantization import ActivationRange, Granularity, NumberType, Recipe
+from quantization import ActivationRange, Granularity, NumberType, Recipe, Repair, WeightRange
 from quantization.calibration import CalibrationSet
 
 EXTRA = "tflite"
@@ -41,13 +42,35 @@ def quantize(
         ConversionError: static ranges are asked for without calibration pictures.
         SourceError: a tensor is not finite on a calibration picture, or `keep` names nothing.
     """
+    if Repair.EQUALIZE in recipe.repairs:
+        float_file = _equalized(float_file)
     said = quantizer_recipe(recipe, kept_layers(float_file, keep))
     ranges = None
-    if recipe.needs_calibration:
+    if recipe.activation_range is ActivationRange.STATIC:
         ranges = activation_ranges(float_file, _given(calibration, recipe), pixel_range, recipe.activations.bits)
+    _write(float_file, said, ranges, destination)
+    if Repair.BIAS in recipe.repairs:
+        statistics = tensor_statistics(float_file, _given(calibration, recipe), pixel_range)
+        graph, corrected = RepairableGraph(float_file), float_file.with_name(f"{recipe.name}-corrected.tflite")
+        graph.correct_biases(stored_weights(destination), statistics)
+        graph.save(corrected)
+        _write(corrected, said, ranges, destination)
+
+
+def _write(float_file: Path, said: Any, ranges: Any, destination: Path) -> None:
     quantizer = tool("ai_edge_quantizer.quantizer", EXTRA).Quantizer(str(float_file), said)
     quantized = quantizer.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     destination.write_bytes(bytes(quantized.quantized_model))
+
+
+def _equalized(float_file: Path) -> Path:
+    """The float file with like weight ranges in neighbouring layers, made once and kept beside it."""
+    path = float_file.with_name(f"{float_file.stem}-equalized.tflite")
+    if not path.exists():
+        graph = RepairableGraph(float_file)
+        graph.equalize()
+        graph.save(path)
+    return path
 
 
 def quantize_by_tensorflow(
@@ -113,18 +136,37 @@ def _add_everywhere(manager: Any, recipe: Recipe) -> None:
         Granularity.PER_CHANNEL: types.QuantGranularity.CHANNELWISE,
         Granularity.PER_TENSOR: types.QuantGranularity.TENSORWISE,
     }[recipe.granularity]
-    if recipe.activation_range is ActivationRange.NONE:
-        manager.add_weight_only_config(**every, num_bits=bits, granularity=granularity)
-    elif recipe.activation_range is ActivationRange.DYNAMIC:
-        manager.add_dynamic_config(**every, num_bits=bits, granularity=granularity)
-    else:
-        manager.add_static_config(
-            **every,
-            activation_num_bits=recipe.activations.bits,
-            weight_num_bits=bits,
-            weight_granularity=granularity,
-        )
+    for operation, algorithm in _algorithms(recipe, types, algorithms):
+        where = {"regex": ".*", "operation_name": operation, "algorithm_key": algorithm}
+        if recipe.activation_range is ActivationRange.NONE:
+            manager.add_weight_only_config(**where, num_bits=bits, granularity=granularity)
+        elif recipe.activation_range is ActivationRange.DYNAMIC:
+            manager.add_dynamic_config(**where, num_bits=bits, granularity=granularity)
+        else:
+            manager.add_static_config(
+                **where,
+                activation_num_bits=recipe.activations.bits,
+                weight_num_bits=bits,
+                weight_granularity=granularity,
+            )
+    if recipe.activation_range is ActivationRange.STATIC:
         _add_interface(manager, recipe, types, algorithms)
+
+
+def _algorithms(recipe: Recipe, types: Any, algorithms: Any) -> list[tuple[Any, Any]]:
+    """Operators and the quantizer's algorithm for their weights; later entries win.
+
+    Its other algorithms know operators with weights only, so these are entries of their own.
+    """
+    names = types.TFLOperationName
+    found = [(names.ALL_SUPPORTED, algorithms.MIN_MAX_UNIFORM_QUANT)]
+    if recipe.weight_range is not WeightRange.MINMAX:
+        better = {WeightRange.MSE: algorithms.MSE, WeightRange.OCTAV: algorithms.OCTAV}[recipe.weight_range]
+        weighted = [names.CONV_2D, names.FULLY_CONNECTED]
+        if recipe.weights.bits >= 8:  # narrower weights exist for these two only
+            weighted += [names.DEPTHWISE_CONV_2D, names.CONV_2D_TRANSPOSE]
+        found += [(name, better) for name in weighted]
+    return found
 
 
 def _add_interface(manager: Any, recipe: Recipe, types: Any, algorithms: Any) -> None:

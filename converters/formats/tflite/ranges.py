@@ -37,10 +37,7 @@ def activation_ranges(
         MissingToolError: ai-edge-litert is not installed.
         SourceError: a tensor is not finite on some picture.
     """
-    try:
-        statistics = tensor_statistics(float_file, calibration, pixel_range)
-    except RecipeError as error:
-        raise SourceError(str(error)) from error
+    statistics = tensor_statistics(float_file, calibration, pixel_range)
     ranges = ranges_of(statistics, calibration, USUAL_METHOD, NAME, bits)
     ranges[_picture_tensor(float_file)] = (0.0, pixel_range.scale)
     return {
@@ -52,7 +49,7 @@ def activation_ranges(
 def tensor_statistics(
     float_file: Path, calibration: CalibrationSet, pixel_range: PixelRange
 ) -> Mapping[str, TensorStatistics]:
-    """Statistics of every float result inside the file and of the picture, channels last; raises RecipeError on NaN."""
+    """Statistics of every float result inside the file and of the picture, channels last; raises SourceError on NaN."""
 
     def measure(recorder: StatisticsRecorder) -> None:
         interpreter, picture, watched = _watching(float_file)
@@ -62,7 +59,10 @@ def tensor_statistics(
             for name, number in watched.items():
                 recorder.add(name, interpreter.get_tensor(number))
 
-    return gather(calibration, content_hash(float_file), NAME, measure, -1, float_file.parent)
+    try:
+        return gather(calibration, content_hash(float_file), NAME, measure, -1, float_file.parent)
+    except RecipeError as error:
+        raise SourceError(str(error)) from error
 
 
 def _watching(float_file: Path) -> tuple[Any, int, dict[str, int]]:

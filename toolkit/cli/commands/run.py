@@ -40,6 +40,8 @@ def run(
     output: o.Output = None,
     tflite_route: o.TfliteRoute = None,
     quantizer: o.Quantizer = None,
+    repair: o.RepairBefore = None,
+    weight_range: o.WeightRange = None,
     io_dtype: o.IoDtype = None,
     keep: o.Keep = None,
     runners: o.Runners = None,

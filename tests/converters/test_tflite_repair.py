@@ -1,0 +1,128 @@
+"""Repairs of a float TFLite graph: what is exact stays exact, what is statistical keeps the means."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from converters import ModelSource, PixelRange, make_plan
+from converters.formats.tflite.ranges import tensor_statistics
+from converters.formats.tflite.repair import RepairableGraph, stored_weights
+from converters.perform import perform
+from quantization import RecipeError, Repair, WeightRange, recipe
+from quantization.repair import bias_shift, equalizing_scales, largest_magnitudes
+from tests.converters import small_network as small
+from tests.converters.making import Made, artifact_of
+from toolkit.config import RunOptions
+from toolkit.conversion import wanted_pairs
+from toolkit.errors import UsageError
+
+RNG = np.random.default_rng(0)
+
+
+def test_equalized_layers_have_like_ranges_and_the_same_answer() -> None:
+    first, second = RNG.normal(size=(6, 4)), RNG.normal(size=(3, 6))
+    first[2] *= 100
+    second[:, 4] = 0
+    scales = equalizing_scales(
+        largest_magnitudes(first.astype(np.float32), 0), largest_magnitudes(second.astype(np.float32), 1)
+    )
+    assert scales[4] == 1, "a channel that nobody reads is left alone"
+    scaled, wider = first / scales[:, None], second * scales
+    x = RNG.normal(size=4)
+    np.testing.assert_allclose(wider @ np.maximum(scaled @ x, 0), second @ np.maximum(first @ x, 0))
+    alive = [0, 1, 2, 3, 5]
+    np.testing.assert_allclose(np.abs(scaled).max(axis=1)[alive], np.abs(wider).max(axis=0)[alive])
+
+
+def test_the_bias_shift_restores_the_mean_of_a_convolution() -> None:
+    weights = RNG.normal(size=(5, 1, 1, 4)).astype(np.float32)
+    stored = np.round(weights * 2) / 2
+    x = RNG.random((300, 4)) + np.arange(4)
+    shift = bias_shift(weights, stored, x.mean(axis=0), 0, 3)
+    np.testing.assert_allclose((x @ stored[:, 0, 0].T + shift).mean(axis=0), (x @ weights[:, 0, 0].T).mean(axis=0))
+    depthwise = RNG.normal(size=(1, 3, 3, 4)).astype(np.float32)
+    lost = (depthwise - np.round(depthwise)).sum(axis=(0, 1, 2))
+    np.testing.assert_allclose(
+        bias_shift(depthwise, np.round(depthwise), x.mean(axis=0), 3, None), lost * x.mean(axis=0), rtol=1e-5
+    )
+
+
+def test_equalizing_a_graph_changes_weights_but_not_the_answer(made: Made, source: ModelSource, tmp_path: Path) -> None:
+    path = tmp_path / "equalized.tflite"
+    graph = RepairableGraph(made("tflite")["float32"].path)
+    assert graph.equalize() >= 1, "block.0 -> ReLU -> block.2, at least"
+    graph.save(path)
+    assert path.read_bytes() != made("tflite")["float32"].path.read_bytes()
+    image = small.test_image(source)
+    found = Interpreter(model_path=str(path)).get_signature_runner()(image=image)["logits"]
+    assert small.decibels(small.torch_logits(source, image), found) > 90
+
+
+def test_corrected_biases_bring_the_means_of_the_answer_back(source: ModelSource, made: Made, tmp_path: Path) -> None:
+    """Against the float network, on the pictures that calibrated and on others."""
+    pictures = small.calibration(8)
+    off = {}
+    for repairs in ((), (Repair.BIAS,)):
+        changed = dataclasses.replace(recipe("int4_dynamic"), repairs=repairs)
+        plan = make_plan(source, [("tflite", changed)], calibration=pictures.digest())
+        (outcome,) = perform(plan, tmp_path, pictures)
+        runner = Interpreter(model_path=str(artifact_of(outcome).path)).get_signature_runner()
+        images = pictures.tensors(unit_range=True)
+        answers = np.concatenate([runner(image=image)["logits"] for image in images])
+        expected = np.concatenate([small.torch_logits(source, image) for image in images])
+        off[bool(repairs)] = float(np.abs((answers - expected).mean(axis=(0, 1, 2))).mean())
+    assert off[True] < 0.6 * off[False]
+
+
+def test_biases_of_all_layers_with_weights_are_corrected(made: Made, tmp_path: Path) -> None:
+    files = made("tflite")
+    statistics = tensor_statistics(files["float32"].path, small.calibration(2), PixelRange.UNIT)
+    stored = stored_weights(files["int8_static"].path)
+    graph = RepairableGraph(files["float32"].path)
+    assert graph.correct_biases(stored, statistics) >= 7
+    assert graph.correct_biases({}, statistics) == 0
+
+
+@pytest.mark.parametrize("name", ["int8_static", "int8_dynamic", "int4_dynamic"])
+def test_stored_weights_are_the_floats_rounded(made: Made, name: str) -> None:
+    files = made("tflite")
+    floats = Interpreter(model_path=str(files["float32"].path))
+    known = {item["name"]: item["index"] for item in floats.get_tensor_details()}
+    stored = stored_weights(files[name].path)
+    kernels = [key for key in stored if key in known and stored[key].ndim == 4 and stored[key].size > 100]
+    assert len(kernels) >= 5
+    for key in kernels:
+        weights = floats.get_tensor(known[key])
+        step = np.abs(weights).max() / (7 if name == "int4_dynamic" else 127)
+        assert np.abs(weights - stored[key]).max() <= 0.51 * step
+
+
+@pytest.mark.parametrize("reach", [WeightRange.MSE, WeightRange.OCTAV])
+def test_weights_may_reach_less_far(source: ModelSource, made: Made, tmp_path: Path, reach: WeightRange) -> None:
+    changed = dataclasses.replace(recipe("int4_dynamic"), weight_range=reach)
+    (outcome,) = perform(make_plan(source, [("tflite", changed)]), tmp_path)
+    stored, plain = stored_weights(artifact_of(outcome).path), stored_weights(made("tflite")["int4_dynamic"].path)
+    name = next(key for key, values in stored.items() if values.shape == (16, 3, 3, 16))
+    floats = Interpreter(model_path=str(made("tflite")["float32"].path))
+    known = {item["name"]: item["index"] for item in floats.get_tensor_details()}
+    weights = floats.get_tensor(known[name])
+    if reach is WeightRange.MSE:
+        assert ((stored[name] - weights) ** 2).mean() < ((plain[name] - weights) ** 2).mean()
+    else:
+        assert np.abs(stored[name]).max() < np.abs(plain[name]).max()
+
+
+def test_repairs_are_for_integers_and_reach_the_recipes() -> None:
+    with pytest.raises(RecipeError, match="for integer weights"):
+        dataclasses.replace(recipe("float16"), repairs=(Repair.EQUALIZE,))
+    pairs = dict(wanted_pairs(RunOptions(formats=("tflite",), repair=("equalize", "bias"), weight_range="mse")))
+    assert pairs
+    chosen = {item.name: item.repairs for _, item in wanted_pairs(RunOptions(formats=("tflite",), repair=("bias",)))}
+    assert chosen == {"float32": (), "float16": (), "int8_dynamic": (Repair.BIAS,), "int8_static": (Repair.BIAS,)}
+    with pytest.raises(UsageError, match="excludes other repairs"):
+        wanted_pairs(RunOptions(formats=("tflite",), repair=("none", "bias")))
