@@ -46,10 +46,8 @@ class WeightRange(Enum):
 
     MINMAX = "minmax"
     """To the largest weight."""
-    MSE = "mse"
-    """Where the squared error of rounding and clipping is least."""
     OCTAV = "octav"
-    """The same for the expected error (Sakr et al. 2022)."""
+    """Where the expected squared error of rounding and clipping is least (Sakr et al. 2022)."""
 
 
 class ActivationRange(Enum):

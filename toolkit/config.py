@@ -112,7 +112,7 @@ class RunOptions(BaseModel):
         tflite_route: `litert-torch` or `onnx2tf`; None lets segport choose.
         quantizer: who makes calibrated 8-bit TFLite: `ai-edge` or `tensorflow`.
         repair: what TFLite's integer recipes do before rounding, `equalize` and `bias` or `none`; empty keeps each recipe's own.
-        weight_range: up to where TFLite's integer weights reach, `minmax`, `mse` or `octav`; None keeps each recipe's own.
+        weight_range: up to where TFLite's integer weights reach, `minmax` or `octav`; None keeps each recipe's own.
         io_dtype: type of the picture and of the logits of calibrated 8-bit TFLite.
         keep: operations of Core ML and TFLite artifacts with a number type of their own, `float32:PATTERN` or `float16:PATTERN`.
         runners: `name` or `name:backend`; empty means every default one.
@@ -159,7 +159,7 @@ class RunOptions(BaseModel):
     tflite_route: str | None = None
     quantizer: Literal["ai-edge", "tensorflow"] = "ai-edge"
     repair: Annotated[tuple[Literal["equalize", "bias", "none"], ...], BeforeValidator(_names)] = ()
-    weight_range: Literal["minmax", "mse", "octav"] | None = None
+    weight_range: Literal["minmax", "octav"] | None = None
     io_dtype: Literal["float32", "int8", "uint8"] = "float32"
     keep: Names = ()
     runners: Names = ()

@@ -130,7 +130,7 @@ VARIANTS = (
     segport("equalize", "mean, equalized", repair=("equalize",)),
     segport("bias", "mean, biases corrected", repair=("bias",)),
     segport("both", "mean, equalized and biases corrected", repair=("equalize", "bias")),
-    segport("weights-mse", "mean, weights by MSE", weight_range="mse"),
+    segport("weights-octav", "mean, weights by OCTAV", weight_range="octav"),
     *(
         segport(
             f"int4-{reach}-{repair}",
@@ -139,7 +139,7 @@ VARIANTS = (
             weight_range=reach,
             repair=(repair,),
         )
-        for reach in ("minmax", "mse", "octav")
+        for reach in ("minmax", "octav")
         for repair in ("none", "bias")
     ),
 )

@@ -85,7 +85,7 @@ RepairBefore = Annotated[
     str | None, typer.Option("--repair", help="TFLite integers, before rounding: equalize,bias or none.")
 ]
 WeightRange = Annotated[
-    str | None, typer.Option("--weight-range", help="Reach of TFLite's integer weights: minmax, mse or octav.")
+    str | None, typer.Option("--weight-range", help="Reach of TFLite's integer weights: minmax or octav.")
 ]
 IoDtype = Annotated[
     str | None, typer.Option("--io-dtype", help="Picture and logits of TFLite int8_static: float32, int8 or uint8.")

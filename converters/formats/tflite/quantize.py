@@ -156,16 +156,16 @@ def _add_everywhere(manager: Any, recipe: Recipe) -> None:
 def _algorithms(recipe: Recipe, types: Any, algorithms: Any) -> list[tuple[Any, Any]]:
     """Operators and the quantizer's algorithm for their weights; later entries win.
 
-    Its other algorithms know operators with weights only, so these are entries of their own.
+    Its MSE takes weights for normally distributed and is worse than min-max where they are not; its GPTQ knows fully
+    connected layers only. Neither serves convolutions.
     """
     names = types.TFLOperationName
     found = [(names.ALL_SUPPORTED, algorithms.MIN_MAX_UNIFORM_QUANT)]
-    if recipe.weight_range is not WeightRange.MINMAX:
-        better = {WeightRange.MSE: algorithms.MSE, WeightRange.OCTAV: algorithms.OCTAV}[recipe.weight_range]
+    if recipe.weight_range is WeightRange.OCTAV:
         weighted = [names.CONV_2D, names.FULLY_CONNECTED]
         if recipe.weights.bits >= 8:  # narrower weights exist for these two only
             weighted += [names.DEPTHWISE_CONV_2D, names.CONV_2D_TRANSPOSE]
-        found += [(name, better) for name in weighted]
+        found += [(name, algorithms.OCTAV) for name in weighted]
     return found
 
 
