@@ -7,10 +7,11 @@ is said so, and an artifact that lost all comparable evidence counts as worse.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from toolkit.errors import UsageError
+from toolkit.paired import Interval, PairedIntervals, PairedKey, interval_words
 
 SCHEMA = 1
 Finding = Literal["same", "changed", "better", "worse"]
@@ -51,6 +52,7 @@ class Row:
         change: B minus A for IoU, growth as a fraction of A for times and sizes; None for text.
         finding: `worse` is beyond its limit, `better` as far on the other side, `changed` neither.
         note: what a reader must know to trust it.
+        interval: 95 % interval of `change` for IoU, from the pictures both runs saw; None where it is not known.
     """
 
     where: str
@@ -61,6 +63,7 @@ class Row:
     change: float | None
     finding: Finding
     note: str = ""
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,11 @@ class RunComparison:
 
 
 def compare_runs(
-    before: Document, after: Document, limits: CompareLimits, options: tuple[Document, Document] = ({}, {})
+    before: Document,
+    after: Document,
+    limits: CompareLimits,
+    options: tuple[Document, Document] = ({}, {}),
+    paired: Mapping[PairedKey, PairedIntervals] | None = None,
 ) -> RunComparison:
     """Compare two reports (content of report.json), B against A.
 
@@ -105,6 +112,7 @@ def compare_runs(
         before, after: A and B.
         limits: what counts as worse.
         options: options of both runs from their manifests, compared as facts.
+        paired: intervals of the changes, see `paired_intervals`; runs without them are told by the reports' own intervals.
 
     Raises:
         UsageError: the runs judge other pictures or other classes, so that no accuracy can be compared.
@@ -122,7 +130,7 @@ def compare_runs(
     rows = list(_facts(before, after, options))
     made = {item["name"]: item for item in after["artifacts"]}
     for old in before["artifacts"]:
-        rows += _artifact_rows(old, made.pop(old["name"], None), limits, same_cpu)
+        rows += _artifact_rows(old, made.pop(old["name"], None), limits, same_cpu, paired or {})
     rows += [Row(name, "artifact", None, "added", "text", None, "changed") for name in made]
     notes = []
     if not same_cpu:
@@ -170,7 +178,13 @@ def _text_rows(where: str, old: Document, new: Document) -> Iterator[Row]:
             yield Row(where, key, mine, theirs, "text", None, "same" if mine == theirs else "changed")
 
 
-def _artifact_rows(old: Document, new: Document | None, limits: CompareLimits, same_cpu: bool) -> Iterator[Row]:
+def _artifact_rows(
+    old: Document,
+    new: Document | None,
+    limits: CompareLimits,
+    same_cpu: bool,
+    paired: Mapping[PairedKey, PairedIntervals],
+) -> Iterator[Row]:
     name = old["name"]
     if new is None:
         yield Row(name, "artifact", "made", None, "text", None, "worse", "B does not have it")
@@ -181,10 +195,10 @@ def _artifact_rows(old: Document, new: Document | None, limits: CompareLimits, s
         yield from _text_rows(f"{name} {part}", old.get(part) or {}, new.get(part) or {})
     if old["size_bytes"] is not None and new["size_bytes"] is not None:
         yield _growth_row(name, "size", old["size_bytes"], new["size_bytes"], "bytes", limits.size_growth)
-    runs = {_key(run): run for run in new["runs"]}
+    runs = {run_key(run): run for run in new["runs"]}
     evidence, had = 0, 0
     for run in old["runs"]:
-        other = runs.get(_key(run))
+        other = runs.get(run_key(run))
         where = f"{name} in {_title(run)}"
         had += run["miou"] is not None
         reason = _not_comparable(run, other)
@@ -192,13 +206,14 @@ def _artifact_rows(old: Document, new: Document | None, limits: CompareLimits, s
             yield Row(where, "accuracy", run["status"], other and other["status"], "text", None, "changed", reason)
         elif run["miou"] is not None:
             evidence += 1
-            yield from _accuracy_rows(where, run, other, limits)
+            yield from _accuracy_rows(where, run, other, limits, paired.get((name, run_key(run))))
         yield from _latency_rows(where, run, other, limits, same_cpu)
     if had and not evidence:
         yield Row(name, "accuracy", "measured", None, "text", None, "worse", "no run of B can be held against one of A")
 
 
-def _key(run: Document) -> tuple[Any, ...]:
+def run_key(run: Document) -> tuple[Any, ...]:
+    """What tells the runs of one artifact apart."""
     return run["runner"], run["backend"], run.get("machine") or "", run.get("signature")
 
 
@@ -227,7 +242,15 @@ def _not_comparable(run: Document, other: Document | None) -> str:
     return ""
 
 
-def _accuracy_rows(where: str, old: Document, new: Document, limits: CompareLimits) -> Iterator[Row]:
+def _accuracy_rows(
+    where: str, old: Document, new: Document, limits: CompareLimits, paired: PairedIntervals | None
+) -> Iterator[Row]:
+    if paired is not None:
+        yield _paired_row(where, "mean IoU", old["miou"], new["miou"], limits.miou_drop, paired.miou, paired.pictures)
+        for name, value in old["per_class_iou"].items():
+            now, interval = new["per_class_iou"].get(name), paired.per_class.get(name)
+            yield _paired_row(where, f"IoU of {name}", value, now, limits.class_drop, interval, paired.pictures)
+        return
     note = _interval_note(old.get("delta_miou_ci95"), new.get("delta_miou_ci95"))
     yield _iou_row(where, "mean IoU", old["miou"], new["miou"], limits.miou_drop, note)
     intervals = old.get("delta_per_class_iou_ci95") or {}, new.get("delta_per_class_iou_ci95") or {}
@@ -241,6 +264,13 @@ def _iou_row(where: str, what: str, old: float | None, new: float | None, limit:
         # With equal pictures a class can only vanish from the union if both truth and answers lack it.
         return Row(where, what, old, new, "iou", None, "same" if old == new else "changed", "absent on one side")
     return Row(where, what, old, new, "iou", new - old, _judged(old - new, limit), "" if old == new else note)
+
+
+def _paired_row(
+    where: str, what: str, old: float | None, new: float | None, limit: float, interval: Interval | None, pictures: int
+) -> Row:
+    row = _iou_row(where, what, old, new, limit, interval_words(interval, pictures))
+    return row if row.change is None else replace(row, interval=interval)
 
 
 def _interval_note(old: Sequence[float] | None, new: Sequence[float] | None) -> str:

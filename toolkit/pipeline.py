@@ -158,6 +158,7 @@ def same_source(options: RunOptions, manifest: Mapping[str, Any]) -> ModelSource
 
 
 def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress: Progress, started: float) -> Outcome:
+    from validation.matrices import MatrixStore
     from validation.measure import Measurements
 
     manifest = folder.load_manifest()
@@ -165,6 +166,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     artifacts = with_sizes(trusted_artifacts(folder), source)
     references = measure_references(source, dataset, options, folder, progress)
     what = Measurements(dataset=dataset, latency=latency_settings(options), judge_at=options.judge_at)
+    what = dataclasses.replace(what, matrices=MatrixStore(folder.matrices, dataset.digest()))
     planned = planned_runs(artifacts, options)
     runs = measure_artifacts(planned, what, options, progress, references)
     runs, times = time_everything(planned, runs, source, what, options, progress)

@@ -52,6 +52,11 @@ class RunFolder:
         return self.root / "calibration"
 
     @property
+    def matrices(self) -> Path:
+        """Per-picture counts of every run, for comparing this folder with another."""
+        return self.cache / "matrices"
+
+    @property
     def manifest(self) -> Path:
         return self.root / "manifest.json"
 

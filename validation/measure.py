@@ -16,6 +16,7 @@ from validation.compare import compare_with_reference
 from validation.errors import RunnerError, ValidationError
 from validation.latency import LatencyResult, LatencySettings, measure_latency
 from validation.maps import LabelMaps
+from validation.matrices import MatrixStore
 from validation.memory import peak_memory
 from validation.pictures import fit_picture
 from validation.result import RunResult, Status, accuracy_fields, by_class
@@ -70,6 +71,7 @@ class Measurements:
         memory: whether to measure peak memory.
         limit: judge by at most this many pictures.
         judge_at: whose pixels are counted, see `evaluate`.
+        matrices: where per-picture counts are kept for later comparisons; None keeps none.
         picture: uint8 RGB of any size to time with; the dataset's first picture if None.
     """
 
@@ -79,6 +81,7 @@ class Measurements:
     memory: bool = True
     limit: int | None = None
     judge_at: JudgedAt = "network"
+    matrices: MatrixStore | None = None
     picture: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     def picture_for(self, artifact: Artifact) -> NDArray[np.uint8]:
@@ -175,6 +178,8 @@ def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> 
             )
     except RunnerError as error:
         return {"status": Status.FAILED, "reason": str(error)}
+    if what.matrices is not None:
+        what.matrices.save(runner.artifact, runner.name, runner.backend, result)
     comparison = None if what.reference is None else compare_with_reference(result, what.reference.accuracy)
     return {"status": Status.MEASURED, **accuracy_fields(result, comparison)}
 

@@ -29,6 +29,7 @@ def compare(
 
     from toolkit.comparison import CompareLimits, compare_runs
     from toolkit.errors import ExitStatus, UsageError
+    from toolkit.paired import paired_intervals
     from toolkit.pipeline import load_outcome
     from toolkit.report.comparing import render_markdown, render_terminal
     from toolkit.run_folder import write_json, write_text
@@ -36,7 +37,9 @@ def compare(
     limits = CompareLimits(max_miou_drop, max_class_drop, max_latency_growth, max_size_growth)
     runs = [load_outcome(folder) for folder in (before, after)]
     options = [run.folder.load_manifest()["options"] for run in runs]
-    found = compare_runs(runs[0].document, runs[1].document, limits, (options[0], options[1]))
+    documents = (runs[0].document, runs[1].document)
+    paired = paired_intervals((runs[0].folder, runs[1].folder), documents)
+    found = compare_runs(*documents, limits, (options[0], options[1]), paired)
     try:
         if json_file is not None:
             write_json(json_file, found.to_json())
