@@ -117,6 +117,8 @@ class RunOptions(BaseModel):
         keep: operations of Core ML and TFLite artifacts with a number type of their own, `float32:PATTERN` or `float16:PATTERN`.
         runners: `name` or `name:backend`; empty means every default one.
         threads: threads each runtime may use.
+        workers: processes that judge pictures at the same time, each with `threads` threads; results do not depend on it, and
+            latency is measured in one.
         thread_sweep: thread counts to time every run with, besides `threads`; empty for none.
         per_op: whether to ask runtimes for the times of single operations.
         latency_samples: timed inferences per artifact and runner; 0 measures no latency.
@@ -164,6 +166,7 @@ class RunOptions(BaseModel):
     keep: Names = ()
     runners: Names = ()
     threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_threads)
+    workers: Annotated[int, Field(ge=1, le=4096)] = 1
     thread_sweep: Threads = ()
     per_op: bool = False
     latency_samples: Annotated[int, Field(ge=0, le=100_000)] = 40

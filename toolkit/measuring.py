@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from segdata import Dataset
     from validation.latency import LatencySettings
     from validation.measure import Measurements, Reference
+    from validation.pieces import PieceStore
     from validation.result import RunResult
     from validation.runner import Runner
 
@@ -138,6 +139,13 @@ def latency_settings(options: RunOptions) -> LatencySettings | None:
     )
 
 
+def kept_counts(folder: RunFolder) -> PieceStore:
+    """Where a validation keeps what it counted, so that it continues after being killed."""
+    from validation.pieces import PieceStore
+
+    return PieceStore(folder.cache / "pieces")
+
+
 def measure_float_reference(
     source: ModelSource, dataset: Dataset, options: RunOptions, folder: RunFolder, progress: Progress
 ) -> Reference:
@@ -156,6 +164,8 @@ def measure_float_reference(
             folder.cache / maps,
             progress=tell,
             judge_at=options.judge_at,
+            workers=options.workers,
+            store=kept_counts(folder),
         )
 
 
@@ -217,6 +227,7 @@ def measure_artifacts(
     `references` are the float reference by output size; without them there is nothing to compare with.
     """
     from validation.measure import measure_run
+    from validation.workers import release_workers
 
     def judged(item: PlannedRun, tell: Callable[[int, int], None] | None = None) -> RunResult:
         compared = dataclasses.replace(what, reference=(references or {}).get(item.size), latency=None, memory=False)
@@ -231,6 +242,8 @@ def measure_artifacts(
             results.append(judged(item, tell))
         if results[-1].reason:
             progress.note(f"     {results[-1].status}: {results[-1].reason}")
+    if what.workers > 1:
+        release_workers()
     return results
 
 

@@ -21,6 +21,7 @@ from toolkit.linting import with_lint
 from toolkit.measuring import (
     by_artifact,
     choose_runtimes,
+    kept_counts,
     latency_settings,
     measure_artifacts,
     measure_references,
@@ -165,7 +166,8 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     dataset = judging_set(options, source)
     artifacts = with_sizes(trusted_artifacts(folder), source)
     references = measure_references(source, dataset, options, folder, progress)
-    what = Measurements(dataset=dataset, latency=latency_settings(options), judge_at=options.judge_at)
+    store, latency = kept_counts(folder), latency_settings(options)
+    what = Measurements(dataset, latency=latency, judge_at=options.judge_at, workers=options.workers, store=store)
     what = dataclasses.replace(what, matrices=MatrixStore(folder.matrices, dataset.digest()))
     planned = planned_runs(artifacts, options)
     runs = measure_artifacts(planned, what, options, progress, references)
@@ -182,7 +184,9 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     facts = _facts(entries, described, started)
     if options.checks:
         facts["checks"] = run_checks(artifacts, source, dataset, manifest, options, progress)
-    return written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
+    outcome = written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
+    store.clear()
+    return outcome
 
 
 def trusted_artifacts(folder: RunFolder) -> list[Any]:

@@ -10,11 +10,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from validation.accuracy import AccuracyResult, evaluate, reference_maps
+    from validation.accuracy import AccuracyResult
     from validation.bootstrap import delta_intervals, delta_miou_ci95
     from validation.compare import Comparison, compare_with_reference
     from validation.confusion import ConfusionMatrix, Scores, confusion_matrix, scores
     from validation.errors import RunnerError, ValidationError
+    from validation.evaluation import evaluate, reference_maps
     from validation.gates import Gates
     from validation.latency import LatencyResult, LatencySettings, Stopwatch, measure_latency
     from validation.maps import LabelMaps
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     from validation.verdict import Verdict, VerdictStatus, judge
 
 _HOMES = {
-    "accuracy": ("AccuracyResult", "evaluate", "reference_maps"),
+    "accuracy": ("AccuracyResult",),
     "bootstrap": ("delta_intervals", "delta_miou_ci95"),
     "compare": ("Comparison", "compare_with_reference"),
     "confusion": ("ConfusionMatrix", "Scores", "confusion_matrix", "scores"),
     "errors": ("RunnerError", "ValidationError"),
+    "evaluation": ("evaluate", "reference_maps"),
     "gates": ("Gates",),
     "latency": ("LatencyResult", "LatencySettings", "Stopwatch", "measure_latency"),
     "maps": ("LabelMaps",),

@@ -1,45 +1,19 @@
-"""Accuracy of one runner over a dataset: one pass, one picture in memory at a time.
-
-Pictures are resized to the model's input (bilinear); masks are drawn at the size of the model's output by datasets that
-can, and resized to it (nearest) for the others, so that every pixel of an answer is judged once, against the truth under
-its centre, and an answer is never interpolated. The result says the size it was evaluated at.
-"""
+"""Accuracy of one runner over a dataset: counts of every picture, and the ratios that follow from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from converters import Artifact
-from segdata import Dataset, Sample
 from segdata.groups import OVERALL, places_of
-from validation.boundary import BoundaryCounts, boundary_counts
-from validation.confusion import (
-    Scores,
-    confusion_matrix,
-    iou_values,
-    mean_over_present,
-    optional,
-    pooled_f1,
-    scores,
-)
+from validation.boundary import BoundaryCounts
+from validation.confusion import Scores, iou_values, mean_over_present, optional, pooled_f1, scores
+from validation.counting import JudgedAt
 from validation.errors import ValidationError
-from validation.maps import LabelMaps, writing_maps
-from validation.pictures import fit_mask, fit_picture
-from validation.runner import Runner, label_map
-
-JudgedAt = Literal["network", "original"]
-"""Whose pixels are counted: the answer's, or those of the picture's own mask."""
-
-Progress = Callable[[int, int], None]
-"""Called after every picture with (pictures done, pictures in all)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,113 +108,6 @@ class AccuracyResult:
             per_image=self.per_image[chosen],
             flips=None,
             judged_at=self.judged_at,
-        )
-
-
-def evaluate(
-    runner: Runner,
-    dataset: Dataset,
-    *,
-    references: LabelMaps | None = None,
-    limit: int | None = None,
-    record: Path | None = None,
-    progress: Progress | None = None,
-    judge_at: JudgedAt = "network",
-) -> AccuracyResult:
-    """Show a dataset to an open runner and count.
-
-    Args:
-        runner: open; its classes must be the dataset's.
-        dataset: pictures with masks.
-        references: label maps of the float reference for the whole dataset, for agreement and flips.
-        limit: use at most this many pictures, spread evenly over the dataset; the runner's own `images_limit` holds
-            too.
-        record: where to write this runner's label maps (uint8 .npy, one row a picture of the dataset); only
-            without a limit.
-        progress: called after every picture.
-        judge_at: ``"network"`` counts pixels of the answer, ``"original"`` those of the picture's own mask, to which
-            the answer's label map is resized (nearest). Agreement and flips are always counted on the answer.
-
-    Raises:
-        ValidationError: the dataset is empty, its classes are not the model's, a mask does not fit its picture, or
-            the reference maps have another size.
-        RunnerError: the runtime failed.
-        DataError: a picture cannot be read.
-    """
-    artifact = runner.artifact
-    output = artifact.output
-    check_classes(artifact, dataset)
-    chosen = spread(len(dataset), smallest(limit, runner.images_limit(runner.backend)))
-    size = (output.height, output.width)
-    if references is not None and references.shape != (len(dataset), *size):
-        raise ValidationError(
-            f"the reference maps are {references.shape} but {artifact.name} needs {(len(dataset), *size)}; "
-            "convert all artifacts and the reference for one output size and validate again"
-        )
-    if record is not None and len(chosen) != len(dataset):
-        raise ValidationError("label maps can only be recorded for a whole dataset; drop the limit or the recording")
-    per_image = np.zeros((len(chosen), output.classes, output.classes), dtype=np.uint32)
-    flips = np.zeros((output.classes, output.classes), dtype=np.int64) if references else None
-    boundary = BoundaryCounts.zero(output.classes)
-    resized, ids = False, []
-    with ExitStack() as stack:
-        reference_rows = references.open() if references else None
-        recorded = stack.enter_context(writing_maps(record, (len(dataset), *size))) if record else None
-        for row, index in enumerate(chosen):
-            sample = dataset[index]
-            check_sample(sample)
-            labels = label_map(runner.predict(fit_picture(sample.image, artifact.image.height, artifact.image.width)))
-            fits = sample.mask.shape == size or judge_at == "original"
-            exact = None if fits else dataset.mask_at(index, *size)
-            truth, judged = sample.mask, labels
-            if judge_at == "original":
-                judged = fit_mask(labels, *truth.shape)
-            elif not fits:
-                truth = fit_mask(truth, *size) if exact is None else exact
-            per_image[row] = confusion_matrix(truth, judged, output.classes)
-            boundary += boundary_counts(truth, judged, output.classes)
-            if flips is not None and reference_rows is not None:
-                flips += confusion_matrix(reference_rows[index], labels, output.classes, ignore=None)
-            if recorded is not None:
-                recorded[index] = labels
-            resized |= exact is None and not fits
-            ids.append(sample.id)
-            if progress is not None:
-                progress(row + 1, len(chosen))
-    return AccuracyResult(artifact.classes, tuple(ids), chosen, size, resized, per_image, flips, boundary, judge_at)
-
-
-def reference_maps(
-    runner: Runner, dataset: Dataset, path: Path, progress: Progress | None = None, judge_at: JudgedAt = "network"
-) -> tuple[LabelMaps, AccuracyResult]:
-    """Run the float reference over a whole dataset once: its label maps on disk, and its own accuracy."""
-    result = evaluate(runner, dataset, record=path, progress=progress, judge_at=judge_at)
-    return LabelMaps.at(path), result
-
-
-def check_classes(artifact: Artifact, dataset: Dataset) -> None:
-    """Raise ValidationError unless mask ids of `dataset` mean what the artifact's classes mean."""
-    names = dataset.labels.names
-    if len(dataset) == 0:
-        raise ValidationError(f"dataset {dataset.name!r} has no pictures in split {dataset.split!r}; give some")
-    if len(names) != artifact.output.classes:
-        raise ValidationError(
-            f"{artifact.name} answers with {artifact.output.classes} classes but dataset {dataset.name!r} has "
-            f"{len(names)}; use the label set the model was trained with"
-        )
-    if names != artifact.classes and set(names) == set(artifact.classes):
-        raise ValidationError(
-            f"{artifact.name} and dataset {dataset.name!r} have the same classes in another order; "
-            "give the model's class names in the order of its channels"
-        )
-
-
-def check_sample(sample: Sample) -> None:
-    """Raise ValidationError if the mask does not lie on the picture pixel by pixel."""
-    if sample.mask.shape != sample.image.shape[:2]:
-        raise ValidationError(
-            f"the mask of {sample.id} is {'x'.join(map(str, sample.mask.shape))} but its picture is "
-            f"{'x'.join(map(str, sample.image.shape[:2]))}; make them equal"
         )
 
 

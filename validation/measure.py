@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,17 @@ from numpy.typing import NDArray
 
 from converters import Artifact
 from segdata import Dataset
-from validation.accuracy import AccuracyResult, JudgedAt, Progress, evaluate, reference_maps
+from validation.accuracy import AccuracyResult
 from validation.compare import compare_with_reference
+from validation.counting import JudgedAt
 from validation.errors import RunnerError, ValidationError
+from validation.evaluation import Progress, evaluate, reference_maps
 from validation.latency import LatencyResult, LatencySettings, measure_latency
 from validation.maps import LabelMaps
 from validation.matrices import MatrixStore
 from validation.memory import peak_memory
 from validation.pictures import fit_picture
+from validation.pieces import PieceStore
 from validation.result import RunResult, Status, accuracy_fields, by_class
 from validation.runner import Runner
 
@@ -72,6 +76,8 @@ class Measurements:
         limit: judge by at most this many pictures.
         judge_at: whose pixels are counted, see `evaluate`.
         matrices: where per-picture counts are kept for later comparisons; None keeps none.
+        workers: processes that judge pictures at the same time; latency is measured in one.
+        store: where counts are kept so that a killed validation continues; None keeps none.
         picture: uint8 RGB of any size to time with; the dataset's first picture if None.
     """
 
@@ -82,6 +88,8 @@ class Measurements:
     limit: int | None = None
     judge_at: JudgedAt = "network"
     matrices: MatrixStore | None = None
+    workers: int = 1
+    store: PieceStore | None = None
     picture: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     def picture_for(self, artifact: Artifact) -> NDArray[np.uint8]:
@@ -102,6 +110,8 @@ def measure_reference(
     latency: LatencySettings | None = None,
     progress: Progress | None = None,
     judge_at: JudgedAt = "network",
+    workers: int = 1,
+    store: PieceStore | None = None,
 ) -> Reference:
     """Run the float reference over the whole dataset; its label maps go to `maps`.
 
@@ -111,13 +121,13 @@ def measure_reference(
         maps: .npy file to write.
         latency: bounds; None leaves latency out.
         progress: called after every picture.
-        judge_at: whose pixels are counted, see `evaluate`.
+        judge_at, workers, store: see `evaluate`.
 
     Raises:
         RunnerError, ValidationError, DataError: see `evaluate`; without a reference there is nothing to report.
     """
-    with runner:
-        written, accuracy = reference_maps(runner, dataset, maps, progress, judge_at)
+    with runner if workers == 1 else nullcontext():
+        written, accuracy = reference_maps(runner, dataset, maps, progress, judge_at, workers=workers, store=store)
     timed = None
     if latency is not None:
         timed = measure_latency(runner, Measurements(dataset).picture_for(runner.artifact), latency)
@@ -167,7 +177,7 @@ def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> 
         return {"status": Status.NOT_RUN, "reason": "no dataset was given"}
     references = None if what.reference is None else what.reference.maps
     try:
-        with runner:
+        with runner if what.workers == 1 else nullcontext():
             result = evaluate(
                 runner,
                 what.dataset,
@@ -175,6 +185,8 @@ def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> 
                 limit=what.limit,
                 progress=progress,
                 judge_at=what.judge_at,
+                workers=what.workers,
+                store=what.store,
             )
     except RunnerError as error:
         return {"status": Status.FAILED, "reason": str(error)}

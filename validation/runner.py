@@ -133,6 +133,11 @@ class Runner(ABC):
         self._opened = False
         self._close()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether we are inside its with-statement."""
+        return self._opened
+
     def predict(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.uint8]:
         """Answer for one picture.
 

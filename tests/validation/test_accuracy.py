@@ -17,9 +17,10 @@ from sklearn import metrics
 from converters import Artifact
 from segdata import LabelSet, Sample
 from tests.validation.tiny_network import CLASSES, OUT_HEIGHT, OUT_WIDTH, MemoryDataset, picture
-from validation.accuracy import evaluate, reference_maps, spread
+from validation.accuracy import spread
 from validation.compare import compare_with_reference
 from validation.errors import RunnerError, ValidationError
+from validation.evaluation import evaluate, reference_maps
 from validation.maps import LabelMaps
 from validation.pictures import fit_mask, fit_picture
 from validation.runners.litert import LiteRtRunner

@@ -98,6 +98,9 @@ Runners = Annotated[
     str | None, typer.Option("--runners", help="Comma-separated name or name:backend, e.g. litert,milrun.")
 ]
 Threads = Annotated[int | None, typer.Option("--threads", "-t", help="Threads each runtime may use.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", "-w", help="Processes that judge pictures at the same time; same results.")
+]
 LatencySamples = Annotated[int | None, typer.Option("--latency-samples", help="Timed inferences each; 0 for none.")]
 MaxMiouDrop = Annotated[
     float | None, typer.Option("--max-miou-drop", help="Gate: fraction of mIoU an artifact may lose.")

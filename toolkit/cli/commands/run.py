@@ -46,6 +46,7 @@ def run(
     keep: o.Keep = None,
     runners: o.Runners = None,
     threads: o.Threads = None,
+    workers: o.Workers = None,
     latency_samples: o.LatencySamples = None,
     max_miou_drop: o.MaxMiouDrop = None,
     max_class_drop: o.MaxClassDrop = None,

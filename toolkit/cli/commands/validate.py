@@ -12,7 +12,8 @@ from toolkit.cli.screen import Screen
 
 EXAMPLES = (
     "Examples: [bold]segport validate runs/latest[/]  |  "
-    "[bold]segport validate runs/latest --images 500 --runners litert:xnnpack,milrun --max-class-drop 0.005[/]"
+    "[bold]segport validate runs/latest --images 500 --runners litert:xnnpack,milrun --max-class-drop 0.005[/]  |  "
+    "[bold]segport validate runs/latest --images 5000 --workers 8 --threads 1[/]"
 )
 
 
@@ -27,6 +28,7 @@ def validate(
     output_sizes: o.OutputSizes = None,
     runners: o.Runners = None,
     threads: o.Threads = None,
+    workers: o.Workers = None,
     max_miou_drop: o.MaxMiouDrop = None,
     max_class_drop: o.MaxClassDrop = None,
     gate_on: o.GateOn = None,

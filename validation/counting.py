@@ -1,0 +1,182 @@
+"""One picture's answer counted against its mask, and many of them as a piece of a validation.
+
+While a runtime computes, a second thread reads the next picture and counts the last answer, so that a validation takes
+hardly longer than the inferences alone. The runner is only ever called from the thread that opened it, and pictures are read
+one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdata import Dataset, Sample
+from validation.boundary import boundary_counts
+from validation.confusion import confusion_matrix
+from validation.errors import ValidationError
+from validation.maps import LabelMaps
+from validation.pictures import fit_mask, fit_picture
+from validation.runner import Runner, label_map
+
+JudgedAt = Literal["network", "original"]
+"""Whose pixels are counted: the answer's, or those of the picture's own mask."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to count of each picture.
+
+    Attributes:
+        references: label maps of the float reference for the whole dataset; None leaves flips out.
+        keep_labels: whether answers are wanted as well.
+        judge_at: see `JudgedAt`.
+    """
+
+    references: LabelMaps | None = None
+    keep_labels: bool = False
+    judge_at: JudgedAt = "network"
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Some pictures, counted; first axis = picture. Small whatever the pictures' size, unless labels are kept.
+
+    Attributes:
+        ids: sample ids.
+        per_image: uint32 (n, C, C), rows truth.
+        flips: uint32 (n, C, C), pixels by (class in the float reference, class here); None without references.
+        boundary: int64 (n, C, 7), see `BoundaryCounts`.
+        resized: bool (n,), whether the mask was resized.
+        labels: uint8 (n, h, w), the answers; None unless kept.
+    """
+
+    ids: tuple[str, ...]
+    per_image: NDArray[np.uint32]
+    flips: NDArray[np.uint32] | None
+    boundary: NDArray[np.int64]
+    resized: NDArray[np.bool_]
+    labels: NDArray[np.uint8] | None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Piece]) -> Piece:
+        """Pieces one after the other; at least one."""
+
+        def stacked(name: str) -> NDArray[np.generic] | None:
+            arrays = [getattr(part, name) for part in parts]
+            return None if arrays[0] is None else np.concatenate(arrays)
+
+        names = ("per_image", "flips", "boundary", "resized", "labels")
+        return cls(tuple(name for part in parts for name in part.ids), *(stacked(name) for name in names))  # type: ignore[arg-type]
+
+    def first(self) -> Piece:
+        """Its first picture alone."""
+        flips, labels = self.flips, self.labels
+        return Piece(
+            self.ids[:1], self.per_image[:1], None if flips is None else flips[:1], self.boundary[:1], self.resized[:1],
+            None if labels is None else labels[:1],
+        )  # fmt: skip
+
+    def equals(self, other: Piece) -> bool:
+        """Whether both hold the same pictures with the same counts and answers."""
+
+        def same(mine: NDArray[np.generic] | None, theirs: NDArray[np.generic] | None) -> bool:
+            if mine is None or theirs is None:
+                return mine is theirs
+            return np.array_equal(mine, theirs)
+
+        names = ("per_image", "flips", "boundary", "resized", "labels")
+        return self.ids == other.ids and all(same(getattr(self, name), getattr(other, name)) for name in names)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A picture as the runner takes it, and what its answer is judged by."""
+
+    index: int
+    id: str
+    picture: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+    resized: bool
+
+
+def counted(runner: Runner, dataset: Dataset, indices: Sequence[int], task: Task) -> Iterator[Piece]:
+    """One piece a picture, in the order of `indices`.
+
+    Args:
+        runner: open.
+        dataset: pictures with masks.
+        indices: which of them.
+        task: what to count.
+
+    Raises:
+        ValidationError: a mask does not fit its picture or holds unknown ids.
+        RunnerError: the runtime failed.
+        DataError: a picture cannot be read.
+    """
+    maps = task.references.open() if task.references else None
+    waiting: Future[Piece] | None = None
+    helper = ThreadPoolExecutor(1, thread_name_prefix="validation")
+    try:
+        shown = helper.submit(_read, runner, dataset, indices[0], task) if indices else None
+        for following in (*indices[1:], None):
+            if shown is None:
+                return
+            item = shown.result()
+            shown = None if following is None else helper.submit(_read, runner, dataset, following, task)
+            labels = label_map(runner.predict(item.picture))
+            if waiting is not None:
+                yield waiting.result()
+            expected = None if maps is None else maps[item.index]
+            waiting = helper.submit(_count, item, labels, expected, runner.artifact.output.classes, task)
+        if waiting is not None:
+            yield waiting.result()
+    finally:
+        helper.shutdown(cancel_futures=True)
+
+
+def _read(runner: Runner, dataset: Dataset, index: int, task: Task) -> _Shown:
+    sample = dataset[index]
+    check_sample(sample)
+    image, output = runner.artifact.image, runner.artifact.output
+    picture, truth, size = (
+        fit_picture(sample.image, image.height, image.width),
+        sample.mask,
+        (output.height, output.width),
+    )
+    if truth.shape == size or task.judge_at == "original":
+        return _Shown(index, sample.id, picture, truth, resized=False)
+    exact = dataset.mask_at(index, *size)
+    return _Shown(index, sample.id, picture, fit_mask(truth, *size) if exact is None else exact, resized=exact is None)
+
+
+def _count(
+    item: _Shown, labels: NDArray[np.uint8], expected: NDArray[np.uint8] | None, classes: int, task: Task
+) -> Piece:
+    judged = fit_mask(labels, *item.truth.shape) if task.judge_at == "original" else labels
+    matrix = confusion_matrix(item.truth, judged, classes)
+    flips = None if expected is None else confusion_matrix(expected, labels, classes, ignore=None)[np.newaxis]
+    return Piece(
+        ids=(item.id,),
+        per_image=matrix[np.newaxis].astype(np.uint32),
+        flips=None if flips is None else flips.astype(np.uint32),
+        boundary=boundary_counts(item.truth, judged, classes).counts[np.newaxis],
+        resized=np.array([item.resized]),
+        labels=labels[np.newaxis] if task.keep_labels else None,
+    )
+
+
+def check_sample(sample: Sample) -> None:
+    """Raise ValidationError if the mask does not lie on the picture pixel by pixel."""
+    if sample.mask.shape != sample.image.shape[:2]:
+        raise ValidationError(
+            f"the mask of {sample.id} is {'x'.join(map(str, sample.mask.shape))} but its picture is "
+            f"{'x'.join(map(str, sample.image.shape[:2]))}; make them equal"
+        )
