@@ -23,7 +23,6 @@ from validation.counting import Piece, Task, counted
 from validation.errors import RunnerError, ValidationError
 from validation.runner import Runner
 
-
 _LOOK_SECONDS = 1.0
 
 
