@@ -206,7 +206,7 @@ ACCURACY_FIELDS = (
     "status", "reason", "images", "evaluated_at", "judged_at", "miou", "mean_f1", "overall_f1", "pixel_accuracy", "per_class_iou",
     "per_class_f1", "per_class_precision", "per_class_recall", "per_class_boundary_iou", "per_class_boundary_f1", "delta_miou",
     "delta_per_class_iou", "delta_miou_ci95",
-    "delta_per_class_iou_ci95", "lost_classes", "pixel_agreement", "class_flips", "worst_images",
+    "delta_per_class_iou_ci95", "lost_classes", "pixel_agreement", "class_flips", "margin_at_flips", "worst_images",
 )  # fmt: skip
 TIME_FIELDS = (
     "latency_status",

@@ -14,6 +14,7 @@ from validation.boundary import BoundaryCounts
 from validation.confusion import Scores, iou_values, mean_over_present, optional, pooled_f1, scores
 from validation.counting import JudgedAt
 from validation.errors import ValidationError
+from validation.margins import MarginCounts
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,7 @@ class AccuracyResult:
             included; None if no reference maps were given.
         judged_at: ``"network"``: masks were resized to the answer; ``"original"``: answers to each picture's own mask.
         boundary: how well edges lie, pooled; None on a part of the pictures.
+        margin_at_flips: how sure the float reference had been of the pixels whose class changed; None where that was not recorded.
     """
 
     classes: tuple[str, ...]
@@ -42,6 +44,7 @@ class AccuracyResult:
     flips: NDArray[np.int64] | None
     boundary: BoundaryCounts | None = None
     judged_at: JudgedAt = "network"
+    margin_at_flips: MarginCounts | None = None
 
     @property
     def images(self) -> int:

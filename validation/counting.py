@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from validation.boundary import boundary_counts
 from validation.confusion import confusion_matrix
 from validation.errors import ValidationError
 from validation.maps import LabelMaps
+from validation.margins import MarginCounts, margin_map
 from validation.pictures import fit_mask, fit_picture
 from validation.runner import Runner, label_map
 
@@ -53,6 +54,9 @@ class Piece:
         boundary: int64 (n, C, 7), see `BoundaryCounts`.
         resized: bool (n,), whether the mask was resized.
         labels: uint8 (n, h, w), the answers; None unless kept.
+        margins: float16 (n, h, w), how sure the answers are, see `margin_map`; None unless kept, or if there are no logits.
+        lost_margins: int64 (n, 1 + BINS), the reference's margins at pixels whose class changed, see `MarginCounts`; None
+            without margins of the reference.
     """
 
     ids: tuple[str, ...]
@@ -61,6 +65,8 @@ class Piece:
     boundary: NDArray[np.int64]
     resized: NDArray[np.bool_]
     labels: NDArray[np.uint8] | None
+    margins: NDArray[np.float16] | None = None
+    lost_margins: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,15 +79,18 @@ class Piece:
             arrays = [getattr(part, name) for part in parts]
             return None if arrays[0] is None else np.concatenate(arrays)
 
-        names = ("per_image", "flips", "boundary", "resized", "labels")
+        names = ("per_image", "flips", "boundary", "resized", "labels", "margins", "lost_margins")
         return cls(tuple(name for part in parts for name in part.ids), *(stacked(name) for name in names))  # type: ignore[arg-type]
 
     def first(self) -> Piece:
         """Its first picture alone."""
-        flips, labels = self.flips, self.labels
+
+        def one(array: Any) -> Any:
+            return None if array is None else array[:1]
+
         return Piece(
-            self.ids[:1], self.per_image[:1], None if flips is None else flips[:1], self.boundary[:1], self.resized[:1],
-            None if labels is None else labels[:1],
+            self.ids[:1], self.per_image[:1], one(self.flips), self.boundary[:1], self.resized[:1],
+            one(self.labels), one(self.margins), one(self.lost_margins),
         )  # fmt: skip
 
     def equals(self, other: Piece) -> bool:
@@ -92,7 +101,7 @@ class Piece:
                 return mine is theirs
             return np.array_equal(mine, theirs)
 
-        names = ("per_image", "flips", "boundary", "resized", "labels")
+        names = ("per_image", "flips", "boundary", "resized", "labels", "margins", "lost_margins")
         return self.ids == other.ids and all(same(getattr(self, name), getattr(other, name)) for name in names)
 
 
@@ -122,6 +131,7 @@ def counted(runner: Runner, dataset: Dataset, indices: Sequence[int], task: Task
         DataError: a picture cannot be read.
     """
     maps = task.references.open() if task.references else None
+    leads = task.references.open_margins() if task.references else None
     waiting: Future[Piece] | None = None
     helper = ThreadPoolExecutor(1, thread_name_prefix="validation")
     try:
@@ -131,11 +141,12 @@ def counted(runner: Runner, dataset: Dataset, indices: Sequence[int], task: Task
                 return
             item = shown.result()
             shown = None if following is None else helper.submit(_read, runner, dataset, following, task)
-            labels = label_map(runner.predict(item.picture))
+            answer = runner.predict(item.picture)
             if waiting is not None:
                 yield waiting.result()
             expected = None if maps is None else maps[item.index]
-            waiting = helper.submit(_count, item, labels, expected, runner.artifact.output.classes, task)
+            lead = None if leads is None else leads[item.index]
+            waiting = helper.submit(_count, item, answer, expected, lead, runner.artifact.output.classes, task)
         if waiting is not None:
             yield waiting.result()
     finally:
@@ -158,8 +169,14 @@ def _read(runner: Runner, dataset: Dataset, index: int, task: Task) -> _Shown:
 
 
 def _count(
-    item: _Shown, labels: NDArray[np.uint8], expected: NDArray[np.uint8] | None, classes: int, task: Task
+    item: _Shown,
+    answer: NDArray[np.float32] | NDArray[np.uint8],
+    expected: NDArray[np.uint8] | None,
+    lead: NDArray[np.float16] | None,
+    classes: int,
+    task: Task,
 ) -> Piece:
+    labels = label_map(answer)
     judged = fit_mask(labels, *item.truth.shape) if task.judge_at == "original" else labels
     matrix = confusion_matrix(item.truth, judged, classes)
     flips = None if expected is None else confusion_matrix(expected, labels, classes, ignore=None)[np.newaxis]
@@ -170,7 +187,16 @@ def _count(
         boundary=boundary_counts(item.truth, judged, classes).counts[np.newaxis],
         resized=np.array([item.resized]),
         labels=labels[np.newaxis] if task.keep_labels else None,
+        margins=margin_map(np.asarray(answer, np.float32))[np.newaxis]
+        if task.keep_labels and answer.ndim == 3
+        else None,
+        lost_margins=None if expected is None or lead is None else _lost(lead, expected != labels),
     )
+
+
+def _lost(lead: NDArray[np.float16], where: NDArray[np.bool_]) -> NDArray[np.int64]:
+    found = MarginCounts.of(lead, where)
+    return np.concatenate([[found.units], found.bins]).astype(np.int64)[np.newaxis]
 
 
 def check_sample(sample: Sample) -> None:

@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from converters import Artifact
+from converters import Artifact, OutputKind
 from segdata import Dataset
 from validation.accuracy import AccuracyResult, smallest, spread
 from validation.boundary import BoundaryCounts
 from validation.counting import JudgedAt, Piece, Task, counted
 from validation.errors import ValidationError
-from validation.maps import LabelMaps, writing_maps
+from validation.maps import LabelMaps, margins_beside, writing_maps
+from validation.margins import MarginCounts
 from validation.pieces import PieceBook, PieceStore, piece_size
 from validation.runner import Runner
 from validation.workers import count_in_workers
@@ -80,17 +81,25 @@ def evaluate(
     total = _Total.empty(len(chosen), output.classes, flips=references is not None)
     with ExitStack() as stack:
         maps = stack.enter_context(writing_maps(record, (len(dataset), *size))) if record else None
+        margins = None
+        if record is not None and output.kind is OutputKind.LOGITS:
+            beside = writing_maps(margins_beside(record), (len(dataset), *size), np.float16)
+            margins = stack.enter_context(beside)
+        elif record is not None:
+            margins_beside(record).unlink(missing_ok=True)
         done = 0
         for start, piece in _pieces(runner, dataset, chosen, task, workers, store):
             total.add(start, piece)
             if maps is not None and piece.labels is not None:
                 maps[list(chosen[start : start + len(piece)])] = piece.labels
+            if margins is not None and piece.margins is not None:
+                margins[list(chosen[start : start + len(piece)])] = piece.margins
             done += len(piece)
             if progress is not None:
                 progress(done, len(chosen))
     return AccuracyResult(
         artifact.classes, tuple(total.ids), chosen, size, total.resized, total.per_image, total.flips,
-        BoundaryCounts(total.boundary), judge_at,
+        BoundaryCounts(total.boundary), judge_at, total.lost_margins,
     )  # fmt: skip
 
 
@@ -103,6 +112,7 @@ class _Total:
     flips: NDArray[np.int64] | None
     boundary: NDArray[np.int64]
     resized: bool = False
+    lost_margins: MarginCounts | None = None
 
     @classmethod
     def empty(cls, pictures: int, classes: int, *, flips: bool) -> _Total:
@@ -120,6 +130,9 @@ class _Total:
         if self.flips is not None and piece.flips is not None:
             self.flips += piece.flips.sum(axis=0, dtype=np.int64)
         self.resized |= bool(piece.resized.any())
+        if piece.lost_margins is not None:
+            found = piece.lost_margins.sum(axis=0)
+            self.lost_margins = (self.lost_margins or MarginCounts.zero()) + MarginCounts(int(found[0]), found[1:])
 
 
 def _pieces(

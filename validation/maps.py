@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -38,14 +39,32 @@ class LabelMaps:
             raise ValidationError(f"{path} holds {maps.dtype} {maps.shape}, not uint8 label maps; validate again")
         return cls(path, maps.shape)
 
+    def open_margins(self) -> NDArray[np.float16] | None:
+        """How sure the answers were, float16 of the same shape (see `margin_map`); None if that was not recorded."""
+        path = margins_beside(self.path)
+        try:
+            found: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError) as error:
+            raise ValidationError(f"{path} holds no margins ({error}); validate again") from error
+        if found.shape != self.shape or found.dtype != np.float16:
+            raise ValidationError(f"{path} holds no margins of these pictures; validate again")
+        return found
+
     def open(self) -> NDArray[np.uint8]:
         """The maps, read from disk as they are looked at."""
         maps: NDArray[np.uint8] = np.load(self.path, mmap_mode="r", allow_pickle=False)
         return maps
 
 
+def margins_beside(path: Path) -> Path:
+    """Where the margins of the label maps at `path` lie."""
+    return path.with_name(f"{path.stem}-margins{path.suffix}")
+
+
 @contextmanager
-def writing_maps(path: Path, shape: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
+def writing_maps(path: Path, shape: tuple[int, int, int], dtype: type[np.generic] = np.uint8) -> Iterator[NDArray[Any]]:
     """Create `path` row by row; it appears under its name only if the block ends well.
 
     Raises:
@@ -54,7 +73,7 @@ def writing_maps(path: Path, shape: tuple[int, int, int]) -> Iterator[NDArray[np
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        maps = _created(unfinished, shape)
+        maps = _created(unfinished, shape, dtype)
     except OSError as error:
         raise ValidationError(f"cannot write label maps to {path} ({error.strerror or error})") from error
     try:
@@ -66,7 +85,9 @@ def writing_maps(path: Path, shape: tuple[int, int, int]) -> Iterator[NDArray[np
         unfinished.unlink(missing_ok=True)
 
 
-def _created(path: Path, shape: tuple[int, int, int]) -> np.memmap[tuple[int, int, int], np.dtype[np.uint8]]:
-    maps: np.memmap[tuple[int, int, int], np.dtype[np.uint8]]
-    maps = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
+def _created(
+    path: Path, shape: tuple[int, int, int], dtype: type[np.generic]
+) -> np.memmap[tuple[int, int, int], np.dtype[Any]]:
+    maps: np.memmap[tuple[int, int, int], np.dtype[Any]]
+    maps = open_memmap(path, mode="w+", dtype=dtype, shape=shape)  # type: ignore[no-untyped-call]
     return maps

@@ -59,6 +59,11 @@ class MarginCounts:
     def __add__(self, other: MarginCounts) -> MarginCounts:
         return MarginCounts(self.units + other.units, self.bins + other.bins)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MarginCounts) and self.units == other.units and np.array_equal(self.bins, other.bins)
+
+    __hash__ = None  # type: ignore[assignment]
+
     @property
     def pixels(self) -> int:
         """How many."""

@@ -26,8 +26,8 @@ from validation.counting import Piece, Task
 from validation.errors import ValidationError
 from validation.runner import Runner
 
-_VERSION = 1
-_ARRAYS = ("per_image", "flips", "boundary", "resized", "labels")
+_VERSION = 2
+_ARRAYS = ("per_image", "flips", "boundary", "resized", "labels", "margins", "lost_margins")
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ class RunResult:
         lost_classes: names of classes that the reference finds and this run never does.
         pixel_agreement: fraction of pixels with the reference's class.
         class_flips: pixels by (class in the reference, class here).
+        margin_at_flips: pixels, mean and p95 of the reference's margin where the class changed, see `MarginCounts`.
         worst_images: pictures that lost most against the reference.
         latency_status, latency_reason: of the latency, apart from the accuracy's.
         latency_ms: None unless measured.
@@ -89,6 +90,7 @@ class RunResult:
     lost_classes: tuple[str, ...] = ()
     pixel_agreement: float | None = None
     class_flips: tuple[tuple[int, ...], ...] | None = None
+    margin_at_flips: dict[str, float | int | None] | None = None
     worst_images: tuple[ImageDrop, ...] = ()
     latency_status: Status = Status.NOT_RUN
     latency_reason: str = "not asked for"
@@ -170,6 +172,8 @@ def accuracy_fields(result: AccuracyResult, comparison: Comparison | None) -> di
         "pixel_agreement": result.pixel_agreement,
         "class_flips": None if result.flips is None else tuple(tuple(row) for row in result.flips.tolist()),
     }
+    if result.margin_at_flips is not None:
+        measured["margin_at_flips"] = result.margin_at_flips.to_json()
     if result.boundary is not None:
         measured["per_class_boundary_iou"] = by_class(names, result.boundary.boundary_iou)
         measured["per_class_boundary_f1"] = by_class(names, result.boundary.boundary_f1)

@@ -83,6 +83,7 @@ def test_validate_without_labels(
         assert flips.sum() == 3 * SIDE * SIDE
         assert run["pixel_agreement"] == np.trace(flips) / flips.sum()
         assert run["miou"] is None
+        assert run["margin_at_flips"]["pixels"] == flips.sum() - np.trace(flips)
         assert "without labels, the same class as the float network at" in artifact["verdict"]["reasons"][0]
     shown = " ".join(capsys.readouterr().out.split())
     assert "There were no labels" in shown

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from tests.validation.tiny_network import REPEATABLE
+from converters import Artifact
+from tests.validation.tiny_network import REPEATABLE, MemoryDataset
+from validation.errors import ValidationError
+from validation.evaluation import evaluate, reference_maps
+from validation.maps import margins_beside
 from validation.margins import BINS, MarginCounts, margin_map
+from validation.runner import label_map
+from validation.runners.litert import LiteRtRunner
+from validation.runners.reference import TorchArtifact, TorchRunner
 
 
 def test_a_margin_is_the_lead_of_the_first_class_over_the_second() -> None:
@@ -52,3 +63,50 @@ def test_only_the_pixels_asked_for_count() -> None:
 def test_no_pixels_have_no_figures() -> None:
     assert MarginCounts.zero().to_json() == {"pixels": 0, "mean": None, "p95": None}
     assert MarginCounts.zero().bins.shape == (BINS,)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_validation_counts_the_margins_of_the_pixels_whose_class_changed(
+    workers: int,
+    artifacts: dict[str, Artifact],
+    float_artifact: TorchArtifact,
+    dataset: MemoryDataset,
+    logits_of: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    tmp_path: Path,
+) -> None:
+    """Against the same figures from the network and the runtime, computed apart."""
+    with TorchRunner(float_artifact) as reference:
+        maps, own = reference_maps(reference, dataset, tmp_path / "reference.npy")
+    assert own.margin_at_flips is None
+    runner = LiteRtRunner(artifacts["tflite-int8_static"])
+    if workers == 1:
+        with runner:
+            found = evaluate(runner, dataset, references=maps)
+    else:
+        found = evaluate(runner, dataset, references=maps, workers=workers)
+    lost = []
+    with runner:
+        for index in range(len(dataset)):
+            logits = np.sort(logits_of(dataset[index].image), axis=2)
+            changed = label_map(runner.predict(dataset[index].image)) != logits_of(dataset[index].image).argmax(axis=2)
+            lost.append((logits[:, :, -1] - logits[:, :, -2])[changed])
+    expected = np.concatenate(lost)
+    assert found.margin_at_flips is not None
+    assert found.flips is not None
+    assert 0 < found.margin_at_flips.pixels == len(expected) == found.flips.sum() - np.trace(found.flips)
+    assert found.margin_at_flips.mean == pytest.approx(float(expected.mean()), abs=2e-3)
+    p95 = float(np.quantile(expected, 0.95, method="inverted_cdf"))
+    assert found.margin_at_flips.quantile(0.95) == pytest.approx(p95, rel=0.04)
+
+
+def test_references_without_margins_leave_them_out(
+    artifacts: dict[str, Artifact], float_artifact: TorchArtifact, dataset: MemoryDataset, tmp_path: Path
+) -> None:
+    with TorchRunner(float_artifact) as reference:
+        maps, _ = reference_maps(reference, dataset, tmp_path / "reference.npy")
+    margins_beside(maps.path).unlink()
+    with LiteRtRunner(artifacts["tflite-int8_static"]) as runner:
+        assert evaluate(runner, dataset, references=maps).margin_at_flips is None
+        margins_beside(maps.path).write_bytes(b"no margins")
+        with pytest.raises(ValidationError, match="holds no margins"):
+            evaluate(runner, dataset, references=maps)
