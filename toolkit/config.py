@@ -115,6 +115,7 @@ class RunOptions(BaseModel):
         weight_range: up to where TFLite's integer weights reach, `minmax` or `octav`; None keeps each recipe's own.
         io_dtype: type of the picture and of the logits of calibrated 8-bit TFLite.
         keep: operations of Core ML and TFLite artifacts with a number type of their own, `float32:PATTERN` or `float16:PATTERN`.
+        policy: file of `segport search`: its recipe is the only quantized one, and its layers stay floats.
         runners: `name` or `name:backend`; empty means every default one.
         threads: threads each runtime may use.
         workers: processes that judge pictures at the same time, each with `threads` threads; results do not depend on it, and
@@ -164,6 +165,7 @@ class RunOptions(BaseModel):
     weight_range: Literal["minmax", "octav"] | None = None
     io_dtype: Literal["float32", "int8", "uint8"] = "float32"
     keep: Names = ()
+    policy: Path | None = None
     runners: Names = ()
     threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_threads)
     workers: Annotated[int, Field(ge=1, le=4096)] = 1

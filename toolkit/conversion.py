@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from converters import Artifact
     from converters.perform import Outcome, State
     from quantization.calibration import CalibrationSet
+    from quantization.policy import Policy
+
+
+SAME_ELSEWHERE = {"int8_static": ("w8a8",)}
+"""A policy's recipe -> what other formats call 8-bit weights and calibrated 8-bit activations."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def wanted_pairs(options: RunOptions) -> list[tuple[str, Recipe]]:
     """(format, recipe) pairs the options ask for; raises SourceError, RecipeError or UsageError for unknown ones."""
     for name in options.formats:
         converter(name)
-    chosen = [recipe(name) for name in options.recipes] or [item for item in recipes().values() if not item.on_request]
+    chosen = _chosen_recipes(options)
     formats = [name for name in converters() if name in options.formats]
     # Asked-for formats come in the user's order; a recipe that a format does not have is simply not made for it.
     formats.sort(key=options.formats.index)
@@ -80,6 +85,16 @@ def _repaired(format_name: str, item: Recipe, options: RunOptions) -> Recipe:
     if options.weight_range:
         item = dataclasses.replace(item, weight_range=WeightRange(options.weight_range))
     return item
+
+
+def _chosen_recipes(options: RunOptions) -> list[Recipe]:
+    """Those named; else the policy's, in the name that each format has for it; else all that are not on request only."""
+    if options.recipes:
+        return [recipe(name) for name in options.recipes]
+    policy = _policy(options)
+    if policy is not None:
+        return [recipe(name) for name in (policy.recipe, *SAME_ELSEWHERE.get(policy.recipe, ()))]
+    return [item for item in recipes().values() if not item.on_request]
 
 
 def _with_interface(pairs: list[tuple[str, Recipe]], options: RunOptions) -> list[tuple[str, Recipe]]:
@@ -119,7 +134,15 @@ def kept_operations(options: RunOptions) -> tuple[tuple[str, NumberType], ...]:
                 f"--keep {entry!r} is not TYPE:PATTERN; write float32:NAME or float16:NAME, * and ? allowed"
             )
         kept.append((pattern, NumberType(number)))
-    return tuple(kept)
+    policy = _policy(options)
+    return tuple(kept) + (policy.patterns if policy is not None else ())
+
+
+def _policy(options: RunOptions) -> Policy | None:
+    """The policy the options name; raises RecipeError if it is none."""
+    from quantization.policy import read_policy
+
+    return None if options.policy is None else read_policy(options.policy)
 
 
 def plan_conversions(

@@ -94,6 +94,9 @@ Keep = Annotated[
     str | None,
     typer.Option("--keep", help="Core ML and TFLite operations that keep a type, float32:PATTERN, comma-separated."),
 ]
+Policy = Annotated[
+    Path | None, typer.Option("--policy", help="Layers to keep in floats, a policy.toml of segport search.")
+]
 Runners = Annotated[
     str | None, typer.Option("--runners", help="Comma-separated name or name:backend, e.g. litert,milrun.")
 ]

@@ -47,7 +47,10 @@ def layers(path: Path) -> tuple[Layer, ...]:
     for step in graph.steps:
         names = [graph.tensors[number].name for number in step.outputs if number >= 0]
         scope = "".join(f"{name};" for name in names if name)
-        found.append(Layer(step.name.lower(), names[0], scope, module_of(names[0])))
+        # The last operator's result is named after the output; its weights still carry the place they came from.
+        given = [graph.tensors[number].name for number in step.inputs[1:2] if number >= 0]
+        module = next(filter(None, map(module_of, [names[0], *given])), "")
+        found.append(Layer(step.name.lower(), names[0], scope, module))
     return tuple(found)
 
 

@@ -40,6 +40,7 @@ def convert(
     weight_range: o.WeightRange = None,
     io_dtype: o.IoDtype = None,
     keep: o.Keep = None,
+    policy: o.Policy = None,
     out: o.Out = None,
     quiet: o.Quiet = False,
 ) -> int:

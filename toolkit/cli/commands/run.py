@@ -44,6 +44,7 @@ def run(
     weight_range: o.WeightRange = None,
     io_dtype: o.IoDtype = None,
     keep: o.Keep = None,
+    policy: o.Policy = None,
     runners: o.Runners = None,
     threads: o.Threads = None,
     workers: o.Workers = None,
