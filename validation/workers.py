@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from segdata import Dataset
 from validation.counting import Piece, Task, counted
@@ -28,16 +29,11 @@ _LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class _Job:
-    """All a worker must know, but which pictures.
-
-    Attributes:
-        process: the one that hands out the work.
-    """
+    """All a worker must know, but which pictures."""
 
     runner: Runner
     dataset: Dataset
     task: Task
-    process: int
 
 
 class _Kept(threading.local):
@@ -53,7 +49,6 @@ class _Kept(threading.local):
             self.close()
             with path.open("rb") as file:
                 job: _Job = pickle.load(file)
-            _end_with(job.process)
             self.stack.enter_context(job.runner)
             self.path, self.job = path, job
         return self.job
@@ -64,17 +59,13 @@ class _Kept(threading.local):
 
 
 _kept = _Kept()
-_watched: set[int] = set()
 
 
 def _end_with(process: int) -> None:
-    """End this process when the one that hands out the work is gone, if that is the one that started this.
+    """Run in each of joblib's own processes as it starts: it ends when the one that started it is gone.
 
-    joblib's processes wait for more work for minutes after theirs was killed; those of a cluster have their own masters.
+    Left to themselves they wait for more work for minutes after theirs was killed.
     """
-    if os.getppid() != process or process in _watched:
-        return
-    _watched.add(process)
 
     def watch() -> None:
         while os.getppid() == process:
@@ -82,6 +73,16 @@ def _end_with(process: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="validation-watch", daemon=True).start()
+
+
+def _own_processes() -> dict[str, Any]:
+    """What joblib's own processes are started with; nothing for other backends, which have masters of their own."""
+    from joblib.parallel import BACKENDS, get_active_backend
+
+    backend, _ = get_active_backend()
+    if not isinstance(backend, BACKENDS["loky"]):
+        return {}
+    return {"initializer": _end_with, "initargs": (os.getpid(),)}
 
 
 def count_in_workers(
@@ -116,8 +117,8 @@ def count_in_workers(
     try:
         # One that was never open holds nothing that belongs to this process.
         unopened = type(runner)(runner.artifact, runner.backend, runner.threads)
-        path = _written(_Job(unopened, dataset, task, os.getpid()), folder / "job.pickle")
-        parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+        path = _written(_Job(unopened, dataset, task), folder / "job.pickle")
+        parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, **_own_processes())
         yield from parallel(delayed(_count_piece)(path, number, tuple(indices)) for number, indices in pieces.items())
     except TerminatedWorkerError as error:
         raise RunnerError(

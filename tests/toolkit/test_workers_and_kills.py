@@ -20,7 +20,6 @@ from tests.toolkit.test_whole_story import CLASSES, FACTORY, SIDE
 from toolkit.cli import run_command
 
 PICTURES = 64
-KILLS = 6
 QUIETLY = ("--quiet", "--images", str(PICTURES), "--threads", "1", "--examples", "2")
 MOMENT = ("created", "duration_seconds", "command", "environment")
 """Facts of the moment."""
@@ -90,7 +89,7 @@ def undisturbed(place: Path) -> dict[str, Any]:
     return settled(place)
 
 
-@pytest.mark.parametrize("workers", ["2", "3"])
+@pytest.mark.parametrize("workers", ["2", pytest.param("3", marks=pytest.mark.slow)])
 def test_workers_give_the_same_report(workers: str, place: Path, undisturbed: dict[str, Any]) -> None:
     (place / "out" / "report.json").unlink()
     found = settled(place, "--workers", workers)
@@ -101,14 +100,14 @@ def test_workers_give_the_same_report(workers: str, place: Path, undisturbed: di
     assert found["examples"]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_killed_at_random_and_resumed(workers: str, place: Path, undisturbed: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("workers", "kills"), [("1", 3), pytest.param("2", 6, marks=pytest.mark.slow)])
+def test_killed_at_random_and_resumed(workers: str, kills: int, place: Path, undisturbed: dict[str, Any]) -> None:
     """Each continues the one before; moments from the first counts to well into the last run."""
     pieces = place / "out" / "cache" / "pieces"
     (place / "out" / "report.json").unlink()
     moments = random.Random(int(workers))
     interrupted = 0
-    for _ in range(KILLS // 2):
+    for _ in range(kills):
         process = started(place, "--workers", workers)
         seen = len(list(pieces.rglob("*.npz")))
         while process.poll() is None and len(list(pieces.rglob("*.npz"))) <= seen:
