@@ -165,11 +165,16 @@ def _lossless(artifact: Artifact) -> bool:
 
 
 def _ends(artifact: Artifact) -> Ends | None:
+    """None for other formats, and for files that cannot be read: their own runs say why."""
     if artifact.format != "tflite":
         return None
+    from converters import MissingToolError, SourceError
     from converters.formats.tflite.edges import read_ends
 
-    return read_ends(artifact.path, artifact.signature)
+    try:
+        return read_ends(artifact.path, artifact.signature)
+    except (SourceError, MissingToolError):
+        return None
 
 
 def _edge(end: Any) -> Edge | None:

@@ -16,6 +16,8 @@ from converters.lint.partition import partition
 from converters.lint.target import targets
 from tests.converters.tf_networks import MIDDLES, make
 from toolkit.cli import run_command
+from toolkit.linting import with_lint
+from toolkit.run_folder import RunFolder
 
 
 def reports(path: Path) -> dict[str, LintReport]:
@@ -195,3 +197,12 @@ def test_at_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert found["xnnpack"]["between"] == [{"RESIZE_NEAREST_NEIGHBOR": 1}]
     assert run_command(["inspect", str(tmp_path / "none.tflite"), "--lint"]) == 2
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_a_file_the_lint_cannot_read_does_not_cost_a_run_its_report(tmp_path: Path) -> None:
+    (tmp_path / "bad.tflite").write_bytes(b"    TFL3 and nothing else")
+    entries = [{"name": "bad", "path": "bad.tflite"}, {"name": "never made", "path": None}]
+    bad, never = with_lint(entries, RunFolder(tmp_path))
+    assert bad["lint"] == []
+    assert "damaged" in bad["lint_reason"]
+    assert never == entries[1]

@@ -88,7 +88,8 @@ def test_validate_without_labels(
     shown = " ".join(capsys.readouterr().out.split())
     assert "There were no labels" in shown
     assert "limits of agreement with the float network (there were no labels)" in shown
-    assert "There were no labels" in (place / "out/report.md").read_text()
+    for report in ("report.md", "report.html"):
+        assert "There were no labels" in (place / "out" / report).read_text()
 
 
 def test_the_gate_of_agreement(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

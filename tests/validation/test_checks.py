@@ -29,6 +29,7 @@ from validation.mistakes import INPUT_MISTAKES, resized
 from validation.pictures import fit_picture, picture_digest
 from validation.runners.litert import LiteRtRunner
 from validation.runners.reference import TorchRunner, torch_artifact
+from validation.runners.tflite_runtime import TfliteRuntimeRunner
 
 LARGE_SIZE = (2 * INPUT_SIZE[0] + 6, 2 * INPUT_SIZE[1] - 10)
 LARGE = tuple(
@@ -294,6 +295,16 @@ def test_real_artifacts_pass_and_the_kernels_of_litert_agree(
     assert set(by_name(found).values()) == {CheckStatus.PASS}, found
     (runtimes,) = (item for item in found if item.name == "runtimes")
     assert set(runtimes.facts["agreement"]) == set(others)
+
+
+def test_the_runtime_of_older_apps_agrees_too(
+    artifacts: dict[str, Artifact], net: TinyNet, tflite_runtime: Path
+) -> None:
+    artifact = artifacts["tflite-int8_static"]
+    others = {"tflite-runtime (cpu)": partial(TfliteRuntimeRunner, artifact)}
+    found = {item.name: item for item in check_artifact(litert_evidence(artifact, net, others=others))}["runtimes"]
+    assert found.status is CheckStatus.PASS, found
+    assert found.facts["agreement"]["tflite-runtime (cpu)"] >= 0.99
 
 
 class Backwards(LiteRtRunner):

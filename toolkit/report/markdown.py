@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from toolkit.report.agreement import COLUMNS, NOTICE, agreement_rows
+from toolkit.report.agreement import COLUMNS, agreement_rows
 from toolkit.report.checks import check_lines
 from toolkit.report.evidence import edges_sentence, findings_sentence
 from toolkit.report.models import ReportDocument
@@ -144,7 +144,7 @@ def _agreement(document: ReportDocument) -> str:
     if not rows:
         return ""
     body = table(list(COLUMNS), [[_text(cell) for cell in row.cells] for row in rows], right={2, 4, 5})
-    return f"## Agreement with the float network\n\n{NOTICE}\n\n{body}"
+    return f"## Agreement with the float network\n\n{body}"
 
 
 def _checks(document: ReportDocument) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from toolkit.report.agreement import NOTICE
 from toolkit.report.models import ArtifactEntry, ReportDocument, Run
 from toolkit.report.wording import MISSING, STATUS_WORDS, counted, listed, megabytes, milliseconds, points
 
@@ -153,7 +154,8 @@ def summarize(document: ReportDocument) -> Summary:
         headline = headline.replace(
             "accuracy limits", "limits of agreement with the float network (there were no labels)"
         )
-    return Summary(status, headline, tuple(_details(document)))
+    notice = () if document.dataset.labels else (NOTICE,)
+    return Summary(status, headline, (*notice, *_details(document)))
 
 
 def _headline(total: int, by_status: dict[str, list[str]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.report.agreement import COLUMNS, NOTICE, AgreementRow, agreement_rows
+from toolkit.report.agreement import COLUMNS, AgreementRow, agreement_rows
 from toolkit.report.checks import check_lines
 from toolkit.report.evidence import edges_sentence, findings_sentence
 from toolkit.report.models import ReportDocument
@@ -67,7 +67,6 @@ def render(document: ReportDocument, console: Console) -> None:
         if sentence:
             console.print(Text(sentence, style="dim"))
     if rows := agreement_rows(document):
-        console.print(Text(NOTICE, style="bold"))
         console.print(_agreement(rows))
     for line in check_lines(document.checks):
         console.print(Text(line.sentence, style=_CHECK_STYLES[line.status]))
