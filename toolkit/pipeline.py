@@ -33,6 +33,8 @@ from toolkit.pictures import judging_set
 from toolkit.progress import Progress, SilentProgress
 from toolkit.run_folder import RunFolder
 from toolkit.timing import retimed, time_everything, with_operations, with_times
+from toolkit.worth import NAME as WORTH
+from toolkit.worth import worth_checks
 
 if TYPE_CHECKING:
     from converters import ModelSource
@@ -117,8 +119,11 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         runs = with_operations(planned, runs, what, options, shown)
         reference = retimed(before.document["reference"], times, source.output_size)
         results = _joined(by_artifact(files, planned, runs), before.document, keep_accuracy=True)
-        artifacts = artifact_entries(manifest, results, options)
-        document = {**before.document, "reference": reference, "artifacts": artifacts}
+        artifacts = with_lint(artifact_entries(manifest, results, options), folder)
+        checks = [check for check in before.document.get("checks", ()) if check["name"] != WORTH] + worth_checks(
+            artifacts
+        )
+        document = {**before.document, "reference": reference, "artifacts": artifacts, "checks": checks}
         facts = _facts(artifacts, reference, started)
         # What reproduces the report is the command that judged; the bench is named beside it.
         return written(folder, {**document, "bench_command": facts["command"], "warnings": facts["warnings"]})
@@ -183,7 +188,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     described = reference_entry(references, source)
     facts = _facts(entries, described, started)
     if options.checks:
-        facts["checks"] = run_checks(artifacts, source, dataset, manifest, options, progress)
+        facts["checks"] = run_checks(artifacts, source, dataset, manifest, options, progress) + worth_checks(entries)
     outcome = written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
     store.clear()
     return outcome
