@@ -33,8 +33,6 @@ from toolkit.pictures import judging_set
 from toolkit.progress import Progress, SilentProgress
 from toolkit.run_folder import RunFolder
 from toolkit.timing import retimed, time_everything, with_operations, with_times
-from toolkit.worth import NAME as WORTH
-from toolkit.worth import worth_checks
 
 if TYPE_CHECKING:
     from converters import ModelSource
@@ -188,7 +186,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     described = reference_entry(references, source)
     facts = _facts(entries, described, started)
     if options.checks:
-        facts["checks"] = run_checks(artifacts, source, dataset, manifest, options, progress) + worth_checks(entries)
+        facts["checks"] = run_checks(artifacts, source, dataset, manifest, options, progress)
     outcome = written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
     store.clear()
     return outcome
