@@ -118,10 +118,7 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         reference = retimed(before.document["reference"], times, source.output_size)
         results = _joined(by_artifact(files, planned, runs), before.document, keep_accuracy=True)
         artifacts = with_lint(artifact_entries(manifest, results, options), folder)
-        checks = [check for check in before.document.get("checks", ()) if check["name"] != WORTH] + worth_checks(
-            artifacts
-        )
-        document = {**before.document, "reference": reference, "artifacts": artifacts, "checks": checks}
+        document = {**before.document, "reference": reference, "artifacts": artifacts}
         facts = _facts(artifacts, reference, started)
         # What reproduces the report is the command that judged; the bench is named beside it.
         return written(folder, {**document, "bench_command": facts["command"], "warnings": facts["warnings"]})
