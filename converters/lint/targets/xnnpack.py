@@ -75,7 +75,7 @@ TARGET = Target(
     source=DELEGATE,
     rules=RULES,
     rewrites={
-        "RESIZE_NEAREST_NEIGHBOR": "resize bilinearly, or by whole factors with reshape, concatenation and DEPTH_TO_SPACE",
+        "RESIZE_NEAREST_NEIGHBOR": "resize bilinearly, or by whole factors: concatenate copies along the channels, then DEPTH_TO_SPACE",
         "ARG_MAX": "answer with logits (--output logits) and take the largest in the app",
         "SQUEEZE": "reshape in its place",
         "MIRROR_PAD": "pad with zeros",
