@@ -118,11 +118,12 @@ def _with_runs(artifact: dict[str, Any], rows: Mapping[Row, dict[str, Any]]) -> 
     # Somebody else's "not run" is news only about a backend of which nothing is known.
     known = done | {_runtime(run) for run in runs}
     runs += [run for run in rows.values() if run["status"] != "not_run" or _runtime(run) not in known]
-    verdict = judge([RunResult.from_json(run) for run in runs], _gates(artifact))
+    verdict = judge([RunResult.from_json(run) for run in runs], gates_of(artifact))
     return {**artifact, "runs": runs, "verdict": verdict.to_json()}
 
 
-def _gates(artifact: Mapping[str, Any]) -> Gates:
+def gates_of(artifact: Mapping[str, Any]) -> Gates:
+    """The limits that a report's artifact was judged by."""
     from validation.gates import Gates
 
     limits = artifact["limits"]
@@ -150,7 +151,7 @@ def _rows(
             if (run.artifact, run.sha256) != (artifact["name"], artifact["sha256"]):
                 continue
             if run.status != "not_run" or row not in found:
-                found[row] = _entry(run, result, folder, document, _gates(artifact))
+                found[row] = _entry(run, result, folder, document, gates_of(artifact))
     return found
 
 

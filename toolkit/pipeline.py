@@ -29,6 +29,7 @@ from toolkit.measuring import (
     with_sizes,
 )
 from toolkit.models import load_source
+from toolkit.payoff import with_gains, with_kernels
 from toolkit.pictures import judging_set
 from toolkit.progress import Progress, SilentProgress
 from toolkit.run_folder import RunFolder
@@ -114,7 +115,7 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         planned = planned_runs(files, options)
         runs = measure_artifacts(planned, what, options, shown)
         runs, times = time_everything(planned, runs, source, what, options, shown)
-        runs = with_operations(planned, runs, what, options, shown)
+        runs = with_kernels(planned, with_operations(planned, runs, what, options, shown), options, shown)
         reference = retimed(before.document["reference"], times, source.output_size)
         results = _joined(by_artifact(files, planned, runs), before.document, keep_accuracy=True)
         artifacts = with_lint(artifact_entries(manifest, results, options), folder)
@@ -172,7 +173,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     planned = planned_runs(artifacts, options)
     runs = measure_artifacts(planned, what, options, progress, references)
     runs, times = time_everything(planned, runs, source, what, options, progress)
-    runs = with_operations(planned, runs, what, options, progress)
+    runs = with_kernels(planned, with_operations(planned, runs, what, options, progress), options, progress)
     references, results = with_times(references, times), by_artifact(artifacts, planned, runs)
     if options.latency_samples == 0 and folder.report.exists():
         results = _joined(results, load_outcome(folder.root).document, keep_accuracy=False)
@@ -216,6 +217,7 @@ TIME_FIELDS = (
     "memory_reason",
     "thread_sweep",
     "per_op",
+    "undelegated",
 )
 
 
@@ -257,6 +259,6 @@ def written(folder: RunFolder, document: dict[str, Any]) -> Outcome:
     from toolkit.merge import with_devices
     from toolkit.report import write_all
 
-    document = folded(with_devices(folder, document))
+    document = folded(with_gains(with_devices(folder, document)))
     write_all(document, folder.root)
     return Outcome(folder, document, status_of(document))

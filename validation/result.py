@@ -62,6 +62,7 @@ class RunResult:
         peak_memory_bytes, memory_reason: a reason if there is no figure.
         thread_sweep: the same run with other numbers of threads, its own among them; empty if not asked for.
         per_op: where the time goes; None if not asked for.
+        undelegated: operations that no delegate took, by kind; None if not looked for or the runtime does not tell.
         machine: where it ran, if that was another machine than the report's own; else empty.
     """
 
@@ -102,6 +103,7 @@ class RunResult:
     signature: str | None = None
     thread_sweep: tuple[ThreadTime, ...] = ()
     per_op: OperationProfile | None = None
+    undelegated: dict[str, int] | None = None
 
     @property
     def title(self) -> str:

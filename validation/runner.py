@@ -180,6 +180,13 @@ class Runner(ABC):
         self._feed(image)
         return self._operation_times(runs)
 
+    def undelegated(self) -> dict[str, int] | None:
+        """Of the open artifact, operations that the runtime's delegate did not take, by kind with their number.
+
+        None for a runtime that has no delegate, or does not tell.
+        """
+        return None
+
     def process_ids(self) -> tuple[int, ...]:
         """Processes, apart from our own, that work for this runner while it is open."""
         return ()

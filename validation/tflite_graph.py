@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -40,3 +40,29 @@ class TFLiteGraph:
             self.fetch = lambda index: calls.GetTensor(index, graph)
         self.inputs = [TensorInfo.of(item) for item in inputs]
         self.outputs = [TensorInfo.of(item) for item in outputs]
+
+
+def left_behind(operations: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Operations of a .tflite graph that no delegate took, by kind with their number, most frequent first.
+
+    Args:
+        operations: as an interpreter lists them once delegates are applied: `op_name`, `inputs` and `outputs` (tensor numbers);
+            what a delegate took stays in the list, and one operation called DELEGATE stands for each part it took.
+    """
+    nodes = [(str(item["op_name"]), _numbers(item["inputs"]), _numbers(item["outputs"])) for item in operations]
+    makers = {tensor: place for place, (name, _, made) in enumerate(nodes) if name != "DELEGATE" for tensor in made}
+    taken: set[int] = set()
+    for name, given, made in nodes:
+        waiting = set(made) if name == "DELEGATE" else set()
+        while waiting:
+            place = makers.get(waiting.pop())
+            if place is not None and place not in taken:
+                taken.add(place)
+                waiting |= set(nodes[place][1]) - set(given)
+    kinds = [name for place, (name, _, _) in enumerate(nodes) if place not in taken and name != "DELEGATE"]
+    return {name: kinds.count(name) for name in sorted(set(kinds), key=lambda name: (-kinds.count(name), name))}
+
+
+def _numbers(tensors: Iterable[int]) -> list[int]:
+    """Without the -1 of an optional tensor that is not given."""
+    return [int(number) for number in tensors if number >= 0]

@@ -192,6 +192,7 @@ class Run(_Part):
     signature: str | None = None
     thread_sweep: list[ThreadTime] = []
     per_op: OperationProfile | None = None
+    undelegated: dict[str, int] | None = None
 
     @property
     def title(self) -> str:

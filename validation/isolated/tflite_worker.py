@@ -9,6 +9,7 @@ Requests arrive on standard input and answers leave on standard output, one fram
     feed    index + payload  ->
     invoke                   -> nanoseconds
     fetch   index            -> dtype, shape + payload
+    operations               -> operations: [{op_name, inputs, outputs}], tensor numbers
     memory                   -> memory: bytes resident at the most since `open` began, or null
 
 An answer with "error" instead of "ok" carries the runtime's reason. The end of standard input ends the process.
@@ -107,6 +108,17 @@ class Worker:
         tensor = self._interpreter.get_tensor(request["index"])
         return {"dtype": tensor.dtype.name, "shape": list(tensor.shape)}, tensor.tobytes()
 
+    def operations(self, request: dict[str, Any], payload: bytes) -> Answer:
+        listed = [
+            {
+                "op_name": item["op_name"],
+                "inputs": [int(number) for number in item["inputs"]],
+                "outputs": [int(number) for number in item["outputs"]],
+            }
+            for item in self._interpreter._get_ops_details()
+        ]
+        return {"operations": listed}, b""
+
     def memory(self, request: dict[str, Any], payload: bytes) -> Answer:
         return {"memory": None if self._before is None else max(0, _status("VmHWM") - self._before)}, b""
 
@@ -123,7 +135,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     worker = Worker()
-    actions = {name: getattr(worker, name) for name in ("open", "feed", "invoke", "fetch", "memory")}
+    actions = {name: getattr(worker, name) for name in ("open", "feed", "invoke", "fetch", "operations", "memory")}
     while True:
         try:
             request, payload = _receive(sys.stdin.buffer)

@@ -12,7 +12,7 @@ from validation.errors import RunnerError
 from validation.native_output import captured_stderr
 from validation.runner import Availability, Runner, native_input
 from validation.tensors import check_image_tensor, check_map_tensor, choose
-from validation.tflite_graph import TFLiteGraph
+from validation.tflite_graph import TFLiteGraph, left_behind
 
 _RESOLVERS = {
     "xnnpack": "AUTO",
@@ -86,6 +86,13 @@ class LiteRtRunner(Runner):
         self._output = choose(self._graph.outputs, output.name, self.artifact)
         check_image_tensor(self._input, image, self.artifact)
         check_map_tensor(self._output, output, self.artifact)
+
+    def undelegated(self) -> dict[str, int] | None:
+        """What XNNPACK did not take; None for backends without it, and for files with several graphs."""
+        self._check_open()
+        if self.backend != "xnnpack" or self.artifact.signature is not None:
+            return None
+        return left_behind(self._interpreter._get_ops_details())
 
     def _feed(self, image: NDArray[np.uint8]) -> None:
         with self._translated(RuntimeError, ValueError):

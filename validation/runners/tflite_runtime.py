@@ -18,6 +18,7 @@ from validation.isolated.environment import IsolatedEnvironment
 from validation.isolated.process import WorkerProcess
 from validation.runner import Availability, Runner, native_input
 from validation.tensors import TensorInfo, check_image_tensor, check_map_tensor, choose
+from validation.tflite_graph import left_behind
 
 ENVIRONMENT = IsolatedEnvironment(
     name="tflite-runtime",
@@ -68,6 +69,10 @@ class TfliteRuntimeRunner(Runner):
         """Most bytes the worker held since it began to open the file, beyond what it held before."""
         found = self._ask("memory")[0]["memory"]
         return None if found is None else int(found)
+
+    def undelegated(self) -> dict[str, int] | None:
+        """What its own XNNPACK did not take."""
+        return left_behind(self._ask("operations")[0]["operations"])
 
     def load_ns(self) -> int | None:
         """What the worker needed to open the file, its own start and imports excluded."""
