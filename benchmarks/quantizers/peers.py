@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from benchmarks.quantizers.setting import Setting, changed, onnx_artifact, renamed, tflite_artifact
 from converters import Artifact, ConversionError
+from quantization import Repair, WeightRange, recipe
+from quantization.calibration import Method
 
 ONNX2TF_WORKER = Path(__file__).with_name("onnx2tf_worker.py")
 
@@ -44,7 +47,7 @@ def segport(name: str, title: str, **changes: Any) -> Peer:
         from toolkit.run_folder import RunFolder
 
         options, run = changed(setting.options, **changes), RunFolder(folder)
-        plan, calibration = plan_conversions(options, setting.source, SilentProgress(), setting.work / "calibration")
+        plan, calibration = plan_conversions(options, setting.source, SilentProgress(), run.calibration)
         (outcome,) = perform_plan(plan, calibration, options, run, SilentProgress()).outcomes
         if outcome.artifact is None:
             assert outcome.error is not None
@@ -52,6 +55,29 @@ def segport(name: str, title: str, **changes: Any) -> Peer:
         return renamed(outcome.artifact, name)
 
     return Peer(name, title, make)
+
+
+def variant(
+    name: str,
+    title: str,
+    recipe_name: str = "int8_static",
+    *,
+    method: Method | None = None,
+    choice: Literal["random", "balanced"] = "random",
+    **changes: Any,
+) -> Peer:
+    """A recipe of segport's with something changed, from the float graph and the statistics that all variants share."""
+
+    def make(setting: Setting, folder: Path) -> Artifact:
+        from converters.formats.tflite.quantize import quantize
+
+        source, path = setting.source, folder / f"{name}.tflite"
+        changed_recipe = dataclasses.replace(recipe(recipe_name), **changes)
+        calibration = dataclasses.replace(setting.calibrated(choice), method=method, store=setting.work / "calibration")
+        quantize(setting.float_tflite(), changed_recipe, calibration, source.pixel_range, path)
+        return tflite_artifact(name, path, source)
+
+    return Peer(name, title, make, Setting.float_tflite)
 
 
 def _ai_edge_quantizer(setting: Setting, folder: Path) -> Artifact:
@@ -120,26 +146,23 @@ PEERS = (
 )
 
 VARIANTS = (
-    segport("mean", "mean of the pictures' extremes (default)"),
-    segport("minmax", "min-max", calibration_method="minmax"),
-    segport("percentile", "percentile 99.99", calibration_method="percentile"),
-    segport("mse", "MSE", calibration_method="mse"),
-    segport("kl", "KL", calibration_method="kl"),
-    segport("octav", "OCTAV", calibration_method="octav"),
-    segport("balanced", "mean, balanced choice of pictures", calibration_choice="balanced"),
-    segport("equalize", "mean, equalized", repair=("equalize",)),
-    segport("bias", "mean, biases corrected", repair=("bias",)),
-    segport("both", "mean, equalized and biases corrected", repair=("equalize", "bias")),
-    segport("weights-octav", "mean, weights by OCTAV", weight_range="octav"),
-    *(
-        segport(
-            f"int4-{reach}-{repair}",
-            f"int4_dynamic, weights by {reach}, repair {repair}",
-            recipes=("int4_dynamic",),
-            weight_range=reach,
-            repair=(repair,),
-        )
-        for reach in ("minmax", "octav")
-        for repair in ("none", "bias")
+    variant("mean", "mean of the pictures' extremes"),
+    variant("bias", "mean, biases corrected", repairs=(Repair.BIAS,)),
+    variant("both", "mean, equalized and biases corrected", repairs=(Repair.EQUALIZE, Repair.BIAS)),
+    *(variant(method.value, method.value, method=method) for method in Method if method is not Method.MEAN),
+    variant("balanced", "mean, balanced choice of pictures", choice="balanced"),
+    variant("equalize", "mean, equalized", repairs=(Repair.EQUALIZE,)),
+    variant("weights-octav", "mean, weights by OCTAV", weight_range=WeightRange.OCTAV),
+    variant("int8_dynamic", "int8_dynamic", "int8_dynamic"),
+    variant("int8_dynamic-bias", "int8_dynamic, biases corrected", "int8_dynamic", repairs=(Repair.BIAS,)),
+    variant("int4", "int4_dynamic, plain", "int4_dynamic"),
+    variant("int4-bias", "int4_dynamic, biases corrected", "int4_dynamic", repairs=(Repair.BIAS,)),
+    variant("int4-octav", "int4_dynamic, weights by OCTAV", "int4_dynamic", weight_range=WeightRange.OCTAV),
+    variant(
+        "int4-octav-bias",
+        "int4_dynamic, weights by OCTAV, biases corrected",
+        "int4_dynamic",
+        repairs=(Repair.BIAS,),
+        weight_range=WeightRange.OCTAV,
     ),
 )

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +33,13 @@ class Setting:
     @cached_property
     def calibration(self) -> CalibrationSet:
         """The pictures that segport's plain run calibrates with; others get the same."""
+        return self.calibrated("random")
+
+    def calibrated(self, choice: Literal["random", "balanced"]) -> CalibrationSet:
+        """Training pictures by one way of choosing them."""
         from toolkit.pictures import calibration_set
 
-        return calibration_set(self.options, self.source, lambda: None)
+        return calibration_set(changed(self.options, calibration_choice=choice), self.source, lambda: None)
 
     @cached_property
     def pictures(self) -> NDArray[np.float32]:

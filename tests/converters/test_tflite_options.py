@@ -19,8 +19,9 @@ from quantization.calibration import Method
 from tests.converters import small_network as small
 from tests.converters.making import Made, artifact_of
 from toolkit.config import RunOptions
-from toolkit.conversion import _routes, wanted_pairs
-from toolkit.errors import UsageError
+from toolkit.conversion import Conversions, _routes, wanted_pairs
+from toolkit.errors import ExitStatus, UsageError
+from toolkit.run_folder import RunFolder
 from validation.runner import label_map
 from validation.runners.litert import LiteRtRunner
 
@@ -103,6 +104,12 @@ def test_tensorflows_quantizer_makes_integers_too(source: ModelSource, tmp_path:
     assert sum(item.dtype == "int8" for item in activations) > 10
     assert sum(item.dtype == "float32" for item in activations) == 2, "the picture and the logits"
     assert agreement(source, artifact) > 0.9
+
+
+def test_what_cannot_be_converted_because_of_the_input_ends_with_status_2(source: ModelSource, tmp_path: Path) -> None:
+    plan = make_plan(source, [("tflite", recipe("float32"))], keep=[("encoder.*", NumberType.FLOAT32)])
+    outcomes = perform(plan, tmp_path)
+    assert Conversions(RunFolder(tmp_path), tuple(outcomes)).status is ExitStatus.BAD_INPUT
 
 
 def test_what_tensorflows_quantizer_cannot_do_is_one_sentence(source: ModelSource, tmp_path: Path) -> None:

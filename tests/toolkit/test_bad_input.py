@@ -109,6 +109,40 @@ def damaged_onnx(root: Path) -> Arguments:
     return ["run", "--model", str(root / "net.onnx")]
 
 
+def no_calibration_pictures(root: Path) -> Arguments:
+    data = folder_dataset(root / "data", FACE11.names)
+    for path in (data / "train").rglob("*.png"):
+        path.unlink()
+    return ["convert", "--formats", "tflite", "--recipes", "int8_static", "--dataset", f"folder:{data}"]
+
+
+def flat_calibration_pictures(root: Path) -> Arguments:
+    data = folder_dataset(root / "data", FACE11.names)
+    for path in (data / "train" / "images").iterdir():
+        Image.fromarray(np.full((64, 64, 3), 200, dtype=np.uint8)).save(path)
+    return ["convert", "--formats", "tflite", "--recipes", "int8_static", "--dataset", f"folder:{data}"]
+
+
+def unknown_calibration_method(root: Path) -> Arguments:
+    return ["run", "--calibration-method", "guess"]
+
+
+def no_calibration_samples(root: Path) -> Arguments:
+    return ["run", "--calibration-samples", "0"]
+
+
+def repairs_that_exclude_each_other(root: Path) -> Arguments:
+    return ["run", "--repair", "none,bias"]
+
+
+def integer_pictures_for_floats(root: Path) -> Arguments:
+    return ["run", "--io-dtype", "uint8", "--recipes", "float16"]
+
+
+def quantizer_and_route_that_exclude_each_other(root: Path) -> Arguments:
+    return ["run", "--quantizer", "tensorflow", "--tflite-route", "litert-torch"]
+
+
 @pytest.mark.parametrize(
     ("case", "says"),
     [
@@ -125,6 +159,13 @@ def damaged_onnx(root: Path) -> Arguments:
         (unknown_runner, "litert"),
         (factory_that_is_not_there, "no_such_package"),
         (damaged_onnx, "net.onnx"),
+        (no_calibration_pictures, "images"),
+        (flat_calibration_pictures, "every calibration picture is one flat colour"),
+        (unknown_calibration_method, "calibration-method"),
+        (no_calibration_samples, "calibration-images"),
+        (repairs_that_exclude_each_other, "excludes other repairs"),
+        (integer_pictures_for_floats, "is for TFLite int8_static"),
+        (quantizer_and_route_that_exclude_each_other, "leave --tflite-route out"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_2(case: Callable[[Path], Arguments], says: str, tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""The benchmark of quantizers: what its rows say, how its page is filled, what is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.quantizers.commands import run
+from benchmarks.quantizers.page import PAGE, filled, keep_result, table, tables
+from benchmarks.quantizers.peers import PEERS, VARIANTS
+from benchmarks.quantizers.results import _drops, read_results
+from toolkit.errors import UsageError
+
+ROW = {
+    "name": "segport", "title": "segport int8_static", "bytes": 2_650_000, "seconds": 12.4, "miou": 0.8, "delta_miou": -0.0012,
+    "delta_miou_ci95": [-0.002, 0.0005], "worst_class": "nose", "worst_delta": -0.0046,
+}  # fmt: skip
+RESULT = {"images": 8, "split": "test", "calibration_images": 4, "threads": 2, "rows": [ROW]}
+
+
+def test_rows_have_names_of_their_own() -> None:
+    for peers in (PEERS, VARIANTS):
+        assert len({peer.name for peer in peers}) == len({peer.title for peer in peers}) == len(peers)
+    assert {"segport", "ai-edge-quantizer", "tensorflow", "onnx2tf", "onnxruntime"} == {peer.name for peer in PEERS}
+
+
+def test_drops_are_those_of_the_pooled_counts() -> None:
+    reference = np.asarray([[[90, 10], [0, 100]], [[80, 20], [0, 100]]])
+    worse = np.asarray([[[90, 10], [0, 100]], [[60, 40], [0, 100]]])
+    found = _drops(worse, reference, ("skin", "nose"))
+    skin, nose = 150 / 200 - 170 / 200, 200 / 250 - 200 / 230
+    assert found["worst_class"] == "skin" and found["worst_delta"] == pytest.approx(skin, abs=1e-6)
+    assert found["delta_miou"] == pytest.approx((skin + nose) / 2, abs=1e-6)
+    low, high = found["delta_miou_ci95"]
+    assert low <= found["delta_miou"] <= high
+
+
+def test_a_table_shows_latency_only_where_all_rows_have_it() -> None:
+    plain = table("peers", RESULT)
+    assert "| segport int8_static | 2.65 MB | -0.12 pt [-0.20, +0.05] | nose -0.46 pt | 12 s |" in plain
+    timed = table("peers", RESULT | {"rows": [ROW | {"latency_ms": {"p50": 94.93, "p90": 98.1}}]})
+    assert "| 94.9 | 98.1 | 12 s |" in timed and "2 threads" in timed
+    for text in (plain, timed):
+        head, rule, *rows = [line for line in text.splitlines() if line.startswith("|")]
+        assert {line.count("|") for line in (head, rule, *rows)} == {head.count("|")}
+    assert "Not measured yet" in table("variants", None)
+
+
+def test_results_are_kept_and_the_page_is_filled_between_its_markers(tmp_path: Path) -> None:
+    page = tmp_path / "quantization.md"
+    page.write_text(PAGE.read_text())
+    keep_result(page, "peers", RESULT)
+    assert read_results(page)["peers"] == RESULT
+    assert table("peers", RESULT) in page.read_text() and table("peers", RESULT) in tables(read_results(page))
+    assert filled(page, read_results(page)) == page.read_text()
+    page.write_text("no markers")
+    with pytest.raises(UsageError, match="lacks the markers"):
+        keep_result(page, "peers", RESULT)
+
+
+def test_the_repositorys_page_holds_what_its_json_says() -> None:
+    assert filled(PAGE, read_results(PAGE)) == PAGE.read_text()
+
+
+def test_an_unknown_row_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--only", "abacus"]) == 2
+    assert "no row is called 'abacus'; choose from: segport" in capsys.readouterr().err
