@@ -147,6 +147,7 @@ def _numbers(recipe: Recipe) -> list[object]:
         recipe.interface.value,
         [repair.value for repair in recipe.repairs],
         recipe.weight_range.value,
+        recipe.decisive_logits,
     ]
 
 

@@ -119,6 +119,7 @@ class Recipe:
             activations.
         repairs: what is done to the float network before its weights are rounded, where the format knows how.
         weight_range: how the range of integer weights is chosen.
+        decisive_logits: calibrated integer logits cover the values among which classes are decided; others are clipped.
         formats: names of the target formats that can express it (``"tflite"``, ``"coreml"``, ``"onnx"``).
         limits: default accuracy gates for artifacts made with it.
         on_request: True leaves it out of the default set (slow or special).
@@ -142,6 +143,7 @@ class Recipe:
     interface: NumberType = NumberType.FLOAT32
     repairs: tuple[Repair, ...] = ()
     weight_range: WeightRange = WeightRange.MINMAX
+    decisive_logits: bool = True
 
     def __post_init__(self) -> None:
         self._check_activations()

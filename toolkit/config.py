@@ -113,6 +113,8 @@ class RunOptions(BaseModel):
         quantizer: who makes calibrated 8-bit TFLite: `ai-edge` or `tensorflow`.
         repair: what TFLite's integer recipes do before rounding, `equalize` and `bias` or `none`; empty keeps each recipe's own.
         weight_range: up to where TFLite's integer weights reach, `minmax` or `octav`; None keeps each recipe's own.
+        logits_range: whether TFLite's calibrated integer logits cover all values (`full`) or those among which classes are
+            decided; None keeps each recipe's own.
         io_dtype: type of the picture and of the logits of calibrated 8-bit TFLite.
         keep: operations of Core ML and TFLite artifacts with a number type of their own, `float32:PATTERN` or `float16:PATTERN`.
         policy: file of `segport search`: its recipe is the only quantized one, and its layers stay floats.
@@ -163,6 +165,7 @@ class RunOptions(BaseModel):
     quantizer: Literal["ai-edge", "tensorflow"] = "ai-edge"
     repair: Annotated[tuple[Literal["equalize", "bias", "none"], ...], BeforeValidator(_names)] = ()
     weight_range: Literal["minmax", "octav"] | None = None
+    logits_range: Literal["decisive", "full"] | None = None
     io_dtype: Literal["float32", "int8", "uint8"] = "float32"
     keep: Names = ()
     policy: Path | None = None

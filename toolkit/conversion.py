@@ -82,6 +82,8 @@ def _repaired(format_name: str, item: Recipe, options: RunOptions) -> Recipe:
         if "none" in options.repair and len(options.repair) > 1:
             raise UsageError("--repair none excludes other repairs; give either none or those that shall be done")
         item = dataclasses.replace(item, repairs=tuple(Repair(name) for name in options.repair if name != "none"))
+    if options.logits_range:
+        item = dataclasses.replace(item, decisive_logits=options.logits_range == "decisive")
     if options.weight_range:
         item = dataclasses.replace(item, weight_range=WeightRange(options.weight_range))
     return item

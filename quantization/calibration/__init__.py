@@ -4,7 +4,7 @@ Statistics are gathered once per program and set of pictures; every method and e
 """
 
 from quantization.calibration.choice import Choice, balanced_choice, random_choice
-from quantization.calibration.methods import Method, Range, range_of
+from quantization.calibration.methods import Method, Range, decisive_range, range_of
 from quantization.calibration.pictures import CalibrationSet, Observer
 from quantization.calibration.statistics import Histogram, StatisticsRecorder, TensorStatistics
 
@@ -18,6 +18,7 @@ __all__ = [
     "StatisticsRecorder",
     "TensorStatistics",
     "balanced_choice",
+    "decisive_range",
     "random_choice",
     "range_of",
 ]

@@ -23,6 +23,8 @@ PERCENTILE = 99.99
 """Percent of the values that the percentile method keeps, on each side (Wu et al. 2020 tried 99.9 to 99.9999)."""
 FRACTIONS = tuple(float(fraction) for fraction in np.geomspace(0.02, 1.0, 120))
 """Fractions of the extremes that the MSE method tries, on each side."""
+MARGIN = 0.1
+"""Of the width of the logits' decisive range."""
 SMALLEST_SPAN = 2.0**-20
 """A tensor that is zero everywhere has no range; a scale of zero would divide by zero."""
 
@@ -166,6 +168,26 @@ def range_of(statistics: TensorStatistics, method: Method, bits: int = 8) -> Ran
     low, high = METHODS[method](statistics, bits)
     low, high = min(max(low, statistics.low), 0.0), max(min(high, statistics.high), 0.0)
     return low, max(high, low + SMALLEST_SPAN)
+
+
+def decisive_range(winner: TensorStatistics, runner_up: TensorStatistics) -> Range:
+    """The range of logits in which classes are decided: from the lowest winner to the highest runner-up.
+
+    A class wins a pixel by being largest, so only values that may be the largest or come close to it need fine steps. What
+    lies below every winner, and what lies above every runner-up, may be clipped: neither changes who wins. Logits often
+    reach far below (a class that is out of the question), where a range over all values would spend most of its steps;
+    pixels whose two best classes then round to the same step are decided by the order of the classes.
+
+    Args:
+        winner: statistics of each pixel's largest logit.
+        runner_up: of each pixel's second largest.
+
+    Returns:
+        the range with `MARGIN` of its width on both sides, for pictures that were not seen, and zero.
+    """
+    low, high = winner.low, max(runner_up.high, winner.low + SMALLEST_SPAN)
+    margin = MARGIN * (high - low)
+    return min(low - margin, 0.0), max(high + margin, 0.0)
 
 
 def _magnitudes(histogram: Histogram) -> tuple[NDArray[np.int64], float]:

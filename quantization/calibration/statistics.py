@@ -16,7 +16,7 @@ from quantization.errors import RecipeError
 
 SAMPLED = 1 << 16
 """Values of one tensor and picture that enter its histogram, evenly spread; extremes and means see all of them."""
-FORMAT = 1
+FORMAT = 2
 __all__ = ["BINS", "Histogram", "StatisticsRecorder", "TensorStatistics", "load_statistics", "save_statistics"]
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from converters import ModelSource, PixelRange, SourceError, make_plan
-from converters.formats.tflite.ranges import activation_ranges, tensor_statistics
+from converters import ModelSource, OutputKind, PixelRange, SourceError, make_plan
+from converters.formats.tflite.ranges import activation_ranges, logits_tensors, tensor_statistics
 from converters.perform import perform
 from quantization import recipe
 from quantization.calibration import CalibrationSet, Method
@@ -36,7 +37,11 @@ def test_statistics_are_those_of_the_preserved_tensors(made: Made, tmp_path: Pat
     for image in pictures.tensors(unit_range=True):
         slow.set_tensor(picture["index"], image)
         slow.invoke()
-        seen.append({name: slow.get_tensor(numbers[name]) for name in found})
+        tensors = {name: slow.get_tensor(number) for name, number in numbers.items() if name in found}
+        (logits,) = logits_tensors(path)
+        best = np.sort(tensors[logits], axis=-1)
+        seen.append(tensors | {f"{logits} (winner)": best[..., -1], f"{logits} (runner-up)": best[..., -2]})
+        assert set(seen[-1]) == set(found)
     assert len(found) > 12
     for name, item in found.items():
         largest = max(abs(item.low), abs(item.high))
@@ -81,4 +86,29 @@ def test_activations_that_are_not_numbers_are_one_sentence(made: Made, tmp_path:
     path.write_bytes(bytes(content))
     pictures: CalibrationSet = small.calibration(2)
     with pytest.raises(SourceError, match="holds NaN or infinity on a calibration picture"):
-        activation_ranges(path, pictures, PixelRange.UNIT, 8)
+        activation_ranges(path, recipe("int8_static"), pictures, PixelRange.UNIT)
+
+
+@pytest.mark.parametrize("kind", OutputKind)
+def test_logits_are_found_behind_every_kind_of_answer(made: Made, kind: OutputKind) -> None:
+    found = logits_tensors(made("tflite", kind)["float32"].path)
+    assert len(found) == 1
+
+
+def test_decisive_logits_agree_with_the_network_at_more_pixels(source: ModelSource, tmp_path: Path) -> None:
+    """One class out of the question stretches the range of the logits; full ranges then round all others together."""
+    module = small.small_network()
+    with torch.no_grad():
+        module.pixel[-1].bias[2] -= 300
+    stretched = dataclasses.replace(source, module=module)
+    pictures = small.calibration(8)
+    agreed = {}
+    for decisive in (True, False):
+        changed = dataclasses.replace(recipe("int8_static"), decisive_logits=decisive)
+        plan = make_plan(stretched, [("tflite", changed)], calibration=pictures.digest())
+        (outcome,) = perform(plan, tmp_path / str(decisive), pictures)
+        runner = Interpreter(model_path=str(artifact_of(outcome).path)).get_signature_runner()
+        image = small.test_image(source)
+        expected = small.torch_logits(stretched, image).argmax(-1)
+        agreed[decisive] = float((runner(image=image)["logits"].argmax(-1) == expected).mean())
+    assert agreed[True] > 0.95 > agreed[False]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from quantization import RecipeError
-from quantization.calibration import Histogram, Method, StatisticsRecorder, TensorStatistics, range_of
+from quantization.calibration import Histogram, Method, StatisticsRecorder, TensorStatistics, decisive_range, range_of
 from quantization.calibration.methods import divergence, squared_error
 
 RNG = np.random.default_rng(0)
@@ -166,3 +166,20 @@ def test_histogram_is_numpys() -> None:
 def test_kl_is_not_misled_by_the_zeros_of_a_relu() -> None:
     rectified = np.maximum(NORMAL, 0)
     assert range_of(statistics_of(rectified), Method.KL)[1] > 2.5
+
+
+def test_decisive_logits_keep_every_winner_and_round_finer() -> None:
+    """Two classes compete near zero, the third is out of the question and far away, as in segmentation networks."""
+    logits = np.random.default_rng(5).normal([0, 0.5, -90], [3, 3, 5], (20_000, 3))
+    ordered = np.sort(logits, axis=-1)
+    low, high = decisive_range(statistics_of(ordered[:, -1]), statistics_of(ordered[:, -2]))
+    assert logits.min() < 10 * low and high < logits.max(), "both ends are clipped"
+    clipped = np.clip(logits, low, high)
+    np.testing.assert_array_equal(clipped.argmax(-1), logits.argmax(-1))
+
+    def wrong(lowest: float, highest: float) -> float:
+        step = (highest - lowest) / 255
+        rounded = np.clip(np.rint((logits - lowest) / step), 0, 255)
+        return float((rounded.argmax(-1) != logits.argmax(-1)).mean())
+
+    assert wrong(low, high) < 0.25 * wrong(float(logits.min()), float(logits.max()))

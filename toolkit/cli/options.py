@@ -87,6 +87,10 @@ RepairBefore = Annotated[
 WeightRange = Annotated[
     str | None, typer.Option("--weight-range", help="Reach of TFLite's integer weights: minmax or octav.")
 ]
+LogitsRange = Annotated[
+    str | None,
+    typer.Option("--logits-range", help="Calibrated TFLite logits: decisive (fine where classes are decided) or full."),
+]
 IoDtype = Annotated[
     str | None, typer.Option("--io-dtype", help="Picture and logits of TFLite int8_static: float32, int8 or uint8.")
 ]

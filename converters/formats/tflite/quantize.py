@@ -47,7 +47,7 @@ def quantize(
     said = quantizer_recipe(recipe, kept_layers(float_file, keep))
     ranges = None
     if recipe.activation_range is ActivationRange.STATIC:
-        ranges = activation_ranges(float_file, _given(calibration, recipe), pixel_range, recipe.activations.bits)
+        ranges = activation_ranges(float_file, recipe, _given(calibration, recipe), pixel_range)
     _write(float_file, said, ranges, destination)
     if Repair.BIAS in recipe.repairs:
         statistics = tensor_statistics(float_file, _given(calibration, recipe), pixel_range)

@@ -15,35 +15,63 @@ import numpy as np
 
 from converters.artifact import PixelRange, content_hash
 from converters.errors import SourceError
-from converters.formats.tflite.flatbuffer import IDENTIFIER
+from converters.formats.tflite.flatbuffer import IDENTIFIER, read_model
 from converters.tools import tool
-from quantization import RecipeError
-from quantization.calibration import CalibrationSet, Method, StatisticsRecorder, TensorStatistics
+from quantization import Recipe, RecipeError
+from quantization.calibration import CalibrationSet, Method, StatisticsRecorder, TensorStatistics, decisive_range
 from quantization.calibration.gathering import gather, ranges_of
 
 EXTRA = "tflite"
 NAME = "tflite"
-USUAL_METHOD = Method.MEAN
+WINNER, RUNNER_UP = " (winner)", " (runner-up)"
+"""Behind the name of the logits' tensor: its largest and second largest value at each pixel."""
+MOVING = ("RESHAPE", "TRANSPOSE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
+DECIDING = ("ARG_MAX", "CAST", "RESHAPE")
+USUAL_METHOD = Method.PERCENTILE
 
 
 def activation_ranges(
-    float_file: Path, calibration: CalibrationSet, pixel_range: PixelRange, bits: int
+    float_file: Path, recipe: Recipe, calibration: CalibrationSet, pixel_range: PixelRange
 ) -> dict[str, dict[str, Any]]:
     """Range of every tensor as ai_edge_quantizer takes it: tensor name -> ``{"min": array, "max": array}``.
 
-    By the calibration's method; for the picture itself, the whole range it may take.
+    By the calibration's method; for the picture itself, the whole range it may take; for logits, if the recipe says so,
+    the range in which classes are decided.
 
     Raises:
         MissingToolError: ai-edge-litert is not installed.
         SourceError: a tensor is not finite on some picture.
     """
     statistics = tensor_statistics(float_file, calibration, pixel_range)
-    ranges = ranges_of(statistics, calibration, USUAL_METHOD, NAME, bits)
+    tensors = {name: item for name, item in statistics.items() if not name.endswith((WINNER, RUNNER_UP))}
+    ranges = ranges_of(tensors, calibration, USUAL_METHOD, NAME, recipe.activations.bits)
     ranges[_picture_tensor(float_file)] = (0.0, pixel_range.scale)
+    for name in logits_tensors(float_file) if recipe.decisive_logits else ():
+        ranges[name] = decisive_range(statistics[name + WINNER], statistics[name + RUNNER_UP])
     return {
         name: {"min": np.asarray([low], dtype=np.float32), "max": np.asarray([high], dtype=np.float32)}
         for name, (low, high) in ranges.items()
     }
+
+
+def logits_tensors(float_file: Path) -> tuple[str, ...]:
+    """The float tensor that the answer is read from, and those before it that only move or resize the same values.
+
+    Such operators share one scale with their input, so all of them get one range.
+    """
+    (graph,) = read_model(float_file).graphs
+    producers = {number: step for step in graph.steps for number in step.outputs}
+    number, found = graph.outputs[0], []
+    while number in producers:
+        tensor, step = graph.tensors[number], producers[number]
+        if tensor.dtype == "float32":
+            found.append(tensor.name)
+            if step.name not in MOVING:
+                break
+        elif step.name not in DECIDING:
+            break
+        number = step.inputs[0]
+    return tuple(found)
 
 
 def tensor_statistics(
@@ -53,11 +81,17 @@ def tensor_statistics(
 
     def measure(recorder: StatisticsRecorder) -> None:
         interpreter, picture, watched = _watching(float_file)
+        logits = logits_tensors(float_file)
         for image in calibration.tensors(unit_range=pixel_range is PixelRange.UNIT):
             interpreter.set_tensor(picture, image)
             interpreter.invoke()
             for name, number in watched.items():
-                recorder.add(name, interpreter.get_tensor(number))
+                values = interpreter.get_tensor(number)
+                recorder.add(name, values)
+                if name in logits and values.ndim and values.shape[-1] > 1:
+                    best = np.partition(values, -2, axis=-1)
+                    recorder.add(name + WINNER, best[..., -1])
+                    recorder.add(name + RUNNER_UP, best[..., -2])
 
     try:
         return gather(calibration, content_hash(float_file), NAME, measure, -1, float_file.parent)

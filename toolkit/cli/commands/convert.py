@@ -38,6 +38,7 @@ def convert(
     quantizer: o.Quantizer = None,
     repair: o.RepairBefore = None,
     weight_range: o.WeightRange = None,
+    logits_range: o.LogitsRange = None,
     io_dtype: o.IoDtype = None,
     keep: o.Keep = None,
     policy: o.Policy = None,
