@@ -143,7 +143,7 @@ class Recipe:
     interface: NumberType = NumberType.FLOAT32
     repairs: tuple[Repair, ...] = ()
     weight_range: WeightRange = WeightRange.MINMAX
-    decisive_logits: bool = True
+    decisive_logits: bool = False
 
     def __post_init__(self) -> None:
         self._check_activations()

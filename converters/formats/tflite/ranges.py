@@ -27,7 +27,7 @@ WINNER, RUNNER_UP = " (winner)", " (runner-up)"
 """Behind the name of the logits' tensor: its largest and second largest value at each pixel."""
 MOVING = ("RESHAPE", "TRANSPOSE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
 DECIDING = ("ARG_MAX", "CAST", "RESHAPE")
-USUAL_METHOD = Method.PERCENTILE
+USUAL_METHOD = Method.MEAN
 
 
 def activation_ranges(
