@@ -130,8 +130,6 @@ def counted(runner: Runner, dataset: Dataset, indices: Sequence[int], task: Task
         RunnerError: the runtime failed.
         DataError: a picture cannot be read.
     """
-    maps = task.references.open() if task.references else None
-    leads = task.references.open_margins() if task.references else None
     waiting: Future[Piece] | None = None
     helper = ThreadPoolExecutor(1, thread_name_prefix="validation")
     try:
@@ -144,9 +142,7 @@ def counted(runner: Runner, dataset: Dataset, indices: Sequence[int], task: Task
             answer = runner.predict(item.picture)
             if waiting is not None:
                 yield waiting.result()
-            expected = None if maps is None else maps[item.index]
-            lead = None if leads is None else leads[item.index]
-            waiting = helper.submit(_count, item, answer, expected, lead, runner.artifact.output.classes, task)
+            waiting = helper.submit(_count, item, answer, runner.artifact.output.classes, task)
         if waiting is not None:
             yield waiting.result()
     finally:
@@ -171,12 +167,11 @@ def _read(runner: Runner, dataset: Dataset, index: int, task: Task) -> _Shown:
 def _count(
     item: _Shown,
     answer: NDArray[np.float32] | NDArray[np.uint8],
-    expected: NDArray[np.uint8] | None,
-    lead: NDArray[np.float16] | None,
     classes: int,
     task: Task,
 ) -> Piece:
     labels = label_map(answer)
+    expected, lead = _reference(item.index, task)
     judged = fit_mask(labels, *item.truth.shape) if task.judge_at == "original" else labels
     matrix = confusion_matrix(item.truth, judged, classes)
     flips = None if expected is None else confusion_matrix(expected, labels, classes, ignore=None)[np.newaxis]
@@ -192,6 +187,14 @@ def _count(
         else None,
         lost_margins=None if expected is None or lead is None else _lost(lead, expected != labels),
     )
+
+
+def _reference(index: int, task: Task) -> tuple[NDArray[np.uint8] | None, NDArray[np.float16] | None]:
+    """The reference's labels and margins; files are mapped for one picture at a time, so that none of the others is held."""
+    if task.references is None:
+        return None, None
+    leads = task.references.open_margins()
+    return np.array(task.references.open()[index]), None if leads is None else np.array(leads[index])
 
 
 def _lost(lead: NDArray[np.float16], where: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -91,9 +91,9 @@ def evaluate(
         for start, piece in _pieces(runner, dataset, chosen, task, workers, store):
             total.add(start, piece)
             if maps is not None and piece.labels is not None:
-                maps[list(chosen[start : start + len(piece)])] = piece.labels
+                maps.write(chosen[start : start + len(piece)], piece.labels)
             if margins is not None and piece.margins is not None:
-                margins[list(chosen[start : start + len(piece)])] = piece.margins
+                margins.write(chosen[start : start + len(piece)], piece.margins)
             done += len(piece)
             if progress is not None:
                 progress(done, len(chosen))

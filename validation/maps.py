@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +63,19 @@ def margins_beside(path: Path) -> Path:
     return path.with_name(f"{path.stem}-margins{path.suffix}")
 
 
+@dataclass(frozen=True)
+class MapWriter:
+    """A .npy file of maps that is being written. It is mapped anew each time: what was written is not ours to hold."""
+
+    path: Path
+
+    def write(self, rows: Sequence[int], maps: NDArray[Any]) -> None:
+        """Put maps (n, h, w) into these rows."""
+        np.load(self.path, mmap_mode="r+", allow_pickle=False)[list(rows)] = maps
+
+
 @contextmanager
-def writing_maps(path: Path, shape: tuple[int, int, int], dtype: type[np.generic] = np.uint8) -> Iterator[NDArray[Any]]:
+def writing_maps(path: Path, shape: tuple[int, int, int], dtype: type[np.generic] = np.uint8) -> Iterator[MapWriter]:
     """Create `path` row by row; it appears under its name only if the block ends well.
 
     Raises:
@@ -73,21 +84,11 @@ def writing_maps(path: Path, shape: tuple[int, int, int], dtype: type[np.generic
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        maps = _created(unfinished, shape, dtype)
+        open_memmap(unfinished, mode="w+", dtype=dtype, shape=shape)  # type: ignore[no-untyped-call]
     except OSError as error:
         raise ValidationError(f"cannot write label maps to {path} ({error.strerror or error})") from error
     try:
-        yield maps
-        maps.flush()
-        del maps
+        yield MapWriter(unfinished)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _created(
-    path: Path, shape: tuple[int, int, int], dtype: type[np.generic]
-) -> np.memmap[tuple[int, int, int], np.dtype[Any]]:
-    maps: np.memmap[tuple[int, int, int], np.dtype[Any]]
-    maps = open_memmap(path, mode="w+", dtype=dtype, shape=shape)  # type: ignore[no-untyped-call]
-    return maps

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         figures = {
             "memory": remembered,
             "bootstrap": bootstrap(options.images),
-            "overhead": overhead(folder, tell),
+            "overhead": overhead(folder, tell, rounds=5 if options.images >= IMAGES else 1),
             "workers": workers(folder, max(16, options.images // WORKERS_SHARE), tell),
         }
     print("\n".join(lines(figures)))

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 Tell = Callable[[str], None]
 Figures = dict[str, Any]
-OVERHEAD_PICTURES, OVERHEAD_ROUNDS = 16, 5
+OVERHEAD_PICTURES = 16
 BOOTSTRAP_CLASSES = 19
 
 
-def overhead(folder: Path, tell: Tell, rounds: int = OVERHEAD_ROUNDS) -> list[Figures]:
+def overhead(folder: Path, tell: Tell, rounds: int) -> list[Figures]:
     """Validation against the bare runner on the same pictures, in turns; the shipped network, one thread."""
     from validation.runners.litert import LiteRtRunner
     from validation.runners.onnxruntime import OnnxRuntimeRunner
