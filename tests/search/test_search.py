@@ -88,6 +88,7 @@ def test_the_weak_layer_is_found_kept_and_named(stripes: Path, tmp_path: Path) -
     [
         (("--max-class-drop", "0.001", "--max-miou-drop", "0.01"), "contradict"),
         (("--max-class-drop", "3"), "fractions"),
+        (("--max-class-drop", "0.001", "--calibration-images", "0"), "calibration-images"),
         (("--minimize", "beauty"), "size or latency"),
         (("--minimize", "latency", "--latency-samples", "0"), "measures nothing"),
         (("--calibration-images", "0"), "calibration-images"),
@@ -111,4 +112,6 @@ def test_a_layer_that_does_not_exist(stripes: Path, tmp_path: Path) -> None:
         "--out", str(tmp_path / "out"),
     )  # fmt: skip
     assert done.returncode == 2
-    assert "no operation is called 'midle'" in done.stdout + done.stderr and "middle" in done.stdout + done.stderr
+    assert "no operation is called 'midle'" in done.stdout + done.stderr and "example: middle" in " ".join(
+        (done.stdout + done.stderr).split()
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -74,7 +75,8 @@ def kept_layers(path: Path, keep: Sequence[tuple[str, NumberType]]) -> list[tupl
     known = layers(path)
     for pattern, number in keep:
         if not any(layer.matches(pattern) for layer in known):
-            shown = ", ".join([layer.module or layer.tensor for layer in known][:NAMES_SHOWN])
+            names = list(dict.fromkeys(layer.module or layer.tensor for layer in known))
+            shown = ", ".join(get_close_matches(pattern, names, NAMES_SHOWN, cutoff=0.5) or names[:NAMES_SHOWN])
             raise SourceError(
                 f"no operation is called {pattern!r}, so nothing can be kept in {number.value}; a pattern names a module "
                 f"or an operation, with * and ?, for example: {shown}"

@@ -15,6 +15,9 @@ EXAMPLES = (
     "--max-class-drop 0.01 --minimize latency -o runs/search[/]  |  [bold]segport run --policy runs/search/policy.toml[/]"
 )
 
+LARGEST_MEAN_DROP = 0.005
+"""Limit of mean IoU if none is given and that of the classes is no smaller."""
+
 
 def search(
     config: o.Config = None,
@@ -36,7 +39,10 @@ def search(
     calibration_images: o.CalibrationImages = None,
     threads: o.Threads = None,
     latency_samples: o.LatencySamples = None,
-    max_miou_drop: Annotated[float, typer.Option(help="Limit: fraction of mean IoU that may be lost.")] = 0.005,
+    max_miou_drop: Annotated[
+        float | None,
+        typer.Option(help="Limit: fraction of mean IoU that may be lost; as --max-class-drop, at most 0.005."),
+    ] = None,
     max_class_drop: Annotated[float, typer.Option(help="Limit: fraction of IoU that any class may lose.")] = 0.005,
     minimize: Annotated[str, typer.Option(help="What is to be small within the limits: size or latency.")] = "size",
     candidates: Annotated[int, typer.Option(min=1, help="Artifacts to make and measure at most.")] = 24,
@@ -54,6 +60,8 @@ def search(
 
     outside = ("config", "quiet", "minimize", "candidates", "max_miou_drop", "max_class_drop")
     given = {key: value for key, value in locals().items() if key in _OPTIONS and key not in outside}
+    if max_miou_drop is None:
+        max_miou_drop = min(LARGEST_MEAN_DROP, max_class_drop)
     limits = Limits(max_miou_drop, max_class_drop)
     if not (0 <= max_miou_drop <= 1 and 0 <= max_class_drop <= 1):
         raise UsageError("limits are fractions of IoU from 0 to 1 (0.005 is half a point)")
