@@ -14,6 +14,10 @@ class MilRunError(RuntimeError):
 
     exit_code: ClassVar[int] = 4
 
+    def __init__(self, message: str) -> None:
+        """Names from a damaged file may hold line ends and control characters, which would break the sentence apart."""
+        super().__init__("".join(letter if letter.isprintable() else "?" for letter in message))
+
 
 class ModelFileError(MilRunError):
     """The package is missing, truncated, damaged, or no ML Program."""

@@ -80,7 +80,10 @@ def _manifest_root(package: Path) -> Path:
         relative = content["itemInfoEntries"][content["rootModelIdentifier"]]["path"]
         root: Path = (package / "Data" / relative).resolve()
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelFileError(f"{manifest} is damaged ({error!r}); convert or copy the package again") from error
+        # Not repr(): that of a decoding error carries the whole file.
+        raise ModelFileError(
+            f"{manifest} is damaged ({type(error).__name__}: {error}); convert or copy the package again"
+        ) from error
     if not root.is_relative_to(package.resolve()):
         raise ModelFileError(f"{manifest} names a model outside the package; it is damaged")
     if not root.is_file():
