@@ -80,10 +80,12 @@ def _core_ml(path: Path) -> list[Fact]:
     facts = [
         Fact("format", "specification version", str(program.specification_version)),
         Fact("format", "deployment target", program.deployment_target),
-        Fact("format", "functions", ", ".join(program.functions)),
+        Fact("format", "functions", ", ".join(function.name for function in program.functions)),
     ]
-    facts += [Fact("interface", f"input {item.name}", item.words()) for item in program.inputs]
-    facts += [Fact("interface", f"output {item.name}", item.words()) for item in program.outputs]
+    for function in program.functions:
+        section = "interface" if len(program.functions) == 1 else f"function {function.name}"
+        facts += [Fact(section, f"input {item.name}", item.words()) for item in function.inputs]
+        facts += [Fact(section, f"output {item.name}", item.words()) for item in function.outputs]
     facts += _counted("operators", program.operators)
     facts += _bytes(program.bytes_by_dtype.items())
     return facts + [Fact("metadata", key, value) for key, value in program.metadata.items()]

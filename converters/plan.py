@@ -12,7 +12,7 @@ from converters.artifact import OutputKind
 from converters.errors import SourceError
 from converters.registry import Converter, converter
 from converters.source import ModelSource
-from quantization import NumberType, Recipe
+from quantization import NumberType, Quantizer, Recipe
 
 PLAN_VERSION = 1
 """Raised whenever the converters change what they write, so that old artifacts are not reused."""
@@ -89,6 +89,8 @@ def make_plan(
         if route not in target.routes:
             raise SourceError(f"{format_name} has no route {route!r}; choose from: {', '.join(target.routes)}")
         target.check(source, route)
+        if source.input_shapes and not target.several_inputs:
+            raise SourceError(f"a {format_name} file takes one picture size; give the input shapes to coreml alone")
         if keep and not target.keeps_operators:
             raise SourceError(
                 f"single operations cannot be kept in another number type for {format_name}; leave it out"
@@ -120,6 +122,8 @@ def _conversion(
         decided.append([(pattern, number.value) for pattern, number in keep])
     if source.sizes:
         decided.append(sorted(source.output_sizes))
+    if source.input_shapes:
+        decided.append(["input shapes", *sorted(source.input_shapes)])
     return Conversion(
         name=f"{target.format}-{recipe.name}",
         format=target.format,
@@ -135,6 +139,7 @@ def _conversion(
 
 def _numbers(recipe: Recipe) -> list[object]:
     """What of a recipe decides a file's content; its gates and its summary do not."""
+    placed = [] if recipe.quantizer is Quantizer.FORMAT else [recipe.quantizer.value]
     return [
         recipe.name,
         recipe.weights.value,
@@ -148,6 +153,7 @@ def _numbers(recipe: Recipe) -> list[object]:
         [repair.value for repair in recipe.repairs],
         recipe.weight_range.value,
         recipe.decisive_logits,
+        *placed,
     ]
 
 

@@ -63,6 +63,7 @@ class Converter(ABC):
         routes: chains of tools it knows, the usual one first.
         joins: True if one file can hold several output sizes; then `join` is there.
         joined_facts: provenance of a joined file that differs from its parts'.
+        several_inputs: True if one file can take pictures of several sizes (`ModelSource.input_shapes`).
         keeps_operators: True if single operators can keep a number type of their own (`Conversion.keep`).
     """
 
@@ -71,6 +72,7 @@ class Converter(ABC):
     routes: ClassVar[tuple[str, ...]]
     joins: ClassVar[bool] = False
     joined_facts: ClassVar[Mapping[str, str]] = {}
+    several_inputs: ClassVar[bool] = False
     keeps_operators: ClassVar[bool] = False
 
     @abstractmethod

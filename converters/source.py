@@ -35,6 +35,8 @@ class ModelSource:
         onnx_path: an ONNX file with one NCHW float32 image input and one NCHW logits output.
         sizes: the same network at several output sizes, this one among them, each as a source of its own; empty for
             an artifact that answers at `output_size` alone.
+        input_shapes: (height, width) of every picture that one artifact shall take, `input_size` among them; empty for that
+            one alone. Only for a module whose graph allows it.
 
     Raises:
         SourceError: if neither or both of `module` and `onnx_path` are given, or the counts disagree.
@@ -52,6 +54,7 @@ class ModelSource:
     module: torch.nn.Module | None = field(default=None, repr=False, compare=False)
     onnx_path: Path | None = None
     sizes: tuple[ModelSource, ...] = field(default=(), repr=False)
+    input_shapes: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if (self.module is None) == (self.onnx_path is None):
@@ -79,3 +82,6 @@ class ModelSource:
             raise SourceError("the output sizes of a model must differ and hold its own; name each once")
         if any(one.input_size != self.input_size or one.sizes for one in self.sizes):
             raise SourceError("a model answers at several output sizes from one picture size; use one input size")
+        shapes = self.input_shapes
+        if shapes and (self.input_size not in shapes or len(set(shapes)) != len(shapes) or self.sizes):
+            raise SourceError("the input shapes of a model must differ and hold its own size; name each once")

@@ -1,7 +1,16 @@
 """Which numbers a model is stored in and run with: recipes and calibration."""
 
 from quantization.errors import RecipeError
-from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Palette, Recipe, WeightRange
+from quantization.recipe import (
+    AccuracyLimits,
+    ActivationRange,
+    Granularity,
+    NumberType,
+    Palette,
+    Quantizer,
+    Recipe,
+    WeightRange,
+)
 from quantization.registry import recipe, recipes
 from quantization.repair import Repair
 
@@ -11,6 +20,7 @@ __all__ = [
     "Granularity",
     "NumberType",
     "Palette",
+    "Quantizer",
     "Recipe",
     "RecipeError",
     "Repair",

@@ -61,6 +61,15 @@ class ActivationRange(Enum):
     """Measured once on calibration images and written into the file."""
 
 
+class Quantizer(Enum):
+    """Who decides where 8-bit activations begin and end."""
+
+    FORMAT = "format"
+    """The format's own tool, on the converted file."""
+    TORCH = "torch"
+    """coremltools' quantizer for torch, on the network before it is converted."""
+
+
 @dataclass(frozen=True)
 class Palette:
     """Weights stored as small indices into tables of real numbers.
@@ -120,6 +129,7 @@ class Recipe:
         repairs: what is done to the float network before its weights are rounded, where the format knows how.
         weight_range: how the range of integer weights is chosen.
         decisive_logits: calibrated integer logits cover the values among which classes are decided; others are clipped.
+        quantizer: who places 8-bit activations.
         formats: names of the target formats that can express it (``"tflite"``, ``"coreml"``, ``"onnx"``).
         limits: default accuracy gates for artifacts made with it.
         on_request: True leaves it out of the default set (slow or special).
@@ -144,6 +154,7 @@ class Recipe:
     repairs: tuple[Repair, ...] = ()
     weight_range: WeightRange = WeightRange.MINMAX
     decisive_logits: bool = False
+    quantizer: Quantizer = Quantizer.FORMAT
 
     def __post_init__(self) -> None:
         self._check_activations()
@@ -159,6 +170,8 @@ class Recipe:
             )
         if self.activations.is_integer and not self.weights.is_integer:
             raise RecipeError(f"recipe {self.name!r}: integer activations need integer weights")
+        if self.quantizer is Quantizer.TORCH and self.activation_range is not ActivationRange.STATIC:
+            raise RecipeError(f"recipe {self.name!r}: torch's quantizer is for calibrated activations; leave it out")
         if self.interface not in (NumberType.FLOAT32, NumberType.INT8, NumberType.UINT8):
             raise RecipeError(
                 f"recipe {self.name!r}: {self.interface.value} pictures do not exist; use 8 bits or float32"

@@ -86,6 +86,8 @@ class RunOptions(BaseModel):
         weights: state dict (.safetensors, or .pt read with weights_only) for a factory.
         classes: text file with one class name a line, for models that do not carry their class names.
         input_size, output_size: (height, width); the output defaults to the input.
+        input_shapes: picture sizes that one Core ML artifact takes, `input_size` among them; for networks of your own whose graph
+            allows it. Empty for `input_size` alone.
         output_sizes: sizes that one artifact answers at, from the same weights and the same picture (FP-LIIF only); empty
             for `output_size` alone. `output_size` is then the one that runs where none is chosen.
         pixel_range: `unit` (0..1) or `byte` (0..255) pixels at the model's input.
@@ -142,6 +144,7 @@ class RunOptions(BaseModel):
     classes: Path | None = None
     input_size: Size = (256, 256)
     output_size: Size | None = None
+    input_shapes: Sizes = ()
     output_sizes: Sizes = ()
     pixel_range: Literal["unit", "byte"] = "unit"
     mean: Channels | None = None

@@ -67,8 +67,8 @@ def test_a_pattern_that_matches_nothing_names_what_there_is(source: ModelSource,
 
 
 def test_formats_without_it_say_so(source: ModelSource) -> None:
-    with pytest.raises(SourceError, match="cannot be kept in another number type for tflite"):
-        make_plan(source, [("tflite", recipe("float16"))], keep=[("stem", NumberType.FLOAT32)])
+    with pytest.raises(SourceError, match="cannot be kept in another number type for onnx"):
+        make_plan(source, [("onnx", recipe("float32"))], keep=[("stem", NumberType.FLOAT32)])
 
 
 def test_option_is_a_type_and_a_pattern() -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from converters import SourceError
+from converters import OutputKind, SourceError
+from converters.formats.coreml.functions import join_functions
+from converters.formats.coreml.program import read_program
 from converters.formats.tflite.flatbuffer import read_model
 from converters.inspect import describe
 from tests.converters.making import Made
@@ -39,6 +41,21 @@ def test_core_ml_facts(made: Made) -> None:
     assert values(path, "operators")["conv"] == "7"
     assert set(values(path, "constants")) == {"int8", "float16"}
     assert values(path, "metadata")["segport.recipe"] == "int8_weights"
+
+
+def test_every_function_of_a_package_is_described(made: Made, tmp_path: Path) -> None:
+    """Two programs with different answers in one package."""
+    kinds = {"scores": OutputKind.LOGITS, "ids": OutputKind.LABELS}
+    parts = {name: made("coreml", kind)["palette8"].path for name, kind in kinds.items()}
+    join_functions(parts, "ids", tmp_path / "both.mlpackage")
+    facts = {(fact.section, fact.key): fact.value for fact in describe(tmp_path / "both.mlpackage")}
+    assert facts["format", "functions"] == "scores, ids"
+    assert facts["function scores", "output logits"] == "array logits float32 1 x 5 x 40 x 56"
+    assert facts["function ids", "output labels"] == "array labels int32 1 x 40 x 56"
+    for name in kinds:
+        assert facts[f"function {name}", "input image"] == "picture image RGB 64 x 48"
+    (answer,) = read_program(tmp_path / "both.mlpackage").outputs
+    assert answer.name == "labels"
 
 
 def test_onnx_facts(made: Made) -> None:

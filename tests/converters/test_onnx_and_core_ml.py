@@ -185,6 +185,8 @@ def test_core_ml_interface_and_preview(made: Made, output: OutputKind) -> None:
         assert preview == {"labels": list(small.CLASSES), "colors": COLOURS}
         assert program.metadata["segport.recipe"] == name
         assert program.metadata["segport.key"] == artifact.key
+        assert program.metadata["segport.weights_sha256"] == "0" * 64
+        assert (program.metadata["author"], name in program.metadata["description"]) == ("segport", True)
         assert not [key for key in program.metadata if "date" in key]
 
 

@@ -22,6 +22,10 @@ Weights = Annotated[
 ]
 Classes = Annotated[Path | None, typer.Option("--classes", help="Text file, one class name a line.")]
 InputSize = Annotated[str | None, typer.Option("--input-size", help="Picture size, 256 or 256x320 (height x width).")]
+InputShapes = Annotated[
+    str | None,
+    typer.Option("--input-shapes", help="Several picture sizes in one Core ML artifact, e.g. 256x256,512x512."),
+]
 OutputSize = Annotated[str | None, typer.Option("--output-size", help="Answer size; default: the input size.")]
 OutputSizes = Annotated[
     str | None,

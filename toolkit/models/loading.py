@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from converters import ModelSource
@@ -29,17 +30,32 @@ def load_source(options: RunOptions) -> ModelSource:
         raise UsageError(
             f"--output-sizes is for FP-LIIF checkpoints, which answer at any size; {named} answers at one, so leave it out"
         )
+    if options.input_shapes and not (is_factory or is_graph):
+        raise UsageError(
+            f"--input-shapes is for torch networks whose graph takes any size, and that of {named} is fixed; for several "
+            "answer sizes of FP-LIIF use --output-sizes"
+        )
     if is_factory:
-        return from_factory(named, options)
+        return _with_input_shapes(from_factory(named, options), options)
     if path.suffix == ".onnx":
         return from_onnx(path, options)
     if path.suffix in EXPORTED:
-        return from_exported(path, options)
+        return _with_input_shapes(from_exported(path, options), options)
     if is_graph:
-        return from_torchscript(path, options)
+        return _with_input_shapes(from_torchscript(path, options), options)
     foreign = [name for name in options.given(*ADAPTING) if name != "output_size"]
     if foreign:
         raise UsageError(
             f"--{foreign[0].replace('_', '-')} is for networks of your own; FP-LIIF checkpoints state theirs"
         )
     return from_checkpoint(named, options)
+
+
+def _with_input_shapes(source: ModelSource, options: RunOptions) -> ModelSource:
+    """The source for pictures of all the shapes asked for; raises UsageError if its own size is not among them."""
+    if options.input_shapes and options.input_size not in options.input_shapes:
+        height, width = options.input_size
+        raise UsageError(
+            f"--input-size {height}x{width} is not among --input-shapes; add it there, or name one of them by --input-size"
+        )
+    return dataclasses.replace(source, input_shapes=options.input_shapes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,16 @@ from converters.formats.coreml.functions import DEPLOYMENT_TARGET as JOINED_TARG
 from converters.formats.coreml.functions import join_functions
 from converters.formats.coreml.keep import Keeper, keep_words, load_kept
 from converters.formats.coreml.metadata import describe_model
+from converters.formats.coreml.observers import quantized_network
 from converters.formats.coreml.package import save_package
 from converters.formats.coreml.readback import read_back
+from converters.formats.coreml.shapes import check_every_shape, picture_shape, shape_words
 from converters.formats.coreml.targets import deployment_target
 from converters.formats.coreml.tool import coremltools
 from converters.plan import Conversion
 from converters.registry import Converter, Part, Written
 from converters.source import ModelSource
-from quantization import ActivationRange, NumberType, Recipe
+from quantization import ActivationRange, NumberType, Quantizer, Recipe
 from quantization.calibration import CalibrationSet
 
 
@@ -36,6 +39,7 @@ class CoreMLConverter(Converter):
     routes = ("coremltools",)
     keeps_operators = True
     joins = True
+    several_inputs = True
     joined_facts: ClassVar[Mapping[str, str]] = {"deployment_target": JOINED_TARGET}
 
     def tools(self, route: str) -> tuple[str, ...]:
@@ -61,17 +65,22 @@ class CoreMLConverter(Converter):
     ) -> Written:
         recipe = conversion.recipe
         computed_in = _computed_in(recipe)
-        program = _float_program(source, conversion, computed_in, workspace)
-        model, kept = program.load(), program.kept()
-        if recipe.activation_range is ActivationRange.STATIC:
-            model = with_integer_activations(model, program.package, recipe, calibration, kept)
-        model = with_compressed_weights(model, recipe, kept)
+        if recipe.quantizer is Quantizer.TORCH:
+            model = _quantized_in_torch(source, conversion, computed_in, calibration)
+        else:
+            program = _float_program(source, conversion, computed_in, workspace)
+            model, kept = program.load(), program.kept()
+            if recipe.activation_range is ActivationRange.STATIC:
+                model = with_integer_activations(model, program.package, recipe, calibration, kept)
+            model = with_compressed_weights(model, recipe, kept)
         describe_model(model, source, conversion)
         save_package(model, destination)
         written = read_back(destination, source, conversion.output)
         facts = {"route": conversion.route, "deployment_target": deployment_target(recipe)}
         if conversion.keep:
             facts["kept"] = keep_words(conversion.keep)
+        if source.input_shapes:
+            facts["input shapes"] = shape_words(source)
         return Written(written.image, written.output, facts | written.provenance)
 
     def join(self, parts: Sequence[Part], destination: Path) -> None:
@@ -108,26 +117,50 @@ def _float_program(
     source: ModelSource, conversion: Conversion, computed_in: NumberType, workspace: Path
 ) -> _FloatProgram:
     """The float ML Program, converted once per workspace, number type and deployment target."""
-    ct = coremltools()
     target = deployment_target(conversion.recipe)
     kept = _FloatProgram(workspace / f"coreml-{computed_in.value}-{target}-{conversion.output.value}.mlpackage")
     if kept.package.exists():
         return kept
     keeper = Keeper(conversion.keep, computed_in)
-    labels = conversion.output is OutputKind.LABELS
-    model = ct.convert(
-        _traced(source, conversion.output),
-        convert_to="mlprogram",
-        inputs=[_picture(source)],
-        outputs=[ct.TensorType(name=conversion.output.value, dtype=np.int32 if labels else np.float32)],
-        compute_precision=_precision(keeper),
-        minimum_deployment_target=getattr(ct.target, target),
-        skip_model_load=True,
-    )
+    model = _program_of(source.module, source, conversion, _precision(keeper))
     keeper.check()
     keeper.save(kept.record)
     save_package(model, kept.package)
     return kept
+
+
+def _quantized_in_torch(
+    source: ModelSource, conversion: Conversion, computed_in: NumberType, calibration: CalibrationSet | None
+) -> Any:
+    """The program of a network that was quantized before; its 8-bit weights and activations come along."""
+    if conversion.keep:
+        raise SourceError(
+            f"recipe {conversion.recipe.name!r} places its numbers before there are operations, so none can be kept in "
+            "floats; use recipe 'w8a8' with --keep"
+        )
+    network = quantized_network(source, conversion.recipe, calibration)
+    # coremltools reshapes integers instead of floats, and thereby drops a change of scale that stands behind the reshape.
+    passes = coremltools().PassPipeline()
+    passes.remove_passes({"common::int_op_canonicalization"})
+    return _program_of(network, source, conversion, _precision(Keeper((), computed_in)), passes)
+
+
+def _program_of(
+    network: Any, source: ModelSource, conversion: Conversion, precision: Any, passes: Any | None = None
+) -> Any:
+    """A coremltools MLModel of `network`, which takes and answers what `source` does; None takes the usual passes."""
+    ct = coremltools()
+    labels = conversion.output is OutputKind.LABELS
+    return ct.convert(
+        _traced(dataclasses.replace(source, module=network), conversion.output),
+        convert_to="mlprogram",
+        inputs=[_picture(source)],
+        outputs=[ct.TensorType(name=conversion.output.value, dtype=np.int32 if labels else np.float32)],
+        compute_precision=precision,
+        minimum_deployment_target=getattr(ct.target, deployment_target(conversion.recipe)),
+        skip_model_load=True,
+        pass_pipeline=passes,
+    )
 
 
 def _precision(keeper: Keeper) -> Any:
@@ -142,10 +175,11 @@ def _traced(source: ModelSource, output: OutputKind) -> Any:
 
     from converters.torch_heads import channels_first, example_image, torch_module
 
+    module = channels_first(torch_module(source, "Core ML"), output)
     with torch.no_grad():
-        return torch.jit.trace(  # type: ignore[no-untyped-call]
-            channels_first(torch_module(source, "Core ML"), output), example_image(source)
-        )
+        traced = torch.jit.trace(module, example_image(source))  # type: ignore[no-untyped-call]
+    check_every_shape(source, module, traced)
+    return traced
 
 
 def _picture(source: ModelSource) -> Any:
@@ -153,7 +187,7 @@ def _picture(source: ModelSource) -> Any:
     ct = coremltools()
     return ct.ImageType(
         name="image",
-        shape=(1, 3, *source.input_size),
+        shape=picture_shape(source),
         scale=source.pixel_range.scale / PixelRange.BYTE.scale,
         color_layout=ct.colorlayout.RGB,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from converters.artifact import OutputKind
 from converters.formats.coreml.keep import keep_words
+from converters.formats.coreml.shapes import shape_words
 from converters.formats.coreml.targets import deployment_target
 from converters.plan import Conversion
 from converters.source import ModelSource
@@ -48,6 +49,8 @@ def describe_model(model: Any, source: ModelSource, conversion: Conversion) -> N
     )
     if conversion.keep:
         model.user_defined_metadata["segport.kept"] = keep_words(conversion.keep)
+    if source.input_shapes:
+        model.user_defined_metadata["segport.input_shapes"] = shape_words(source)
 
 
 def _answer(source: ModelSource, output: OutputKind) -> str:

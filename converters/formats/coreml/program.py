@@ -18,23 +18,37 @@ DEPLOYMENT_TARGETS = {6: "iOS15", 7: "iOS16", 8: "iOS17", 9: "iOS18", 10: "iOS26
 
 @dataclass(frozen=True)
 class Feature:
-    """An input or output: `kind` is ``"picture"`` (shape is height, width) or ``"array"``."""
+    """An input or output: `kind` is ``"picture"`` (shape is height, width) or ``"array"``.
+
+    `allowed` are all the shapes it may have, where the file enumerates them.
+    """
 
     name: str
     kind: str
     shape: tuple[int, ...]
     dtype: str
+    allowed: tuple[tuple[int, ...], ...] = ()
 
     def words(self) -> str:
-        return f"{self.kind} {self.name} {self.dtype} {' x '.join(map(str, self.shape))}"
+        shapes = " or ".join(" x ".join(map(str, shape)) for shape in self.allowed or (self.shape,))
+        return f"{self.kind} {self.name} {self.dtype} {shapes}"
+
+
+@dataclass(frozen=True)
+class Function:
+    """What one function takes and answers."""
+
+    name: str
+    inputs: tuple[Feature, ...]
+    outputs: tuple[Feature, ...]
 
 
 @dataclass(frozen=True)
 class Program:
-    """What stands in the package."""
+    """What stands in the package; `inputs` and `outputs` are those of the function that opens when none is named."""
 
     specification_version: int
-    functions: tuple[str, ...]
+    functions: tuple[Function, ...]
     inputs: tuple[Feature, ...]
     outputs: tuple[Feature, ...]
     operators: Counter[str]
@@ -63,11 +77,16 @@ def read_program(path: Path) -> Program:
     description = specification.description
     metadata = description.metadata
     program = specification.mlProgram
+    functions = _functions(ct, specification)
+    if not functions:
+        raise SourceError(f"{path} holds no function; convert the model again")
+    named = description.defaultFunctionName
+    default = next((item for item in functions if item.name == named), functions[0])
     return Program(
         specification_version=specification.specificationVersion,
-        functions=tuple(program.functions),
-        inputs=tuple(_feature(ct, item) for item in description.input),
-        outputs=tuple(_feature(ct, item) for item in description.output),
+        functions=functions,
+        inputs=default.inputs,
+        outputs=default.outputs,
         operators=Counter(operation.type for operation in _operations(program) if operation.type != "const"),
         bytes_by_dtype=_bytes_by_dtype(ct, program),
         metadata={
@@ -79,12 +98,27 @@ def read_program(path: Path) -> Program:
     )
 
 
+def _functions(ct: Any, specification: Any) -> tuple[Function, ...]:
+    """Several functions are described one by one, a single one together with the model."""
+    description = specification.description
+    described = [(item.name, item) for item in description.functions]
+    return tuple(
+        Function(
+            name,
+            tuple(_feature(ct, item) for item in ends.input),
+            tuple(_feature(ct, item) for item in ends.output),
+        )
+        for name, ends in described or [(name, description) for name in list(specification.mlProgram.functions)[:1]]
+    )
+
+
 def _feature(ct: Any, item: Any) -> Feature:
     kind = item.type.WhichOneof("Type")
     if kind == "imageType":
         image = item.type.imageType
         spaces = ct.proto.FeatureTypes_pb2.ImageFeatureType.ColorSpace
-        return Feature(item.name, "picture", (image.height, image.width), spaces.Name(image.colorSpace))
+        allowed = tuple((size.height, size.width) for size in image.enumeratedSizes.sizes)
+        return Feature(item.name, "picture", (image.height, image.width), spaces.Name(image.colorSpace), allowed)
     if kind == "multiArrayType":
         array = item.type.multiArrayType
         types = ct.proto.FeatureTypes_pb2.ArrayFeatureType.ArrayDataType

@@ -20,9 +20,12 @@ def read_back(path: Path, source: ModelSource, kind: OutputKind) -> Written:
     image, answer = program.inputs[0], program.outputs[0]
     if image.kind != "picture" or image.shape != source.input_size:
         raise ConversionError(f"the written package takes {image.words()} instead of a picture {source.input_size}")
+    if set(image.allowed) != set(source.input_shapes):
+        raise ConversionError(f"the written package takes {image.words()} instead of {source.input_shapes}")
     labels = kind is OutputKind.LABELS
     wanted = (1, *source.output_size) if labels else (1, len(source.classes), *source.output_size)
-    if answer.shape != wanted:
+    # An answer whose size follows the picture's is described without sizes.
+    if answer.shape != wanted and (answer.shape or not source.input_shapes):
         raise ConversionError(f"the written package answers {answer.words()} instead of {wanted}")
     return Written(
         image=ImageInput(

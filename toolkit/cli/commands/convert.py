@@ -18,6 +18,7 @@ def convert(
     classes: o.Classes = None,
     input_size: o.InputSize = None,
     output_size: o.OutputSize = None,
+    input_shapes: o.InputShapes = None,
     output_sizes: o.OutputSizes = None,
     pixel_range: o.PixelRange = None,
     mean: o.Mean = None,
