@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,9 @@ def test_the_weak_layer_is_found_kept_and_named(stripes: Path, tmp_path: Path) -
     assert plain["worst_delta"] < -0.2, "plain int8 does not collapse: the network is not fragile"
     assert -found["best"]["worst_delta"] <= 0.005
     assert found["sensitivity"][0]["name"] == PLANTED
+    # A folder without `val`: the same pictures chose and prove, and the search says so.
+    assert found["chosen_on"] == "test" and "no split val to choose on" in done.stderr
+    assert "both choose the policy and prove it" in done.stderr
     report = json.loads((out / "run" / "report.json").read_text())
     (artifact,) = [item for item in report["artifacts"] if item["name"] == "tflite-int8_static"]
     assert -artifact["runs"][0]["delta_miou"] <= 0.005
@@ -81,6 +85,18 @@ def test_the_weak_layer_is_found_kept_and_named(stripes: Path, tmp_path: Path) -
     manifest = json.loads((tmp_path / "core" / "manifest.json").read_text())
     (made,) = manifest["artifacts"]
     assert made["name"] == "coreml-w8a8" and PLANTED in made["provenance"]["kept"]
+
+
+def test_other_pictures_prove_than_those_that_choose(stripes: Path, tmp_path: Path) -> None:
+    with_val = tmp_path / "stripes"
+    shutil.copytree(stripes, with_val)
+    shutil.copytree(stripes / "train", with_val / "val")
+    done = segport(*arguments(with_val, tmp_path / "search"), "--images", "3")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "search" / "search.json").read_text())["chosen_on"] == "val"
+    report = json.loads((tmp_path / "search" / "run" / "report.json").read_text())
+    assert report["dataset"]["split"] == "test" and report["dataset"]["images"] == 3
+    assert "both choose" not in done.stderr
 
 
 @pytest.mark.parametrize(

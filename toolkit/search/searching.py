@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from segdata.errors import DataError
 from toolkit.config import RunOptions
 from toolkit.errors import UsageError
 from toolkit.models import load_source
@@ -38,7 +39,8 @@ class Found:
         best: the cheapest within the limits.
         policy: what was found, as written to policy.toml.
         limits, objective: what was asked for.
-        run: the report of artifacts made with the policy.
+        chosen_on: split of the pictures that chose.
+        run: the report of artifacts made with the policy, judged on the pictures of `--split`.
     """
 
     folder: RunFolder
@@ -48,6 +50,7 @@ class Found:
     policy: Policy
     limits: Limits
     objective: Objective
+    chosen_on: str
     run: Outcome
 
 
@@ -73,7 +76,7 @@ def search(
     if objective == "latency" and options.latency_samples == 0:
         raise UsageError("--minimize latency with --latency-samples 0 measures nothing; give 5 or more")
     source = load_source(options)
-    dataset = judging_set(options, source)
+    dataset, chosen_on = _choosing_set(options, source, shown)
     folder = RunFolder(options.out)
     with folder.claimed():
         with shown.stage("reading calibration pictures", options.calibration_images) as stage:
@@ -92,7 +95,9 @@ def search(
             "recipes": (),
         }
     )
-    result = Found(folder, tuple(layers), tuple(found.tried), best, policy, limits, objective, run(proof, shown))
+    result = Found(
+        folder, tuple(layers), tuple(found.tried), best, policy, limits, objective, chosen_on, run(proof, shown)
+    )
     write_json(folder.root / "search.json", to_json(result))
     draw(result)
     return result
@@ -104,10 +109,26 @@ def to_json(found: Found) -> dict[str, Any]:
         "schema": 1,
         "limits": {"miou_drop": found.limits.miou_drop, "class_drop": found.limits.class_drop},
         "objective": found.objective,
+        "chosen_on": found.chosen_on,
         "best": found.best.to_json(),
         "tried": [candidate.to_json() for candidate in found.tried],
         "sensitivity": [layer.to_json() for layer in found.sensitivity],
     }
+
+
+def _choosing_set(options: RunOptions, source: ModelSource, progress: Progress) -> tuple[Dataset, str]:
+    """The pictures that choose and their split: of `val`, so that those of `--split` prove the policy without having chosen it."""
+    proving = judging_set(options, source)
+    if options.split == "test":
+        try:
+            choosing = judging_set(options.model_copy(update={"split": "val"}), source)
+        except DataError as error:
+            progress.note(f"     no split val to choose on ({error})")
+        else:
+            if choosing.digest() != proving.digest():
+                return choosing, "val"
+    progress.note(f"     the pictures of split {options.split} both choose the policy and prove it, which flatters it")
+    return proving, options.split
 
 
 def _sensitivity(

@@ -58,7 +58,15 @@ def _layers(found: Found) -> Any:
 
 
 def _tried(found: Found) -> Any:
-    table = _table("tried", "in float16", "mIoU", "worst class", "size", "p50 ms", "limits")
+    table = _table(
+        f"tried, on pictures of split {found.chosen_on}",
+        "in float16",
+        "mIoU",
+        "worst class",
+        "size",
+        "p50 ms",
+        "limits",
+    )
     for item in found.tried:
         name = str(len(item.kept)) if item.kept else "none"
         table.add_row(
