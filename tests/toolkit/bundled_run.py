@@ -48,9 +48,14 @@ class Session:
     def __init__(self, package: Path) -> None:
         self._interpreter = Interpreter(package)
         self._times = itertools.cycle((5_000_000, 6_000_000))
+        self.load_ns = 7_000_000
 
-    def run(self, given: dict[str, Any]) -> tuple[dict[str, Any], int]:
-        return self._interpreter.predict(given), next(self._times)
+    def time(self, given: dict[str, Any]) -> int:
+        self.answer(given)
+        return next(self._times)
+
+    def answer(self, given: dict[str, Any]) -> dict[str, Any]:
+        return self._interpreter.predict(given)
 
     def plan(self) -> Any:
         """A plan as coremltools describes one: a constant without a unit, a convolution, and an activation in a block."""

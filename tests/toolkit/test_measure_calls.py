@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 from unittest.mock import create_autospec, patch
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from toolkit.device import measure
 
@@ -44,43 +46,89 @@ def test_phone_is_chosen_and_prepared(remote: ModuleType) -> None:
     assert "0 of 1 connected iPhones" in measure.Phone("other", "TEAM", None).missing()
 
 
-def test_phone_s_session_awaits_what_coremltools_makes_a_coroutine(remote: ModuleType, tmp_path: Path) -> None:
+@pytest.fixture
+def benchmarker() -> Iterator[Any]:
+    """coremltools' benchmarker: loads in 5 ms, predicts in 1.25 ms."""
+    from coremltools.models.ml_program.experimental import perf_utils
+
+    measurement = perf_utils.MLModelBenchmarker.Measurement
+    loading, predicting = measurement.from_samples([5.0]), measurement.from_samples([1.25])
+    with patch.object(perf_utils, "MLModelBenchmarker", autospec=True) as stand_in:
+        opened = stand_in.return_value
+        opened.benchmark_load.return_value = loading
+        opened.benchmark_predict.return_value = predicting
+        yield stand_in
+
+
+def test_phone_s_session_awaits_what_coremltools_makes_a_coroutine(
+    remote: ModuleType, benchmarker: Any, tmp_path: Path
+) -> None:
     from coremltools.models.ml_program.experimental import async_wrapper
 
     phone = measure.Phone("mine", "TEAM", None)
     assert phone.missing() == ""
     opened = create_autospec(async_wrapper.RemoteMLModelAsyncWrapper, instance=True)
-    answers = {"logits": np.zeros((1, 2), np.float32)}
-    opened.predict.return_value, opened.last_predict_duration_in_nano_seconds = answers, 1234
+    opened.predict.return_value = answers = {"logits": np.zeros((1, 2), np.float32)}
     with (
         patch.object(measure, "with_tensor_input", return_value=tmp_path),
+        patch.object(ct.models, "MLModel", autospec=True) as model,
         patch.object(
             async_wrapper.MLModelAsyncWrapper, "from_spec_or_path", autospec=True, return_value=opened
         ) as opener,
     ):
         session = phone.open(tmp_path, "cpu_and_ne", FUNCTION)
+    units = ct.ComputeUnit.CPU_AND_NE
+    assert model.call_args.kwargs == {"compute_units": units, "function_name": FUNCTION, "skip_model_load": True}
+    (phone_there,) = remote.Device.get_connected_devices(remote.DeviceType.IPHONE)
+    benchmarker.assert_called_once_with(model.return_value, device=phone_there)
     opened.load.assert_awaited_once_with()
-    assert opener.call_args.kwargs["compute_units"] is ct.ComputeUnit.CPU_AND_NE
+    assert opener.call_args.kwargs["compute_units"] is units
     assert opener.call_args.kwargs["function_name"] == FUNCTION
-    assert session.run({"image": np.zeros((1, 3, 2, 2), np.float32)}) == (answers, 1234)
+    picture = Image.new("RGB", (3, 2), (1, 2, 3))
+    assert session.load_ns == 5_000_000 and session.time({"image": picture}) == 1_250_000
+    timed = benchmarker.return_value.benchmark_predict.await_args.kwargs
+    assert timed["iterations"] == 1 and timed["inputs"]["image"].shape == (1, 3, 2, 3), "phones take tensors"
+    assert session.answer({"image": picture}) is answers
     assert session.plan() is opened.retrieve_compute_plan.return_value
     opened.retrieve_compute_plan.assert_awaited_once_with()
 
 
-def test_mac_s_session_opens_each_choice_of_units_and_asks_for_its_plan(tmp_path: Path) -> None:
+def test_mac_s_session_opens_each_choice_of_units_and_asks_for_its_plan(benchmarker: Any, tmp_path: Path) -> None:
     from coremltools.models import compute_plan
 
+    mac = measure.CoreMl("mac")
     with (
         patch.object(ct.models, "MLModel", autospec=True) as model,
         patch.object(compute_plan.MLComputePlan, "load_from_path", autospec=True) as load,
     ):
         for backend, name in measure.UNITS.items():
-            session = measure.CoreMlSession(tmp_path, backend, FUNCTION)
-            assert model.call_args.kwargs == {"compute_units": ct.ComputeUnit[name], "function_name": FUNCTION}
-            model.return_value.last_predict_duration_in_nano_seconds = 77
-            assert session.run({"image": 0}) == (model.return_value.predict.return_value, 77)
+            opening = {"compute_units": ct.ComputeUnit[name], "function_name": FUNCTION}
+            session = mac.open(tmp_path, backend, FUNCTION)
+            assert model.call_args.kwargs == {**opening, "skip_model_load": True}, "the benchmarker has to load first"
+            assert session.load_ns == 5_000_000
+            assert session.time({"image": 0}) == 1_250_000
+            assert session.answer({"image": 0}) is model.return_value.predict.return_value
+            assert model.call_args.kwargs == opening
             assert session.plan() is load.return_value
             assert load.call_args.args[-1] is ct.ComputeUnit[name]
+
+
+def test_only_the_function_that_was_opened_is_planned() -> None:
+    def function(name: str) -> Any:
+        operation = SimpleNamespace(operator_name=name, outputs=[], blocks=[])
+        return SimpleNamespace(block=SimpleNamespace(operations=[operation]))
+
+    usage = SimpleNamespace(preferred_compute_device=object(), supported_compute_devices=[])
+    plan = SimpleNamespace(
+        model_structure=SimpleNamespace(
+            program=SimpleNamespace(functions={"f64": function("conv"), "f128": function("relu")})
+        ),
+        get_compute_device_usage_for_mlprogram_operation=lambda item: usage,
+        get_estimated_cost_for_mlprogram_operation=lambda item: None,
+    )
+    assert [item["operator"] for item in measure.planned(plan, "f128")] == ["relu"]
+    with pytest.raises(ValueError, match="unpack"):
+        list(measure.planned(plan, None))
 
 
 def test_the_stand_ins_refuse_arguments_that_coremltools_does_not_have(remote: ModuleType) -> None:

@@ -3,7 +3,8 @@
 It needs Python 3.10 or later and `pip install coremltools numpy pillow`, nothing else; segport is not needed. Every package
 is opened on every choice of compute units; per choice it writes
 
-- latency: opening, first run, warm-up until times settle, then samples with p50, p90, p95, p99, mean, min and max;
+- latency by coremltools' MLModelBenchmarker: loading, first run, warm-up until times settle, then samples with p50, p90,
+  p95, p99, mean, min and max;
 - answers on the packed pictures: a confusion matrix against the packed labels for each, pixels against the float
   reference, and a hash of the class map;
 - the compute plan: which operation Core ML means to run on which unit.
@@ -23,10 +24,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,10 +61,15 @@ class Settings:
 
 
 class Session(Protocol):
-    """One package opened on one choice of units."""
+    """One package opened on one choice of units; `load_ns` is how long that took."""
 
-    def run(self, given: dict[str, Any]) -> tuple[dict[str, Any], int]:
-        """One inference: answers by name, and its nanoseconds as measured closest to the framework."""
+    load_ns: int
+
+    def time(self, given: dict[str, Any]) -> int:
+        """One inference: its nanoseconds as the framework measured them."""
+
+    def answer(self, given: dict[str, Any]) -> dict[str, Any]:
+        """One inference: answers by name."""
 
     def plan(self) -> Any:
         """coremltools' MLComputePlan of what is open."""
@@ -205,7 +211,7 @@ def measure_answers(session: Session, root: Path, bundle: dict[str, Any], artifa
     flips, found = np.zeros((classes, classes), dtype=np.int64), []
     for picture in bundle["pictures"]:
         pixels = read_pixels(root / picture["picture"])
-        answer = class_map(session.run(model_input(pixels, artifact["image"]))[0], output)
+        answer = class_map(session.answer(model_input(pixels, artifact["image"])), output)
         maps = picture["maps"][size]
         found.append(
             {
@@ -236,29 +242,35 @@ def measure_run(
         return {**entry, "status": "not_run", "reason": reason, "latency_ms": None}
     load = os.getloadavg()[0]
     try:
-        start = time.perf_counter_ns()
         session = runtime.open(package, backend, artifact.get("signature"))
-        open_ns = time.perf_counter_ns() - start
         first = model_input(read_pixels(root / bundle["pictures"][0]["picture"]), artifact["image"])
-        latency = measure_latency(lambda: session.run(first)[1], settings, open_ns, load)
+        latency = measure_latency(lambda: session.time(first), settings, session.load_ns, load)
         answers = measure_answers(session, root, bundle, artifact)
     except Exception as error:  # noqa: BLE001  Core ML raises plain Exceptions, and one failing choice must not lose the rest
         return {**entry, "status": "failed", "reason": one_line(error), "latency_ms": None}
-    return {**entry, "status": "measured", "reason": "", "latency_ms": latency, **answers, **compute_plan(session)}
+    return {
+        **entry,
+        "status": "measured",
+        "reason": "",
+        "latency_ms": latency,
+        **answers,
+        **compute_plan(session, artifact.get("signature")),
+    }
 
 
-def compute_plan(session: Session) -> dict[str, Any]:
+def compute_plan(session: Session, function: str | None) -> dict[str, Any]:
     """Which operation Core ML means to run where; a reason if it does not say."""
     try:
-        return {"compute_plan": list(planned(session.plan())), "compute_plan_reason": ""}
+        return {"compute_plan": list(planned(session.plan(), function)), "compute_plan_reason": ""}
     except Exception as error:  # noqa: BLE001  the plan is extra; without it the figures still stand
         return {"compute_plan": None, "compute_plan_reason": one_line(error)}
 
 
-def planned(plan: Any) -> Iterator[dict[str, Any]]:
-    """Operations of an MLComputePlan; those without a unit (constants) are left out."""
-    program = plan.model_structure.program
-    for operation in (item for function in program.functions.values() for item in operations(function.block)):
+def planned(plan: Any, function: str | None) -> Iterator[dict[str, Any]]:
+    """Operations of an MLComputePlan, of one function (of its only one if None); those without a unit (constants) are left out."""
+    functions = plan.model_structure.program.functions
+    (chosen,) = functions.values() if function is None else (functions[function],)
+    for operation in operations(chosen.block):
         usage = plan.get_compute_device_usage_for_mlprogram_operation(operation)
         if usage is None:
             continue
@@ -294,26 +306,60 @@ def one_line(error: BaseException) -> str:
 # --- what needs Core ML -----------------------------------------------------------------------------------------------
 
 
+class Benchmarked:
+    """coremltools' own MLModelBenchmarker around one package: it loads the model and times it inside the framework.
+
+    It is asked for one prediction at a time, because it returns when its iterations are done: percentiles, settling and a
+    limit of seconds are ours. It always gets a picture: what it draws by itself fails for packages that take pictures.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, model: Any, device: Any) -> None:
+        from coremltools.models.ml_program.experimental.perf_utils import MLModelBenchmarker
+
+        self._loop, self._benchmarker = loop, MLModelBenchmarker(model, device=device)
+        self.load_ns = self._one(self._benchmarker.benchmark_load(iterations=1))
+
+    def time(self, given: dict[str, Any]) -> int:
+        """Nanoseconds of one prediction."""
+        return self._one(self._benchmarker.benchmark_predict(inputs=given, iterations=1, warmup=False))
+
+    def _one(self, measuring: Any) -> int:
+        (milliseconds,) = self._loop.run_until_complete(measuring).samples
+        return round(milliseconds * NS_PER_MS)
+
+
 class CoreMlSession:
     """A package opened with coremltools on this Mac."""
 
-    def __init__(self, package: Path, backend: str, function: str | None) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, package: Path, backend: str, function: str | None) -> None:
         import coremltools
 
+        self._package, self._function = package, function
         self._units = coremltools.ComputeUnit[UNITS[backend]]
-        self._model = coremltools.models.MLModel(str(package), compute_units=self._units, function_name=function)
+        # Nothing is loaded before the benchmarker loads it: a second load finds what Core ML compiled for the first.
+        described = coremltools.models.MLModel(
+            str(package), compute_units=self._units, function_name=function, skip_model_load=True
+        )
+        self._benchmarked = Benchmarked(loop, described, None)
+        self.load_ns = self._benchmarked.load_ns
 
-    def run(self, given: dict[str, Any]) -> tuple[dict[str, Any], int]:
-        start = time.perf_counter_ns()
-        answers = self._model.predict(given)
-        around = time.perf_counter_ns() - start
-        inside = getattr(self._model, "last_predict_duration_in_nano_seconds", None)
-        return answers, int(inside) if inside else around
+    def time(self, given: dict[str, Any]) -> int:
+        return self._benchmarked.time(given)
+
+    def answer(self, given: dict[str, Any]) -> dict[str, Any]:
+        answers: dict[str, Any] = self._loaded.predict(given)
+        return answers
 
     def plan(self) -> Any:
         from coremltools.models.compute_plan import MLComputePlan
 
-        return MLComputePlan.load_from_path(self._model.get_compiled_model_path(), self._units)
+        return MLComputePlan.load_from_path(self._loaded.get_compiled_model_path(), self._units)
+
+    @cached_property
+    def _loaded(self) -> Any:
+        import coremltools
+
+        return coremltools.models.MLModel(str(self._package), compute_units=self._units, function_name=self._function)
 
 
 class CoreMl:
@@ -322,13 +368,13 @@ class CoreMl:
     runner = "coreml"
 
     def __init__(self, label: str | None) -> None:
-        self.machine = this_machine(label)
+        self._loop, self.machine = asyncio.new_event_loop(), this_machine(label)
 
     def missing(self) -> str:
         return core_ml_missing()
 
     def open(self, package: Path, backend: str, function: str | None) -> Session:
-        return CoreMlSession(package, backend, function)
+        return CoreMlSession(self._loop, package, backend, function)
 
 
 class PhoneSession:
@@ -341,23 +387,29 @@ class PhoneSession:
         from coremltools.models.ml_program.experimental.async_wrapper import MLModelAsyncWrapper
 
         self._loop, self._folder = loop, tempfile.TemporaryDirectory()
+        units = coremltools.ComputeUnit[UNITS[backend]]
         taking_tensors = with_tensor_input(package, Path(self._folder.name) / "model.mlpackage")
+        described = coremltools.models.MLModel(
+            str(taking_tensors), compute_units=units, function_name=function, skip_model_load=True
+        )
+        self._benchmarked = Benchmarked(loop, described, device)
+        self.load_ns = self._benchmarked.load_ns
+        # The benchmarker keeps its answers to itself, so those come from a second one opened on the phone.
         self._model = MLModelAsyncWrapper.from_spec_or_path(
             spec_or_path=str(taking_tensors),
             weights_dir=str(taking_tensors / "Data" / "com.apple.CoreML" / "weights"),
-            compute_units=coremltools.ComputeUnit[UNITS[backend]],
+            compute_units=units,
             function_name=function,
             device=device,
         )
         loop.run_until_complete(self._model.load())
 
-    def run(self, given: dict[str, Any]) -> tuple[dict[str, Any], int]:
-        tensors = {name: as_tensor(value) for name, value in given.items()}
-        answers = self._loop.run_until_complete(self._model.predict(tensors))
-        duration = self._model.last_predict_duration_in_nano_seconds
-        if duration is None:
-            raise ValueError("the phone did not say how long the inference took")
-        return answers, int(duration)
+    def time(self, given: dict[str, Any]) -> int:
+        return self._benchmarked.time(as_tensors(given))
+
+    def answer(self, given: dict[str, Any]) -> dict[str, Any]:
+        answers: dict[str, Any] = self._loop.run_until_complete(self._model.predict(as_tensors(given)))
+        return answers
 
     def plan(self) -> Any:
         return self._loop.run_until_complete(self._model.retrieve_compute_plan())
@@ -418,6 +470,11 @@ def with_tensor_input(package: Path, copy: Path) -> Path:
     weights = str(package / "Data" / "com.apple.CoreML" / "weights")
     coremltools.models.MLModel(spec, weights_dir=weights, skip_model_load=True).save(str(copy))
     return copy
+
+
+def as_tensors(given: dict[str, Any]) -> dict[str, Any]:
+    """What a phone takes of a package's inputs."""
+    return {name: as_tensor(value) for name, value in given.items()}
 
 
 def as_tensor(value: Any) -> Any:
