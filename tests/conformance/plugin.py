@@ -18,6 +18,7 @@ from tests.conformance import results, substitute
 
 RESULTS_VARIABLE = "CONFORMANCE_RESULTS"
 SAMPLE_VARIABLE = "CONFORMANCE_SAMPLE"
+FLOAT16_STEP_VARIABLE = "CONFORMANCE_FLOAT16_STEP"
 _ROOT = "coremltools/converters/mil/mil/ops/tests/"
 
 _state: dict[str, Any] = {}
@@ -27,6 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Install the substitutes before any test module is imported."""
     torch.set_num_threads(1)
     _state["count"] = substitute.install()
+    if os.environ.get(FLOAT16_STEP_VARIABLE):
+        substitute.allow_one_float16_step()
     _state["results"] = Path(os.environ[RESULTS_VARIABLE])
     _state["done"] = results.settled(_state["results"])
 

