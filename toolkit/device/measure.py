@@ -325,7 +325,7 @@ class Benchmarked:
 
     def _one(self, measuring: Any) -> int:
         (milliseconds,) = self._loop.run_until_complete(measuring).samples
-        return round(milliseconds * NS_PER_MS)
+        return round(float(milliseconds) * NS_PER_MS)
 
 
 class CoreMlSession:
