@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.claims.counts import WORK
-from benchmarks.claims.page import PAGE, keep_result, latency_table, models_table, read_results, sizes_table, tables
+from benchmarks.claims.page import PAGE, PARTS, latency_table, models_table, sizes_table
+from benchmarks.kept_page import drawn, keep_result, read_results
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -86,14 +87,14 @@ def _sizes(options: argparse.Namespace) -> None:
         if done % 10 == 0 or done == wanted:
             _say(f"{done}/{wanted} pictures")
 
-    keep_result(options.page, "sizes", measure_sizes(options.images, options.work, tell))
+    keep_result(options.page, PARTS, "sizes", measure_sizes(options.images, options.work, tell))
     print(sizes_table(read_results(options.page)), end="")
 
 
 def _accuracy(options: argparse.Namespace) -> None:
     from benchmarks.claims.accuracy import measure_accuracy
 
-    keep_result(options.page, "models", measure_accuracy(options.images, options.work, _say))
+    keep_result(options.page, PARTS, "models", measure_accuracy(options.images, options.work, _say))
     print(models_table(read_results(options.page)), end="")
 
 
@@ -101,12 +102,12 @@ def _latency(options: argparse.Namespace) -> None:
     from benchmarks.claims.latency import measure_latency
 
     measured = measure_latency(options.threads, float(options.seconds), options.work, _say)
-    keep_result(options.page, "latency", measured)
+    keep_result(options.page, PARTS, "latency", measured)
     print(latency_table(read_results(options.page)), end="")
 
 
 def _tables(options: argparse.Namespace) -> None:
-    print(tables(read_results(options.page)), end="")
+    print(drawn(PARTS, read_results(options.page)), end="")
 
 
 def _train(options: argparse.Namespace) -> None:

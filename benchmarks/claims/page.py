@@ -2,59 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fpliif.checkpoint import replace_file
-from toolkit.errors import UsageError
+from benchmarks.kept_page import Parts, Results
 
 PAGE = Path("docs/fp-liif.md")
 PAPER_PARAMETERS = 2.29e6
 """As the paper states it, in millions with two decimals."""
-
-Results = dict[str, Any]
-
-
-def read_results(page: Path) -> Results:
-    """What was measured so far, by part; raises UsageError if the file is damaged."""
-    path = page.with_suffix(".json")
-    if not path.is_file():
-        return {}
-    try:
-        found: Results = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise UsageError(f"{path} is damaged; delete it and measure again") from None
-    return found
-
-
-def keep_result(page: Path, part: str, result: Mapping[str, Any]) -> None:
-    """Replace one part and write the page anew; raises as `write_page`."""
-    results = read_results(page) | {part: dict(result)}
-    text = filled(page, results)
-    replace_file(page.with_suffix(".json"), (json.dumps(results, indent=1) + "\n").encode())
-    replace_file(page, text.encode())
-
-
-def filled(page: Path, results: Results) -> str:
-    """The page's text with every part between its markers; raises UsageError if a marker is missing."""
-    try:
-        text = page.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{page} cannot be read ({error.strerror}); run this in the repository's folder") from None
-    for part, draw in PARTS.items():
-        start, end = f"<!-- {part} -->\n", f"<!-- end of {part} -->"
-        if start not in text or end not in text:
-            raise UsageError(f"{page} lacks the markers {start.strip()} and {end}; put them back")
-        before, rest = text.split(start, 1)
-        text = before + start + draw(results) + end + rest.split(end, 1)[1]
-    return text
-
-
-def tables(results: Results) -> str:
-    """All parts, for a terminal."""
-    return "\n".join(draw(results) for draw in PARTS.values())
 
 
 def sizes_table(results: Results) -> str:
@@ -191,7 +147,7 @@ def _unmeasured(command: str) -> str:
     return f"Not measured yet: `python -m benchmarks.claims {command}`.\n"
 
 
-PARTS: dict[str, Callable[[Results], str]] = {
+PARTS: Parts = {
     "sizes": sizes_table,
     "models": models_table,
     "latency": latency_table,

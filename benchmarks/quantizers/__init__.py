@@ -13,7 +13,7 @@ from __future__ import annotations
 
 def main() -> None:
     """Print the tables measured so far."""
-    from benchmarks.quantizers.page import PAGE, tables
-    from benchmarks.quantizers.results import read_results
+    from benchmarks.kept_page import drawn, read_results
+    from benchmarks.quantizers.page import PAGE, PARTS
 
-    print(tables(read_results(PAGE)))
+    print(drawn(PARTS, read_results(PAGE)))

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.quantizers.page import PAGE, keep_result, table
+from benchmarks.kept_page import keep_result
+from benchmarks.quantizers.page import PAGE, PARTS, table
 from benchmarks.quantizers.peers import PEERS, VARIANTS
 from benchmarks.quantizers.results import measure
 from benchmarks.quantizers.setting import Setting
@@ -74,4 +75,4 @@ def _perform(options: argparse.Namespace) -> None:
     )
     print(table(part, result))
     if not options.only:
-        keep_result(options.page, part, result)
+        keep_result(options.page, PARTS, part, result)

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,25 +17,13 @@ from benchmarks.quantizers.setting import Setting
 from converters import Artifact
 from fpliif.checkpoint import replace_file
 from fpliif.pool import Pool, open_pool
-from toolkit.errors import UsageError
 
-Results = dict[str, Any]
 Tell = Callable[[str], None]
 
 
-def read_results(page: Path) -> Results:
-    """What was measured so far, by part; raises UsageError if the file is damaged."""
-    path = page.with_suffix(".json")
-    if not path.is_file():
-        return {}
-    try:
-        found: Results = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise UsageError(f"{path} is damaged; delete it and measure again") from None
-    return found
-
-
-def measure(peers: Sequence[Peer], setting: Setting, split: str, images: int, latency: int, tell: Tell) -> Results:
+def measure(
+    peers: Sequence[Peer], setting: Setting, split: str, images: int, latency: int, tell: Tell
+) -> dict[str, Any]:
     """Accuracy of every row against the float network, then the latency of all in turns.
 
     Args:

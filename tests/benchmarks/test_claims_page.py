@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from benchmarks.claims.commands import run
-from benchmarks.claims.page import PAGE, PARTS, filled, keep_result, models_table, read_results, sizes_table
+from benchmarks.claims.page import PAGE, PARTS, models_table, sizes_table
+from benchmarks.kept_page import filled, keep_result, read_results
 from toolkit.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,13 +36,13 @@ def page(tmp_path: Path) -> Path:
 
 
 def test_a_result_replaces_its_part_and_leaves_the_words_around_it(page: Path) -> None:
-    keep_result(page, "sizes", SIZES)
+    keep_result(page, PARTS, "sizes", SIZES)
     text = page.read_text()
     assert text.startswith("Above\n") and text.endswith("Below\n") and "old" not in text
     assert "| 64 | 0.5000 | 0.5000 | 0.4000 | 0.4000 | 0.4000 | 0.4000 | +2.00 [+1.00, +3.00] |" in text
     assert "Not measured yet: `python -m benchmarks.claims latency`." in text
     assert read_results(page) == {"sizes": SIZES}
-    keep_result(page, "sizes", SIZES)
+    keep_result(page, PARTS, "sizes", SIZES)
     assert page.read_text() == text
 
 
@@ -68,7 +69,7 @@ def test_a_page_without_markers_is_refused_and_nothing_is_written(tmp_path: Path
     path = tmp_path / "page.md"
     path.write_text("words")
     with pytest.raises(UsageError, match="lacks the markers"):
-        keep_result(path, "sizes", SIZES)
+        keep_result(path, PARTS, "sizes", SIZES)
     assert path.read_text() == "words" and not path.with_suffix(".json").exists()
 
 
@@ -81,6 +82,6 @@ def test_damaged_results_are_one_sentence_at_the_command_line(page: Path, capsys
 
 def test_the_repositorys_page_shows_what_its_results_say() -> None:
     page = ROOT / PAGE
-    assert filled(page, read_results(page)) == page.read_text(encoding="utf-8")
+    assert filled(page, PARTS, read_results(page)) == page.read_text(encoding="utf-8")
     text = page.with_suffix(".json").read_text(encoding="utf-8")
     assert set(json.loads(text)) <= set(PARTS)

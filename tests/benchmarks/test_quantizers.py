@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.kept_page import drawn, filled, keep_result, read_results
 from benchmarks.quantizers.commands import run
-from benchmarks.quantizers.page import PAGE, filled, keep_result, table, tables
+from benchmarks.quantizers.page import PAGE, PARTS, table
 from benchmarks.quantizers.peers import PEERS, VARIANTS
-from benchmarks.quantizers.results import _drops, read_results
+from benchmarks.quantizers.results import _drops
 from toolkit.errors import UsageError
 
 ROW = {
@@ -51,17 +52,17 @@ def test_a_table_shows_latency_only_where_all_rows_have_it() -> None:
 def test_results_are_kept_and_the_page_is_filled_between_its_markers(tmp_path: Path) -> None:
     page = tmp_path / "quantization.md"
     page.write_text(PAGE.read_text())
-    keep_result(page, "peers", RESULT)
+    keep_result(page, PARTS, "peers", RESULT)
     assert read_results(page)["peers"] == RESULT
-    assert table("peers", RESULT) in page.read_text() and table("peers", RESULT) in tables(read_results(page))
-    assert filled(page, read_results(page)) == page.read_text()
+    assert table("peers", RESULT) in page.read_text() and table("peers", RESULT) in drawn(PARTS, read_results(page))
+    assert filled(page, PARTS, read_results(page)) == page.read_text()
     page.write_text("no markers")
     with pytest.raises(UsageError, match="lacks the markers"):
-        keep_result(page, "peers", RESULT)
+        keep_result(page, PARTS, "peers", RESULT)
 
 
 def test_the_repositorys_page_holds_what_its_json_says() -> None:
-    assert filled(PAGE, read_results(PAGE)) == PAGE.read_text()
+    assert filled(PAGE, PARTS, read_results(PAGE)) == PAGE.read_text()
 
 
 def test_an_unknown_row_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,55 @@
+"""A document whose tables stand between markers, drawn from a .json beside it that keeps what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fpliif.checkpoint import replace_file
+from toolkit.errors import UsageError
+
+Results = dict[str, Any]
+Parts = Mapping[str, Callable[[Results], str]]
+"""What stands between `<!-- NAME -->` and `<!-- end of NAME -->`, drawn from all results."""
+
+
+def read_results(page: Path) -> Results:
+    """What was measured so far, by part; raises UsageError if the file is damaged."""
+    path = page.with_suffix(".json")
+    if not path.is_file():
+        return {}
+    try:
+        found: Results = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UsageError(f"{path} is damaged; delete it and measure again") from None
+    return found
+
+
+def keep_result(page: Path, parts: Parts, part: str, result: Mapping[str, Any]) -> None:
+    """Replace one part of the results and write the page anew; raises as `filled`, and then changes nothing."""
+    results = read_results(page) | {part: dict(result)}
+    text = filled(page, parts, results)
+    replace_file(page.with_suffix(".json"), (json.dumps(results, indent=1) + "\n").encode())
+    replace_file(page, text.encode())
+
+
+def filled(page: Path, parts: Parts, results: Results) -> str:
+    """The page's text with every part between its markers; raises UsageError if a marker is missing."""
+    try:
+        text = page.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{page} cannot be read ({error.strerror}); run this in the repository's folder") from None
+    for part, draw in parts.items():
+        start, end = f"<!-- {part} -->\n", f"<!-- end of {part} -->"
+        if start not in text or end not in text:
+            raise UsageError(f"{page} lacks the markers {start.strip()} and {end}; put them back")
+        before, rest = text.split(start, 1)
+        text = before + start + draw(results) + end + rest.split(end, 1)[1]
+    return text
+
+
+def drawn(parts: Parts, results: Results) -> str:
+    """All parts, for a terminal."""
+    return "\n".join(draw(results) for draw in parts.values())
