@@ -22,6 +22,8 @@ from torch.nn import functional
 
 from quantization.errors import RecipeError
 
+VERSION = 1
+"""Of the arithmetic: raised when answers change, so that nobody reads back figures of an older one."""
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 Range = tuple[float, float]
 _AUGMENTED = {operator.iadd: operator.add, operator.isub: operator.sub, operator.imul: operator.mul}

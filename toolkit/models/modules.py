@@ -51,7 +51,7 @@ def from_module(
     logits = _tried(adapted, options, origin)
     answer = _resized_form(bare, logits, options)
     whole = adapted if answer == bare else Adapted(module, picture, answer).eval()
-    final = _tried(whole, options, origin)
+    final = logits if whole is adapted else _tried(whole, options, origin)
     if not bool((_tried(whole, options, origin) == final).all()):
         raise SourceError(
             f"{origin} answers differently to the same picture; turn off what is random in it (dropout that ignores eval mode?)"

@@ -140,8 +140,11 @@ def _sensitivity(
     progress: Progress,
 ) -> list[LayerSensitivity]:
     """Measured, or read back if the same network was measured on the same pictures before."""
+    from quantization.emulation import VERSION
+
     path = folder.root / "sensitivity.json"
-    key = [source.weights_sha256, source.input_size, source.output_size, dataset.digest(), calibration.digest()]
+    pictures = [dataset.digest(), calibration.digest()]
+    key = [VERSION, source.weights_sha256, source.input_size, source.output_size, *pictures]
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if stored["key"] == json.loads(json.dumps(key)):
