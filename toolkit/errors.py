@@ -20,6 +20,12 @@ class UsageError(ValueError):
     """Options that contradict each other or name something that is not there; says what to change."""
 
 
+def in_one_line(error: BaseException) -> str:
+    """The kind of a foreign error and the first line of its message that is not blank, at most 200 characters."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
 def exit_status(error: BaseException) -> ExitStatus | None:
     """The status for an expected error, or None for one that is a defect in segport itself."""
     from converters.errors import ConversionError, MissingToolError, SourceError

@@ -76,10 +76,10 @@ def run(path: Path, with_float32: bool, options: argparse.Namespace) -> int:
 def report(path: Path, write_page: bool) -> int:
     """Print the totals and write the page."""
     found = results.read(path)
-    for precision in ("fp16", "fp32"):
-        part = [result for result in found if result.precision == precision]
+    for group, title in results.GROUPS.items():
+        part = [result for result in found if result.group == group]
         if part:
-            print(results.totals(part).line(precision))
+            print(results.totals(part).line(title))
     print(results.totals(found).line("all"))
     surprising = results.unexplained(found)
     for result in surprising:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from converters import ModelSource, SourceError, content_hash
 from toolkit.config import RunOptions
+from toolkit.errors import in_one_line
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -46,14 +47,14 @@ def from_torchscript(path: Path, options: RunOptions) -> ModelSource:
     try:
         script = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except Exception as error:  # C++ errors share no base class
-        raise SourceError(f"{path} is not a usable TorchScript file ({_reason(error)}); save it again") from error
+        raise SourceError(f"{path} is not a usable TorchScript file ({in_one_line(error)}); save it again") from error
     height, width = options.input_size
     picture = torch.zeros((1, height, width, 3) if options.model_layout == "nhwc" else (1, 3, height, width))
     try:
         program = TS2EPConverter(script, (picture,)).convert()
     except Exception as error:  # as above
         raise SourceError(
-            f"{path} cannot be brought into one graph for pictures of {height} x {width} ({_reason(error)}); check --input-size and "
+            f"{path} cannot be brought into one graph for pictures of {height} x {width} ({in_one_line(error)}); check --input-size and "
             "--model-layout, or save the network with torch.export.save"
         ) from error
     return _of_program(program, path, options, parameters=sum(item.numel() for item in script.parameters()))
@@ -74,7 +75,9 @@ def from_exported(path: Path, options: RunOptions) -> ModelSource:
         with _tensors_only():
             program = torch.export.load(path)
     except Exception as error:  # the reader raises anything on a damaged file
-        raise SourceError(f"{path} is not a usable torch.export program ({_reason(error)}); save it again") from error
+        raise SourceError(
+            f"{path} is not a usable torch.export program ({in_one_line(error)}); save it again"
+        ) from error
     return _of_program(program, path, options, parameters=sum(item.numel() for item in program.parameters()))
 
 
@@ -98,7 +101,9 @@ def _refuse_code(path: Path) -> None:
             configs = [json.loads(archive.read(name)) for name in names if name.endswith("_constants_config.json")]
             programs = [json.loads(archive.read(name)) for name in names if "/models/" in name]
     except (zipfile.BadZipFile, OSError, ValueError, RecursionError) as error:
-        raise SourceError(f"{path} is not a usable torch.export program ({_reason(error)}); save it again") from error
+        raise SourceError(
+            f"{path} is not a usable torch.export program ({in_one_line(error)}); save it again"
+        ) from error
     if len(programs) != 1 or not configs:
         raise SourceError(
             f"{path} holds {len(programs)} programs; save one with torch.export.save of this torch version"
@@ -141,8 +146,3 @@ def _tensors_only() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:150]}" if lines else type(error).__name__

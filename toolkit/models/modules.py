@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from converters import ModelSource, PixelRange, SourceError
 from toolkit.config import RunOptions
+from toolkit.errors import in_one_line
 from toolkit.models.naming import class_names, palette
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _answered(module: torch.nn.Module, picture: torch.Tensor, origin: str) -> An
         shape = " x ".join(str(size) for size in picture.shape)
         where = f" in {inside[-1]}" if inside and inside[-1] else ""
         raise SourceError(
-            f"{origin} could not answer to a picture {shape}: {_first_line(error)}{where}{_line_of(error)}; "
+            f"{origin} could not answer to a picture {shape}: {in_one_line(error)}{where}{_line_of(error)}; "
             "check --input-size and --model-layout, or the network"
         ) from error
     finally:
@@ -160,11 +161,6 @@ def _line_of(error: Exception) -> str:
         and not frame.filename.endswith(("toolkit/models/modules.py", "converters/adapter.py"))
     ]
     return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 def _is_plain(adapted: Adapted) -> bool:
