@@ -152,7 +152,9 @@ def _sensitivity(
             return [LayerSensitivity(**entry) for entry in stored["layers"]]
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not there, or damaged: measured again
-    found = measure_sensitivity(source, dataset, calibration, options.threads, progress)
+    found = measure_sensitivity(
+        source, dataset, calibration, options.threads, progress, folder.cache / "sensitivity.npz", json.dumps(key)
+    )
     write_json(path, {"key": key, "layers": [layer.to_json() for layer in found]})
     return found
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolkit.progress import Progress
+from toolkit.search.memory import freed_memory_kept
+from toolkit.search.tally import Tally
 
 if TYPE_CHECKING:
     from converters import ModelSource
     from quantization.calibration import CalibrationSet
-    from segdata import Dataset
+    from quantization.emulation import LayerwiseNetwork
+    from segdata import Dataset, Sample
 
 
 @dataclass(frozen=True)
@@ -47,20 +51,31 @@ class LayerSensitivity:
 
 
 def measure_sensitivity(
-    source: ModelSource, dataset: Dataset, calibration: CalibrationSet, threads: int, progress: Progress
+    source: ModelSource,
+    dataset: Dataset,
+    calibration: CalibrationSet,
+    threads: int,
+    progress: Progress,
+    kept: Path,
+    key: str,
 ) -> list[LayerSensitivity]:
     """Quantize every layer alone, in the emulation of `quantization.emulation`; most harmful first.
+
+    Args:
+        source: the network.
+        dataset: pictures that judge.
+        calibration: pictures that fix ranges.
+        threads: of torch.
+        progress: hears of every picture.
+        kept: file that holds the sums after every picture, so that a search which is stopped goes on where it was.
+        key: what the sums depend on; those kept under another are not used.
 
     Raises:
         UsageError: the source is an ONNX file.
         RecipeError: the network cannot be traced, or a value is not finite.
     """
-    import torch
-
     from quantization.emulation import LayerwiseNetwork
     from toolkit.errors import UsageError
-    from validation.confusion import confusion_matrix, scores
-    from validation.pictures import fit_mask, fit_picture
     from validation.torch_threads import TorchThreads
 
     if source.module is None:
@@ -68,41 +83,59 @@ def measure_sensitivity(
             f"a search looks into the layers of a torch network, and {source.name} is an ONNX file; give the network"
         )
     network = LayerwiseNetwork(source.module)
-    classes, scale = len(source.classes), source.pixel_range.scale / 255
-    names: list[str | None] = [None, *(layer.name for layer in network.layers)]
-    counts = {name: np.zeros((classes, classes), dtype=np.int64) for name in names}
-    noise, flipped = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0)
-    signal, pixels = 0.0, 0
-    with TorchThreads(threads):
-        with progress.stage("ranges of layers", len(calibration.images)) as stage:
-            for image in calibration.images:
-                network.observe(_tensor(image, scale))
-                stage.advance()
+    scale = source.pixel_range.scale / 255
+    tally = Tally.read(kept, key, len(network.layers), len(source.classes))
+    done = int(tally.pictures)
+    with TorchThreads(threads), freed_memory_kept():
+        if done < len(dataset):
+            with progress.stage("ranges of layers", len(calibration.images)) as stage:
+                for image in calibration.images:
+                    network.observe(_tensor(image, scale))
+                    stage.advance()
         with progress.stage(f"sensitivity of {len(network.layers)} layers", len(dataset)) as stage:
-            for sample in dataset:
-                picture = _tensor(fit_picture(sample.image, *source.input_size), scale)
-                truth = fit_mask(sample.mask, *source.output_size)
-                for name, logits in network.answers(picture):
-                    labels = logits[0].argmax(0).to(torch.uint8).numpy()
-                    if name is None:
-                        exact, before = logits, labels
-                        signal += float(logits.double().square().sum())
-                        pixels += labels.size
-                    counts[name] += confusion_matrix(truth, labels, classes)
-                    noise[name] += float((logits - exact).double().square().sum())
-                    flipped[name] += int((labels != before).sum())
+            stage.advance(done)
+            for number in range(done, len(dataset)):
+                _count(tally, network, dataset[number], source)
+                tally.write(kept, key)
                 stage.advance()
-    reference = scores(counts[None])
-    found = []
-    for layer in network.layers:
-        now = scores(counts[layer.name])
+    return _found(tally, [layer.name for layer in network.layers], source.classes)
+
+
+def _count(tally: Tally, network: LayerwiseNetwork, sample: Sample, source: ModelSource) -> None:
+    """Add one picture: the float network's answer first, then that of each layer quantized alone."""
+    import torch
+
+    from validation.confusion import confusion_matrix
+    from validation.pictures import fit_mask, fit_picture
+
+    picture = _tensor(fit_picture(sample.image, *source.input_size), source.pixel_range.scale / 255)
+    truth = fit_mask(sample.mask, *source.output_size)
+    for row, (name, logits) in enumerate(network.answers(picture)):
+        labels = logits[0].argmax(0).to(torch.uint8).numpy()
+        if name is None:
+            exact, before = logits, labels
+            tally.signal += float(logits.double().square().sum())
+            tally.pixels += labels.size
+        tally.counts[row] += confusion_matrix(truth, labels, len(source.classes))
+        tally.noise[row] += float((logits - exact).double().square().sum())
+        tally.flipped[row] += int((labels != before).sum())
+    tally.pictures += 1
+
+
+def _found(tally: Tally, layers: Sequence[str], classes: Sequence[str]) -> list[LayerSensitivity]:
+    from validation.confusion import scores
+
+    reference, found = scores(tally.counts[0]), []
+    for row, layer in enumerate(layers, start=1):
+        now = scores(tally.counts[row])
         changes = {
             label: None if mine is None or theirs is None else mine - theirs
-            for label, mine, theirs in zip(source.classes, now.iou, reference.iou, strict=True)
+            for label, mine, theirs in zip(classes, now.iou, reference.iou, strict=True)
         }
-        decibels = 10 * float(np.log10(signal / max(noise[layer.name], 1e-30)))
+        decibels = 10 * float(np.log10(float(tally.signal) / max(float(tally.noise[row]), 1e-30)))
         delta = (now.miou or 0.0) - (reference.miou or 0.0)
-        found.append(LayerSensitivity(layer.name, decibels, delta, changes, flipped[layer.name] / pixels))
+        flipped = int(tally.flipped[row]) / int(tally.pixels)
+        found.append(LayerSensitivity(layer, decibels, delta, changes, flipped))
     return sorted(found, key=lambda item: (item.worst_class[1], item.sqnr_db))
 
 
