@@ -22,6 +22,8 @@ DRIFTED = 0.10
 """The same where times were not sampled in turns with each other, or their spread is not known."""
 MOST_NOISE = 0.15
 """With an uncertainty beyond this share of the float artifact's time, nothing is said of which is faster."""
+SHORTEST_MS = 0.1
+"""Two medians below it are those of calling the runtime rather than of the network, and say nothing of which is faster."""
 KINDS_SHOWN = 6
 ABOUT = "gain in "
 
@@ -33,7 +35,7 @@ class Speed(Enum):
     SAME = "as fast"
     SLOWER = "slower"
     UNKNOWN = "unknown"
-    """Too noisy, or the machine was busy."""
+    """Too noisy, too short, or the machine was busy."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def compared(quantized: LatencyResult, plain: LatencyResult) -> Speed:
     The standard error of a median of n samples of a normal distribution is 1.2533 sigma / sqrt(n), and sigma is IQR / 1.349
     (Kendall and Stuart, The Advanced Theory of Statistics, vol. 1, 10.10).
     """
-    if quantized.warning or plain.warning:
+    if quantized.warning or plain.warning or max(quantized.p50, plain.p50) < SHORTEST_MS:
         return Speed.UNKNOWN
     noise = 2 * math.hypot(_standard_error(quantized), _standard_error(plain))
     in_turns = quantized.iqr is not None and plain.iqr is not None and quantized.group == plain.group
@@ -118,7 +120,8 @@ def _why(run: RunResult) -> str:
         return "the delegate took every operation, so its integer kernels themselves are no faster here"
     shown = [f"{kind} x{count}" for kind, count in list(run.undelegated.items())[:KINDS_SHOWN]]
     more = len(run.undelegated) - len(shown)
-    return f"not taken by XNNPACK, on slow kernels: {', '.join(shown)}{f' and {more} more kinds' if more > 0 else ''}"
+    taker = "GPU or Neural Engine" if run.runner == "coreml" else "XNNPACK"
+    return f"not taken by {taker}, on slow kernels: {', '.join(shown)}{f' and {more} more kinds' if more > 0 else ''}"
 
 
 def _peer(run: RunResult, others: Sequence[RunResult]) -> RunResult | None:

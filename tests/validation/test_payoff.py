@@ -48,6 +48,8 @@ def weighed(name: str, size: int, *times: LatencyResult, undelegated: dict[str, 
         (latency(10, iqr=20), latency(10, iqr=20), Speed.UNKNOWN),
         (latency(5, iqr=20), latency(40, iqr=20), Speed.FASTER),
         (latency(5, warning="busy"), latency(10), Speed.UNKNOWN),
+        (latency(0.09, iqr=0.001), latency(0.02, iqr=0.001), Speed.UNKNOWN),  # calls, not networks
+        (latency(0.11, iqr=0.001), latency(0.02, iqr=0.001), Speed.SLOWER),
     ],
 )
 def test_times_differ_only_beyond_their_spread(mine: LatencyResult, float_time: LatencyResult, speed: Speed) -> None:
