@@ -157,6 +157,11 @@ is not known here. With one float16 step (2**-10 of the largest value) allowed, 
     python -m tests.conformance --precision fp32 --float16-step --results runs/conformance/step.jsonl
 """
 
+_WITHIN_STEP = """
+Then {passed} of {executed} pass ({rate:.2%}), and {all_passed} of all {all_executed} ({all_rate:.2%}). The rest are recurrent networks, which
+carry the rounding of one step into the next; their answers are at most four float16 steps away.
+"""
+
 _ARITHMETIC = """
 ## Arithmetic
 
@@ -176,8 +181,15 @@ _ARITHMETIC = """
 """
 
 
-def page(results: list[Result], collected_tests: dict[str, int], version: str) -> str:
-    """The Markdown page; `collected_tests` says how many tests of each group there are."""
+def page(results: list[Result], collected_tests: dict[str, int], version: str, within_step: list[Result]) -> str:
+    """The Markdown page.
+
+    Args:
+        results: of all tests so far.
+        collected_tests: how many tests of each group there are.
+        version: of coremltools.
+        within_step: the same with one float16 step allowed; empty if that was not run.
+    """
     parts = [_INTRODUCTION.format(version=version), "\n## Totals\n"]
     parts.append("\n| programs | tests | run so far | executed | passed | share |\n|---|---:|---:|---:|---:|---:|\n")
     for group, title in GROUPS.items():
@@ -191,6 +203,14 @@ def page(results: list[Result], collected_tests: dict[str, int], version: str) -
     there = sum(collected_tests.values()) or whole.collected
     parts.append(f"| all | {there} | {whole.collected} | {whole.executed} | {whole.passed} | {whole.rate:.2%} |\n")
     parts.append(_MIXED)
+    if within_step:
+        mixed, every = totals(item for item in within_step if item.group == "mixed"), totals(within_step)
+        parts.append(
+            _WITHIN_STEP.format(
+                passed=mixed.passed, executed=mixed.executed, rate=mixed.rate,
+                all_passed=every.passed, all_executed=every.executed, all_rate=every.rate,
+            )
+        )  # fmt: skip
     parts.append("\nNot executed:\n\n")
     parts.extend(f"- {count}: {why}\n" for why, count in whole.not_executed.most_common())
     parts.append("\n## Executed tests that fail, and why\n\n")
