@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from fpliif.network import FPLIIF
 from fpliif.pool import Pool
 from segdata.labels import IGNORE_INDEX, LabelSet
 
@@ -84,7 +83,7 @@ def confusion_matrix(truth: Tensor, answer: Tensor, classes: int) -> NDArray[np.
 
 
 @torch.inference_mode()
-def evaluate(network: FPLIIF, pool: Pool, labels: LabelSet, *, batch: int = 8, half: bool = False) -> Scores:
+def evaluate(network: nn.Module, pool: Pool, labels: LabelSet, *, batch: int = 8, half: bool = False) -> Scores:
     """Run `network` densely over a pool, at the pool's own size in and out.
 
     Args:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from fpliif.checkpoint import read_tensors, shipped
 from fpliif.errors import TrainingError
 from fpliif.network import FPLIIF
 from fpliif.pool import Pool
+from fpliif.schedule import scene_order
 from fpliif.train_config import TrainConfig
 
 GPU_SHARE = 0.5
@@ -59,6 +62,45 @@ def start_from(network: FPLIIF, checkpoint: str) -> int:
         raise TrainingError(f"{path}: no tensor fits the network to train; choose a checkpoint of the same network")
     network.load_state_dict(own | fitting)
     return len(own) - len(fitting)
+
+
+def started_network(config: TrainConfig) -> FPLIIF:
+    """The network with the weights of the checkpoint that `config` starts from.
+
+    Raises:
+        CheckpointError: if it cannot be read.
+        TrainingError: if nothing of it fits; for quantization-aware fine-tuning, if anything is missing.
+    """
+    network = FPLIIF(config.network_config())
+    missing = start_from(network, config.start)
+    if config.qat and missing:
+        raise TrainingError(
+            f"{config.start}: {missing} tensors of the network are not in it; fine-tuning for a recipe goes on from a "
+            "checkpoint of the same network and label set"
+        )
+    return network
+
+
+def start_and_pictures(config: TrainConfig, pool: Pool, device: torch.device) -> tuple[FPLIIF, Iterator[Tensor]]:
+    """What fixes the ranges of a quantization-aware fine-tuning: the weights it starts with, and training pictures.
+
+    Both follow from the config, so a resumed training finds the same ranges.
+
+    Returns:
+        the eval-mode network on `device`, and float RGB 0..1 (1, 3, S, S) pictures.
+
+    Raises:
+        TrainingError: as `started_network`.
+    """
+    network = started_network(config)
+    order = scene_order(config.seed, 0, min(config.qat_pictures, len(pool)), len(pool))
+
+    def pictures() -> Iterator[Tensor]:
+        for place in order:
+            images, _ = pool.fetch(order[order == place], device)
+            yield images.permute(0, 3, 1, 2).float() / 255.0
+
+    return network.to(device).eval(), pictures()
 
 
 def place_pools(pools: tuple[Pool, Pool], device: torch.device) -> tuple[Pool, Pool]:

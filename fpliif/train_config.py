@@ -113,6 +113,8 @@ class TrainConfig:
         seed: of the initial weights, the order of scenes, augmentation and sampled points.
         threads: CPU threads; 0 leaves torch's own choice.
         device: ``"auto"`` takes a GPU when there is one.
+        qat: name of the quantization recipe whose rounding the training feels (quantization-aware fine-tuning); empty for none.
+        qat_pictures: training pictures that fix the ranges of its activations, measured on the starting weights.
         precision: ``"auto"`` is bfloat16 autocast on GPUs and on CPUs with bfloat16 instructions.
         compile: run the network through torch.compile.
         validate_every, save_every, log_every: in steps.
@@ -127,6 +129,8 @@ class TrainConfig:
     network: str = "fp-liif"
     norm: Literal["batch", "instance"] = "batch"
     start: str = ""
+    qat: str = ""
+    qat_pictures: int = 32
     seed: int = 0
     threads: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -147,14 +151,8 @@ class TrainConfig:
             raise ConfigError(f"network is {self.network!r}; choose one of: {', '.join(PRESETS)}")
         if not self.phases:
             raise ConfigError("there are no phases; give at least one [[phases]] table")
-        for number, phase in enumerate(self.phases):
-            if phase.size < 16 or phase.steps < 1 or phase.batch < 1:
-                raise ConfigError(f"phases[{number}] needs a size of 16 or more and at least one step and picture")
-            if phase.zoom < 1.0:
-                raise ConfigError(f"phases[{number}].zoom is {phase.zoom}; give 1 (none) or more")
-            most = min(phase.output_sizes or (phase.size,)) ** 2
-            if phase.points % 2 or not 2 <= phase.points <= most:
-                raise ConfigError(f"phases[{number}].points must be even and between 2 and {most}")
+        self._check_phases()
+        self._check_qat()
         if self.loss.focal_gamma < 0:
             raise ConfigError(f"loss.focal_gamma is {self.loss.focal_gamma}; give 0 (none) or more")
         if self.data.size < 1 or (self.data.limit is not None and self.data.limit < 1):
@@ -164,6 +162,25 @@ class TrainConfig:
         warmup, decay = self.optimizer.warmup_steps, self.optimizer.decay_steps
         if warmup < 0 or (decay is not None and decay < 1) or warmup + (decay or 1) > self.steps:
             raise ConfigError(f"optimizer: warm-up and decay must fit into the {self.steps} steps of the training")
+
+    def _check_phases(self) -> None:
+        for number, phase in enumerate(self.phases):
+            if phase.size < 16 or phase.steps < 1 or phase.batch < 1:
+                raise ConfigError(f"phases[{number}] needs a size of 16 or more and at least one step and picture")
+            if phase.zoom < 1.0:
+                raise ConfigError(f"phases[{number}].zoom is {phase.zoom}; give 1 (none) or more")
+            most = min(phase.output_sizes or (phase.size,)) ** 2
+            if phase.points % 2 or not 2 <= phase.points <= most:
+                raise ConfigError(f"phases[{number}].points must be even and between 2 and {most}")
+
+    def _check_qat(self) -> None:
+        if self.qat and (not self.start or self.norm != "batch"):
+            raise ConfigError(
+                "quantization-aware fine-tuning goes on from a trained network with batch norms; "
+                "name its checkpoint as start and leave norm at 'batch'"
+            )
+        if self.qat_pictures < 1:
+            raise ConfigError("qat_pictures must be at least 1")
 
     @property
     def steps(self) -> int:
@@ -178,6 +195,21 @@ class TrainConfig:
     def network_config(self) -> FPLIIFConfig:
         """The shape of the network to train."""
         return dataclasses.replace(preset(self.network, len(self.label_set)), norm=self.norm)
+
+    def lasting(self, steps: int) -> Self:
+        """The same training in another number of steps, at least 2; warm-up and cosine shrink with it.
+
+        Raises:
+            ConfigError: if it has several phases: which of them to change is not for a number to say.
+        """
+        if len(self.phases) != 1:
+            raise ConfigError(f"{self.name} has {len(self.phases)} phases; change their steps in a config of your own")
+        warmup = min(self.optimizer.warmup_steps, steps // 10)
+        return dataclasses.replace(
+            self,
+            phases=(dataclasses.replace(self.phases[0], steps=steps),),
+            optimizer=dataclasses.replace(self.optimizer, warmup_steps=warmup, decay_steps=steps - warmup),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that `from_dict` reads back."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fpliif.augment import Augmenter
 from fpliif.averaging import WeightAverage
@@ -30,8 +30,17 @@ from fpliif.losses import sample_points, segmentation_loss
 from fpliif.network import FPLIIF
 from fpliif.pool import Pool, open_pool
 from fpliif.progress import Observer, TrainingLog
+from fpliif.rounded import MakeRounding, RoundedFPLIIF
 from fpliif.schedule import scene_order
-from fpliif.starting import choose_device, choose_half, make_optimizer, place_pools, start_from
+from fpliif.starting import (
+    choose_device,
+    choose_half,
+    make_optimizer,
+    place_pools,
+    start_and_pictures,
+    start_from,
+    started_network,
+)
 from fpliif.train_config import TrainConfig
 from fpliif.train_state import Standing, load_state, save_state
 from fpliif.training_data import check_classes, training_datasets
@@ -49,7 +58,7 @@ class TrainResult:
 
     Attributes:
         best, last: checkpoints (averaged weights) of the best validation and of the end.
-        scores: of `last` on the validation scenes, computed in float32.
+        scores: of `last` on the validation scenes, computed in float32 (and rounded, if the training was).
         best_miou, best_mean_f1: of `best`, as validated during training; mean F1 over the foreground chose it.
         seconds: time spent training, without drawing scenes.
         device: what it ran on, for people.
@@ -70,6 +79,7 @@ def train(
     resume: bool = False,
     observers: Sequence[Observer] = (),
     datasets: tuple[Dataset, Dataset] | None = None,
+    rounding: MakeRounding | None = None,
 ) -> TrainResult:
     """Run a training to its end.
 
@@ -79,24 +89,29 @@ def train(
         resume: go on where the folder's training stopped (or start, if it has not begun).
         observers: told how it goes, beside the folder's log.
         datasets: (train, validation) samples, square and of one size each; those of the config when None.
+        rounding: makes the rounding of a config with `qat`: quantization is another package's business.
 
     Raises:
-        TrainingError: if the folder holds a training and `resume` is false, if it belongs to another config, if there
+        TrainingError: if the config asks for quantization-aware fine-tuning and nobody says how to round, if the folder holds a training and `resume` is false, if it belongs to another config, if there
             is no GPU where one was asked for, or if the loss stops being finite.
         DataError: if a dataset or one of its files cannot be used.
     """
     if (out / STATE).exists() and not resume:
         raise TrainingError(f"{out} already holds a training; resume it or choose another output folder")
+    if config.qat and rounding is None:
+        raise TrainingError("the config asks for quantization-aware fine-tuning; train it with `segport train`")
     if config.threads:
         torch.set_num_threads(config.threads)
     chosen = datasets or training_datasets(config)
     for dataset in chosen:
         check_classes(config, dataset)
+    if config.start:
+        started_network(config)  # before anything is drawn: a mistake in the name is told at once
     out.mkdir(parents=True, exist_ok=True)
     replace_file(out / CONFIG, json.dumps(config.to_dict(), indent=2).encode())
     told = [TrainingLog(out / LOG), *observers]
     pools, digest = _pools(config, chosen, out, told)
-    return _Trainer(config, out, told, pools, digest).run()
+    return _Trainer(config, out, told, pools, digest, rounding if config.qat else None).run()
 
 
 def _pools(
@@ -115,7 +130,13 @@ def _pools(
 
 class _Trainer:
     def __init__(
-        self, config: TrainConfig, out: Path, told: Sequence[Observer], pools: tuple[Pool, Pool], digest: str
+        self,
+        config: TrainConfig,
+        out: Path,
+        told: Sequence[Observer],
+        pools: tuple[Pool, Pool],
+        digest: str,
+        rounding: MakeRounding | None,
     ) -> None:
         self.config, self.out, self.told, self.digest = config, out, told, digest
         self.device = choose_device(config)
@@ -129,7 +150,13 @@ class _Trainer:
         self.network: FPLIIF = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network, config.optimizer.ema_decay)
         self.optimizer = make_optimizer(self.network, config)
-        self.at_points = torch.compile(self.network.at_points) if config.compile else self.network.at_points
+        at_points = self.network.at_points
+        self.judged: nn.Module = self.average.network
+        if rounding is not None:
+            rounds = rounding(*start_and_pictures(config, self.train_pool, self.device))
+            at_points = RoundedFPLIIF(self.network, rounds).at_points
+            self.judged = RoundedFPLIIF(self.average.network, rounds)
+        self.at_points = torch.compile(at_points) if config.compile else at_points
         self.augmenter = Augmenter(config.augment, config.label_set)
         self.step, self.seconds = 0, 0.0
         self.best_f1: float | None = None
@@ -201,14 +228,14 @@ class _Trainer:
             observer.stepped(self.step, mean, rate, (time.perf_counter() - since) / len(losses))
 
     def _validate(self) -> None:
-        scores = evaluate(self.average.network, self.validation_pool, self.config.label_set, half=self.half)
+        scores = evaluate(self.judged, self.validation_pool, self.config.label_set, half=self.half)
         better = self.best_f1 is None or scores.mean_f1 > self.best_f1
         if better:
             self.best_f1, self.best_miou = scores.mean_f1, scores.miou
             self._export(BEST)
         for observer in self.told:
             observer.validated(self.step, scores, better)
-        examples = example_answers(self.average.network, self.validation_pool, self.half)
+        examples = example_answers(self.judged, self.validation_pool, self.half)
         write_training_report(self.out / REPORT, self.config, self.out / LOG, examples)
 
     def _save(self) -> None:
@@ -220,11 +247,13 @@ class _Trainer:
 
     def _export(self, name: str) -> None:
         about = {"training": self.config.name, "step": self.step, "seed": self.config.seed}
+        if self.config.qat:
+            about["qat"] = self.config.qat
         save_checkpoint(self.average.network, self.config.label_set, self.out / name, about=about)
 
     def _finish(self) -> TrainResult:
         self._export(LAST)
-        scores = evaluate(self.average.network, self.validation_pool, self.config.label_set)
+        scores = evaluate(self.judged, self.validation_pool, self.config.label_set)
         device = (
             torch.cuda.get_device_name() if self.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
         )

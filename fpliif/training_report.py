@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import nn
 
 from fpliif.checkpoint import replace_file
 from fpliif.curves import Line, draw
-from fpliif.network import FPLIIF
 from fpliif.pool import Pool
 from fpliif.train_config import TrainConfig
 from segdata.labels import LabelSet
@@ -57,7 +57,7 @@ class Example:
 
 
 @torch.inference_mode()
-def example_answers(network: FPLIIF, pool: Pool, half: bool, count: int = EXAMPLES) -> tuple[Example, ...]:
+def example_answers(network: nn.Module, pool: Pool, half: bool, count: int = EXAMPLES) -> tuple[Example, ...]:
     """What `network` (in eval mode) answers on up to `count` pictures, spread evenly over the pool."""
     device = next(network.parameters()).device
     order = np.unique(np.linspace(0, len(pool) - 1, count).round().astype(np.int64))

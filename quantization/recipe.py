@@ -203,4 +203,5 @@ class Recipe:
     @property
     def needs_calibration(self) -> bool:
         """True when calibration images must be shown to the model before converting."""
-        return self.activation_range is ActivationRange.STATIC or Repair.BIAS in self.repairs
+        measured = {Repair.BIAS, Repair.GPTQ}
+        return self.activation_range is ActivationRange.STATIC or not measured.isdisjoint(self.repairs)

@@ -1,4 +1,4 @@
-"""Accuracy repaired before rounding: pure functions on weights.
+"""Accuracy repaired before rounding: pure functions on weights. Which way to round is in rounding.py.
 
 Source: Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction" (arXiv 1906.04721).
 """
@@ -20,6 +20,8 @@ class Repair(Enum):
     """Channels between two layers are scaled so that both layers' weights have like ranges; exact in floats."""
     BIAS = "bias"
     """Rounding shifts the mean of each output channel; the bias takes it back."""
+    GPTQ = "gptq"
+    """Weights are rounded one after the other, those that are left make up for the error (`quantization.rounding`)."""
 
 
 def largest_magnitudes(weights: Weights, axis: int) -> NDArray[np.float64]:

@@ -113,7 +113,7 @@ class RunOptions(BaseModel):
         output: `logits`, or `labels` for the argmax inside the graph.
         tflite_route: `litert-torch` or `onnx2tf`; None lets segport choose.
         quantizer: who makes calibrated 8-bit TFLite: `ai-edge` or `tensorflow`.
-        repair: what TFLite's integer recipes do before rounding, `equalize` and `bias` or `none`; empty keeps each recipe's own.
+        repair: what TFLite's integer recipes do about rounding, `equalize`, `gptq` and `bias`, or `none`; empty keeps each recipe's own.
         weight_range: up to where TFLite's integer weights reach, `minmax` or `octav`; None keeps each recipe's own.
         logits_range: whether TFLite's calibrated integer logits cover all values (`full`) or those among which classes are
             decided; None keeps each recipe's own.
@@ -166,7 +166,7 @@ class RunOptions(BaseModel):
     output: Literal["logits", "labels"] = "logits"
     tflite_route: str | None = None
     quantizer: Literal["ai-edge", "tensorflow"] = "ai-edge"
-    repair: Annotated[tuple[Literal["equalize", "bias", "none"], ...], BeforeValidator(_names)] = ()
+    repair: Annotated[tuple[Literal["equalize", "gptq", "bias", "none"], ...], BeforeValidator(_names)] = ()
     weight_range: Literal["minmax", "octav"] | None = None
     logits_range: Literal["decisive", "full"] | None = None
     io_dtype: Literal["float32", "int8", "uint8"] = "float32"

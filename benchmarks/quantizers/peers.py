@@ -148,6 +148,8 @@ PEERS = (
 VARIANTS = (
     variant("mean", "mean of the pictures' extremes"),
     variant("bias", "mean, biases corrected", repairs=(Repair.BIAS,)),
+    variant("gptq", "mean, GPTQ", repairs=(Repair.GPTQ,)),
+    variant("gptq-bias", "mean, GPTQ, biases corrected", repairs=(Repair.GPTQ, Repair.BIAS)),
     variant("both", "mean, equalized and biases corrected", repairs=(Repair.EQUALIZE, Repair.BIAS)),
     *(variant(method.value, method.value, method=method) for method in Method if method is not Method.MEAN),
     variant("decisive", "mean, decisive logits", decisive_logits=True),
@@ -160,12 +162,30 @@ VARIANTS = (
     variant("int8_dynamic-bias", "int8_dynamic, biases corrected", "int8_dynamic", repairs=(Repair.BIAS,)),
     variant("int4", "int4_dynamic, plain", "int4_dynamic"),
     variant("int4-bias", "int4_dynamic, biases corrected", "int4_dynamic", repairs=(Repair.BIAS,)),
+    variant("int4-gptq", "int4_dynamic, GPTQ", "int4_dynamic", repairs=(Repair.GPTQ,)),
+    variant(
+        "int4-gptq-bias", "int4_dynamic, GPTQ, biases corrected", "int4_dynamic", repairs=(Repair.GPTQ, Repair.BIAS)
+    ),
     variant("int4-octav", "int4_dynamic, weights by OCTAV", "int4_dynamic", weight_range=WeightRange.OCTAV),
     variant(
         "int4-octav-bias",
         "int4_dynamic, weights by OCTAV, biases corrected",
         "int4_dynamic",
         repairs=(Repair.BIAS,),
+        weight_range=WeightRange.OCTAV,
+    ),
+    variant(
+        "int4-octav-gptq",
+        "int4_dynamic, weights by OCTAV, GPTQ",
+        "int4_dynamic",
+        repairs=(Repair.GPTQ,),
+        weight_range=WeightRange.OCTAV,
+    ),
+    variant(
+        "int4-all",
+        "int4_dynamic, weights by OCTAV, equalized, GPTQ, biases corrected",
+        "int4_dynamic",
+        repairs=(Repair.EQUALIZE, Repair.GPTQ, Repair.BIAS),
         weight_range=WeightRange.OCTAV,
     ),
 )

@@ -10,8 +10,11 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from converters import ModelSource, PixelRange, make_plan
-from converters.formats.tflite.ranges import tensor_statistics
+from converters.formats.tflite.flatbuffer import read_model
+from converters.formats.tflite.quantize import quantize
+from converters.formats.tflite.ranges import tensor_statistics, watching
 from converters.formats.tflite.repair import RepairableGraph, stored_weights
+from converters.formats.tflite.rounding import LARGEST, chosen_integers, drawn_patches, store_integers
 from converters.perform import perform
 from quantization import RecipeError, Repair, WeightRange, recipe
 from quantization.repair import bias_shift, equalizing_scales, largest_magnitudes
@@ -119,3 +122,59 @@ def test_repairs_are_for_integers_and_reach_the_recipes() -> None:
     assert chosen == {"float32": (), "float16": (), "int8_dynamic": (Repair.BIAS,), "int8_static": (Repair.BIAS,)}
     with pytest.raises(UsageError, match="excludes other repairs"):
         wanted_pairs(RunOptions(formats=("tflite",), repair=("none", "bias")))
+
+
+def test_gptq_changes_the_answer_less_and_is_in_the_file(source: ModelSource, tmp_path: Path) -> None:
+    """4-bit weights of a network with strided and padded convolutions: nearer to the floats, on other pictures too."""
+    pictures, others = small.calibration(8), small.pictures(4, seed=99)
+    noise = {}
+    for repairs in ((), (Repair.GPTQ,), (Repair.EQUALIZE, Repair.GPTQ, Repair.BIAS)):
+        changed = dataclasses.replace(recipe("int4_dynamic"), repairs=repairs)
+        plan = make_plan(source, [("tflite", changed)], calibration=pictures.digest())
+        (outcome,) = perform(plan, tmp_path / str(len(repairs)), pictures)
+        runner = Interpreter(model_path=str(artifact_of(outcome).path)).get_signature_runner()
+        images = [image[np.newaxis].astype(np.float32) / 255 for image in others]
+        pairs = [(runner(image=image)["logits"], small.torch_logits(source, image)) for image in images]
+        noise[len(repairs)] = float(np.mean([np.square(found - wanted).mean() for found, wanted in pairs]))
+    assert noise[1] < 0.7 * noise[0]
+    assert noise[3] < 0.7 * noise[0]
+
+
+def test_chosen_integers_replace_those_of_the_quantizer_in_8_and_4_bits(made: Made, tmp_path: Path) -> None:
+    files = made("tflite")
+    base = files["float32"].path
+    for name in ("int8_static", "int4_dynamic"):
+        path = tmp_path / f"{name}.tflite"
+        quantize(base, recipe(name), small.calibration(2), PixelRange.UNIT, path)
+        before = stored_weights(path)
+        chosen = chosen_integers(base, path, small.calibration(2), PixelRange.UNIT)
+        assert len(chosen) >= 6
+        store_integers(path, chosen)
+        after = stored_weights(path)
+        for weights, integers in chosen.items():
+            step = np.abs(before[weights].reshape(len(integers), -1)).max(axis=1) / LARGEST[name.split("_")[0]]
+            wanted = integers.reshape(len(integers), -1) * step[:, None]
+            np.testing.assert_allclose(after[weights].reshape(wanted.shape), wanted, rtol=1e-5, atol=1e-9)
+        assert all((after[other] == before[other]).all() for other in set(before) - set(chosen))
+
+
+def test_patches_multiply_to_the_layers_own_answer(made: Made) -> None:
+    """Every patch times the weights, plus the bias, is a value of the layer's answer, whatever stride and padding."""
+    base = made("tflite")["float32"].path
+    interpreter, picture, watched = watching(base)
+    interpreter.set_tensor(picture, small.calibration(1).tensors(unit_range=True)[0])
+    interpreter.invoke()
+    (graph,) = read_model(base).graphs
+    names = [tensor.name for tensor in graph.tensors]
+    layers = {layer.weights_name: layer for layer in RepairableGraph(base).patches() if layer.kernel is not None}
+    steps = [step for step in graph.steps if step.name == "CONV_2D" and names[step.inputs[1]] in layers]
+    assert len(steps) >= 5
+    for step in steps:
+        layer = layers[names[step.inputs[1]]]
+        rows = drawn_patches(layer, interpreter.get_tensor(watched[layer.given_name]), np.random.default_rng(0))[:20]
+        found = rows @ layer.weights.reshape(len(layer.weights), -1).T + interpreter.get_tensor(step.inputs[2])
+        if step.options["fusedActivationFunction"]:
+            found = np.maximum(found, 0)
+        answer = interpreter.get_tensor(watched[names[step.outputs[0]]]).reshape(-1, len(layer.weights))
+        nearest = np.abs(found[:, None] - answer[None]).max(axis=2).min(axis=1)
+        assert nearest.max() < 1e-3, layer.weights_name

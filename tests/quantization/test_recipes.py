@@ -31,8 +31,8 @@ def test_recipe_is_named_summed_up_and_gated(item: Recipe) -> None:
     assert 10 < len(item.summary) < 100
     assert item.limits.miou_drop <= item.limits.class_drop < 0.1
     assert set(item.formats) <= set(converters())
-    calibrated = item.activation_range is ActivationRange.STATIC or Repair.BIAS in item.repairs
-    assert item.needs_calibration == calibrated
+    calibrated = item.activation_range is ActivationRange.STATIC or {Repair.BIAS, Repair.GPTQ} & set(item.repairs)
+    assert item.needs_calibration == bool(calibrated)
 
 
 def test_the_recipes_of_the_main_job_are_there() -> None:

@@ -85,9 +85,7 @@ TfliteRoute = Annotated[str | None, typer.Option("--tflite-route", help="litert-
 Quantizer = Annotated[
     str | None, typer.Option("--quantizer", help="Who makes TFLite int8_static: ai-edge or tensorflow.")
 ]
-RepairBefore = Annotated[
-    str | None, typer.Option("--repair", help="TFLite integers, before rounding: equalize,bias or none.")
-]
+RepairBefore = Annotated[str | None, typer.Option("--repair", help="TFLite integers: equalize,gptq,bias or none.")]
 WeightRange = Annotated[
     str | None, typer.Option("--weight-range", help="Reach of TFLite's integer weights: minmax or octav.")
 ]

@@ -16,6 +16,7 @@ from quantization import NumberType
 NAMES_SHOWN = 8
 WRAPPED = "network."
 """Attribute of `torch_heads.ChannelsLast` that holds the user's network."""
+WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
 _CLASS_AND_NAME = re.compile(r".*\._?[A-Z][A-Za-z0-9]*_(?P<name>[^.]+)")
 """litert-torch writes a module as ``package.module.Class_attribute``."""
 
@@ -69,9 +70,13 @@ def module_of(tensor: str) -> str:
 def kept_layers(path: Path, keep: Sequence[tuple[str, NumberType]]) -> list[tuple[Layer, NumberType]]:
     """Operators that keep a type of their own; the first pattern that matches counts.
 
+    What has no weights of its own (sums, resizes, pools) and works on the results of kept operators alone is kept in
+    float32 with them: rounding between two layers in floats would only lose accuracy and time.
+
     Raises:
         SourceError: a pattern matches no operator; names some that there are.
     """
+    (graph,) = read_model(path).graphs
     known = layers(path)
     for pattern, number in keep:
         if not any(layer.matches(pattern) for layer in known):
@@ -82,6 +87,13 @@ def kept_layers(path: Path, keep: Sequence[tuple[str, NumberType]]) -> list[tupl
                 f"or an operation, with * and ?, for example: {shown}"
             )
     found: list[tuple[Layer, NumberType]] = []
-    for layer in known:
-        found += [(layer, number) for pattern, number in keep if layer.matches(pattern)][:1]
+    in_floats: set[int] = set()
+    for layer, step in zip(known, graph.steps, strict=True):
+        asked = [number for pattern, number in keep if layer.matches(pattern)][:1]
+        given = [number for number in step.inputs if number >= 0 and not graph.tensors[number].constant_bytes]
+        if not asked and step.name not in WITH_WEIGHTS and given and in_floats.issuperset(given):
+            asked = [NumberType.FLOAT32]
+        if asked:
+            found.append((layer, asked[0]))
+            in_floats.update(step.outputs)
     return found

@@ -16,6 +16,7 @@ from converters.formats.tflite.layers import Layer, kept_layers
 from converters.formats.tflite.onnx2tf_route import Quantized, onnx_to_tflite
 from converters.formats.tflite.ranges import activation_ranges, tensor_statistics
 from converters.formats.tflite.repair import RepairableGraph, stored_weights
+from converters.formats.tflite.rounding import Integers, chosen_integers, store_integers
 from converters.plan import Conversion
 from converters.source import ModelSource
 from converters.tools import tool
@@ -49,12 +50,17 @@ def quantize(
     if recipe.activation_range is ActivationRange.STATIC:
         ranges = activation_ranges(float_file, recipe, _given(calibration, recipe), pixel_range)
     _write(float_file, said, ranges, destination)
+    integers: Integers = {}
+    if Repair.GPTQ in recipe.repairs:
+        integers = chosen_integers(float_file, destination, _given(calibration, recipe), pixel_range)
+        store_integers(destination, integers)
     if Repair.BIAS in recipe.repairs:
         statistics = tensor_statistics(float_file, _given(calibration, recipe), pixel_range)
         graph, corrected = RepairableGraph(float_file), float_file.with_name(f"{recipe.name}-corrected.tflite")
         graph.correct_biases(stored_weights(destination), statistics)
         graph.save(corrected)
         _write(corrected, said, ranges, destination)
+        store_integers(destination, integers)
 
 
 def _write(float_file: Path, said: Any, ranges: Any, destination: Path) -> None:

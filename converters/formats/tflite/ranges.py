@@ -80,7 +80,7 @@ def tensor_statistics(
     """Statistics of every float result inside the file and of the picture, channels last; raises SourceError on NaN."""
 
     def measure(recorder: StatisticsRecorder) -> None:
-        interpreter, picture, watched = _watching(float_file)
+        interpreter, picture, watched = watching(float_file)
         logits = logits_tensors(float_file)
         for image in calibration.tensors(unit_range=pixel_range is PixelRange.UNIT):
             interpreter.set_tensor(picture, image)
@@ -99,7 +99,7 @@ def tensor_statistics(
         raise SourceError(str(error)) from error
 
 
-def _watching(float_file: Path) -> tuple[Any, int, dict[str, int]]:
+def watching(float_file: Path) -> tuple[Any, int, dict[str, int]]:
     """An interpreter of the file that lets every float tensor be read, the picture's number, and the others' by name."""
     schema = tool("ai_edge_litert.schema_py_generated", EXTRA)
     model = schema.ModelT.InitFromPackedBuf(float_file.read_bytes(), 0)

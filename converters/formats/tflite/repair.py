@@ -2,6 +2,8 @@
 
 conv A, ReLU -> conv B          A / s, ReLU -> B * s       equalized: the same answer, like ranges on both sides
 conv A, weights W, bias b       W, b + (W - W') E[x]       bias corrected for the stored weights W'
+
+The third repair, which way each weight is rounded, has a file of its own: rounding.py.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class _Layer:
     bias: int
     answer: int
     lets_scales_through: bool
+    options: Any
 
     @property
     def out(self) -> int:
@@ -46,6 +49,32 @@ class _Layer:
     @property
     def into(self) -> int | None:
         return AXES[self.kind][1]
+
+
+@dataclass(frozen=True)
+class Patches:
+    """How a layer multiplies its weights with its input.
+
+    Attributes:
+        given_name: tensor that goes in.
+        weights_name: tensor of the weights.
+        weights: float32, output channels first.
+        kernel, stride, dilation: (rows, columns) of a convolution; None for a fully connected layer.
+        same_padding: whether zeros surround the input (TensorFlow's SAME) or not (VALID).
+    """
+
+    given_name: str
+    weights_name: str
+    weights: NDArray[np.float32]
+    kernel: tuple[int, int] | None = None
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    same_padding: bool = False
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers one answer of one channel is a sum over."""
+        return int(self.weights[0].size)
 
 
 class RepairableGraph:
@@ -100,6 +129,22 @@ class RepairableGraph:
             corrected += 1
         return corrected
 
+    def patches(self) -> Iterator[Patches]:
+        """Convolutions and fully connected layers; depthwise ones multiply each channel alone."""
+        for layer in self._layers:
+            given, name, weights = self._name(layer.given), self._name(layer.weights), self._array(layer.weights)
+            options = layer.options
+            if layer.kind == "FULLY_CONNECTED":
+                yield Patches(given, name, weights)
+            elif layer.kind == "CONV_2D" and self._channels(layer.given) == weights.shape[3]:
+                kernel, stride = weights.shape[1:3], (options.strideH, options.strideW)
+                dilation = (options.dilationHFactor, options.dilationWFactor)
+                same = options.padding == self._schema.Padding.SAME
+                yield Patches(given, name, weights, kernel, stride, dilation, same)
+
+    def _channels(self, number: int) -> int:
+        return int(self._graph.tensors[number].shape[-1])  # fewer in the weights: a convolution in groups
+
     def save(self, path: Path) -> None:
         """Write the graph as a .tflite file."""
         builder = tool("flatbuffers", EXTRA).Builder(1 << 20)
@@ -121,7 +166,7 @@ class RepairableGraph:
             if kind == "DEPTHWISE_CONV_2D" and step.builtinOptions.depthMultiplier != 1:
                 continue
             through = step.builtinOptions.fusedActivationFunction in passing
-            yield _Layer(kind, given, weights, bias, int(step.outputs[0]), through)
+            yield _Layer(kind, given, weights, bias, int(step.outputs[0]), through, step.builtinOptions)
 
     def _own(self, number: int) -> bool:
         """True for a float32 constant that one operator uses and that shares its storage with no other."""
