@@ -14,7 +14,7 @@ from converters.registry import Converter, converter
 from converters.source import ModelSource
 from quantization import NumberType, Quantizer, Recipe
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 """Raised whenever the converters change what they write, so that old artifacts are not reused."""
 
 

@@ -2,9 +2,10 @@
 
     python -m benchmarks.quantizers                      (peers; 400 faces; on a quiet machine)
     python -m benchmarks.quantizers --variants           (segport's own methods and repairs)
+    python -m benchmarks.quantizers --fine-tuned         (networks fine-tuned for integers, class by class)
     python -m benchmarks quantizers                      (prints what was measured)
 
-Both write their table into docs/quantization.md and docs/quantization.json. Whatever was measured is kept in `--work`: the same
+All write their table into docs/quantization.md and docs/quantization.json. Whatever was measured is kept in `--work`: the same
 command goes on where it was stopped.
 """
 

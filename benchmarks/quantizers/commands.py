@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.kept_page import keep_result
+from benchmarks.quantizers.fine_tuned import fine_tuned_table, measure_fine_tuned
 from benchmarks.quantizers.page import PAGE, PARTS, table
 from benchmarks.quantizers.peers import PEERS, VARIANTS
 from benchmarks.quantizers.results import measure
@@ -40,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--variants", action="store_true", help="segport's own methods and repairs instead of other tools"
     )
+    parser.add_argument(
+        "--fine-tuned", action="store_true", help="networks fine-tuned for integers against post-training quantization"
+    )
     parser.add_argument("--only", help="comma-separated rows; the page stays as it is")
     parser.add_argument("--images", type=int, default=400, help="how many drawn faces judge")
     parser.add_argument("--split", choices=("val", "test"), help="test for other tools, val for variants, by default")
@@ -52,9 +56,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _perform(options: argparse.Namespace) -> None:
-    from toolkit.config import checked_options
     from toolkit.errors import UsageError
 
+    if options.fine_tuned:
+        _perform_fine_tuned(options)
+        return
     part, peers = ("variants", VARIANTS) if options.variants else ("peers", PEERS)
     # What is chosen by this table must not be judged by the pictures that chose it.
     split = options.split or ("val" if options.variants else "test")
@@ -64,15 +70,29 @@ def _perform(options: argparse.Namespace) -> None:
         if missing := [name for name in wanted if name not in known]:
             raise UsageError(f"no row is called {missing[0]!r}; choose from: {', '.join(known)}")
         peers = tuple(known[name] for name in wanted)
+    setting = _setting(options)
+    samples = 0 if options.variants else options.latency_samples
+    result = measure(peers, setting, split, options.images, samples, _tell)
+    print(table(part, result))
+    if not options.only:
+        keep_result(options.page, PARTS, part, result)
+
+
+def _perform_fine_tuned(options: argparse.Namespace) -> None:
+    result = measure_fine_tuned(_setting(options), options.images, _tell)
+    print(fine_tuned_table(result))
+    keep_result(options.page, PARTS, "fine-tuned", result)
+
+
+def _setting(options: argparse.Namespace) -> Setting:
+    from toolkit.config import checked_options
+
     given = {
         "formats": ("tflite",), "recipes": ("int8_static",), "calibration_images": options.calibration,
         "threads": options.threads, "images": options.images,
     }  # fmt: skip
-    setting = Setting(checked_options(given), options.work)
-    samples = 0 if options.variants else options.latency_samples
-    result = measure(
-        peers, setting, split, options.images, samples, lambda said: print(said, file=sys.stderr, flush=True)
-    )
-    print(table(part, result))
-    if not options.only:
-        keep_result(options.page, PARTS, part, result)
+    return Setting(checked_options(given), options.work)
+
+
+def _tell(said: str) -> None:
+    print(said, file=sys.stderr, flush=True)

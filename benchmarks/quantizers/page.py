@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.kept_page import Parts, Results
+from benchmarks.quantizers.fine_tuned import fine_tuned_table
 
 PAGE = Path("docs/quantization.md")
 COMMANDS = {"peers": "python -m benchmarks.quantizers", "variants": "python -m benchmarks.quantizers --variants"}
@@ -55,4 +56,7 @@ def _drawn(part: str, results: Results) -> str:
     return table(part, results.get(part))
 
 
-PARTS: Parts = {part: partial(_drawn, part) for part in COMMANDS}
+PARTS: Parts = {
+    **{part: partial(_drawn, part) for part in COMMANDS},
+    "fine-tuned": lambda results: fine_tuned_table(results.get("fine-tuned")),
+}

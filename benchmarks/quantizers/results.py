@@ -42,16 +42,16 @@ def measure(
     pool = open_pool(faces, setting.work / f"pool-{split}-{images}-{side}")
     source = setting.source
     tell(f"float reference on {images} pictures")
-    reference = _counts(
+    reference = pixel_counts(
         "float", source.weights_sha256, faces.digest(), pool, setting, lambda: reference_runner(source, setting.options)
     )
     rows, artifacts = [], []
     for peer in peers:
         tell(f"{peer.title}: convert")
-        artifact, seconds = _made(peer, setting)
+        artifact, seconds = made_artifact(peer, setting)
         tell(f"{peer.title}: {images} pictures")
-        counts = _counts(
-            peer.name, artifact.sha256, faces.digest(), pool, setting, lambda made=artifact: _runner(made, setting)
+        counts = pixel_counts(
+            peer.name, artifact.sha256, faces.digest(), pool, setting, lambda made=artifact: open_runner(made, setting)
         )
         rows.append(
             {
@@ -74,7 +74,7 @@ def measure(
     }  # fmt: skip
 
 
-def _made(peer: Peer, setting: Setting) -> tuple[Artifact, float]:
+def made_artifact(peer: Peer, setting: Setting) -> tuple[Artifact, float]:
     """The artifact, made now or kept from an earlier run with the same pictures and weights; and how long it took."""
     folder = setting.work / "made" / peer.name
     stamp = {"weights": setting.source.weights_sha256, "pictures": setting.calibration.pictures_digest()}
@@ -93,7 +93,8 @@ def _made(peer: Peer, setting: Setting) -> tuple[Artifact, float]:
     return artifact, seconds
 
 
-def _runner(artifact: Artifact, setting: Setting) -> Any:
+def open_runner(artifact: Artifact, setting: Setting) -> Any:
+    """Whatever runs the artifact on this machine's processor."""
     from validation.runners.litert import LiteRtRunner
     from validation.runners.onnxruntime import OnnxRuntimeRunner
 
@@ -103,10 +104,11 @@ def _runner(artifact: Artifact, setting: Setting) -> Any:
     return LiteRtRunner(artifact, "xnnpack", threads)
 
 
-def _counts(
-    name: str, sha256: str, data: str, pool: Pool, setting: Setting, open_runner: Callable[[], Any]
+def pixel_counts(
+    name: str, sha256: str, data: str, pool: Pool, setting: Setting, opened: Callable[[], Any]
 ) -> NDArray[np.int64]:
-    return cached(setting.work, name, [sha256, data], lambda: runner_counts(open_runner(), pool))
+    """Confusion matrix of each picture, from an earlier run or from the runner that `opened` makes."""
+    return cached(setting.work, name, [sha256, data], lambda: runner_counts(opened(), pool))
 
 
 def _drops(counts: NDArray[np.int64], reference: NDArray[np.int64], classes: Sequence[str]) -> Mapping[str, Any]:
@@ -139,7 +141,7 @@ def _latency(artifacts: Sequence[Artifact], setting: Setting, pool: Pool, sample
     settings = LatencySettings(samples=samples)
     picture = np.asarray(pool.images[0])
     with ExitStack() as stack:
-        watches = [stack.enter_context(Stopwatch(_runner(item, setting), picture, settings)) for item in artifacts]
+        watches = [stack.enter_context(Stopwatch(open_runner(item, setting), picture, settings)) for item in artifacts]
         for watch in watches:
             watch.warm_up()
         while any(watch.wants_more() for watch in watches):

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.kept_page import drawn, filled, keep_result, read_results
 from benchmarks.quantizers.commands import run
+from benchmarks.quantizers.fine_tuned import COLUMNS, Column, fine_tuned_table
 from benchmarks.quantizers.page import PAGE, PARTS, table
 from benchmarks.quantizers.peers import PEERS, VARIANTS
 from benchmarks.quantizers.results import _drops
@@ -63,6 +64,27 @@ def test_results_are_kept_and_the_page_is_filled_between_its_markers(tmp_path: P
 
 def test_the_repositorys_page_holds_what_its_json_says() -> None:
     assert filled(PAGE, PARTS, read_results(PAGE)) == PAGE.read_text()
+
+
+def test_the_table_of_fine_tuned_networks_shows_differences_from_the_float_one() -> None:
+    columns = [
+        {"title": "float", "bytes": None, "miou": 0.8, "iou": {"skin": 0.9, "hat": None}},
+        {"title": "int8", "bytes": 10, "miou": 0.795, "iou": {"skin": 0.89, "hat": None}},
+    ]
+    lines = fine_tuned_table({"images": 400, "data": "d", "columns": columns}).splitlines()
+    assert lines[0] == "| class | float | int8 |"
+    assert lines[2:5] == ["| skin | 90.00 | -1.00 |", "| hat | – | – |", "| **mean** | 80.00 | -0.50 |"]
+    assert "400 drawn faces" in lines[-1]
+    assert len({column.title for column in COLUMNS}) == len(COLUMNS)
+
+
+def test_fine_tuned_networks_that_are_not_there_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = Column("int8, tuned for it", "nowhere/best.safetensors", COLUMNS[1].peer)
+    monkeypatch.setattr("benchmarks.quantizers.fine_tuned.COLUMNS", (missing,))
+    assert run(["--fine-tuned", "--images", "1", "--work", str(tmp_path)]) == 2
+    assert "train it first" in capsys.readouterr().err
 
 
 def test_an_unknown_row_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

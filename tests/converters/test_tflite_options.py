@@ -81,6 +81,16 @@ def test_kept_layers_are_computed_in_floats(source: ModelSource, made: Made, tmp
     assert agreement(source, kept) > 0.9
 
 
+def test_what_stands_between_kept_layers_is_kept_with_them(source: ModelSource, made: Made, tmp_path: Path) -> None:
+    """Sums and resizes of floats stay floats: with every layer kept the file rounds nothing but weights."""
+    names = {layer.module.removesuffix(".relu") for layer in layers(made("tflite")["float32"].path) if layer.module}
+    keep = [(f"{name}*", NumberType.FLOAT16) for name in sorted(names)]
+    kept = converted(source, tmp_path, keep=keep)
+    (graph,) = read_model(kept.path).graphs
+    assert {item.dtype for item in graph.tensors if not item.constant_bytes} == {"float32"}
+    assert agreement(source, kept) > 0.995
+
+
 def test_a_pattern_that_names_nothing_is_one_sentence(source: ModelSource, tmp_path: Path) -> None:
     plan = make_plan(source, [("tflite", recipe("int8_dynamic"))], keep=[("encoder.*", NumberType.FLOAT32)])
     (outcome,) = perform(plan, tmp_path)
