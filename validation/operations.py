@@ -31,6 +31,7 @@ class OperationShare:
         ms: mean over the profiled inferences.
         share: of the time of all operations, 0..1.
         calls: per inference.
+        delegated: whether the runtime's delegate ran it; None for a runtime that has none.
     """
 
     name: str
@@ -38,6 +39,7 @@ class OperationShare:
     ms: float
     share: float
     calls: float
+    delegated: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -85,21 +87,27 @@ def profile_operations(runner: Runner, picture: NDArray[np.uint8], runs: int = P
     return added_up(recorded, runs)
 
 
+_Key = tuple[str, str, bool | None]
+"""Name, kind, delegated."""
+
+
 def added_up(recorded: Iterable[OperationTime], runs: int) -> OperationProfile:
     """Calls of `runs` inferences as shares; "failed" if nothing was recorded."""
-    names: dict[tuple[str, str], list[int]] = defaultdict(list)
-    kinds: dict[tuple[str, str], list[int]] = defaultdict(list)
+    names: dict[_Key, list[int]] = defaultdict(list)
+    kinds: dict[_Key, list[int]] = defaultdict(list)
     for item in recorded:
-        names[item.name, item.kind].append(item.nanoseconds)
-        kinds[item.kind, item.kind].append(item.nanoseconds)
+        names[item.name, item.kind, item.delegated].append(item.nanoseconds)
+        kinds[item.kind, item.kind, item.delegated].append(item.nanoseconds)
     total = sum(map(sum, kinds.values()))
-    if not total:
+    if not kinds:
         return OperationProfile("failed", "the runtime's profiler recorded no operation")
+    if not total:
+        return OperationProfile("failed", "no operation took as long as the runtime's profiler can tell")
 
-    def longest(found: dict[tuple[str, str], list[int]]) -> tuple[OperationShare, ...]:
+    def longest(found: dict[_Key, list[int]]) -> tuple[OperationShare, ...]:
         shares = [
-            OperationShare(name, kind, sum(times) / runs / 1e6, sum(times) / total, len(times) / runs)
-            for (name, kind), times in found.items()
+            OperationShare(name, kind, sum(times) / runs / 1e6, sum(times) / total, len(times) / runs, delegated)
+            for (name, kind, delegated), times in found.items()
         ]
         return tuple(sorted(shares, key=lambda share: (-share.ms, share.name)))
 

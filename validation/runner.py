@@ -35,11 +35,18 @@ class Availability:
 
 @dataclass(frozen=True)
 class OperationTime:
-    """One call of one operation, as a runtime's profiler recorded it."""
+    """One call of one operation, as a runtime's profiler recorded it.
+
+    Attributes:
+        name, kind: see `OperationShare`.
+        nanoseconds: of this call.
+        delegated: whether the runtime's delegate ran it; None for a runtime that has none.
+    """
 
     name: str
     kind: str
     nanoseconds: int
+    delegated: bool | None = None
 
 
 class Runner(ABC):
@@ -98,6 +105,11 @@ class Runner(ABC):
     @classmethod
     def latency_reason(cls, backend: str) -> str:
         """Why this backend's time must not be reported as latency; empty if it may."""
+        return ""
+
+    @classmethod
+    def emulates(cls, backend: str) -> str:
+        """What this backend only imitates, so that its answers are near to a phone's but not a phone's; empty if nothing."""
         return ""
 
     @classmethod

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from validation.tensors import TensorInfo
 
+_DELEGATE = "DELEGATE"
+
 
 class TFLiteGraph:
     """`feed(index, value)`, `invoke()`, `fetch(index)`: tensors in by number, one bare inference, a copy out.
@@ -46,21 +48,35 @@ def left_behind(operations: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Operations of a .tflite graph that no delegate took, by kind with their number, most frequent first.
 
     Args:
-        operations: as an interpreter lists them once delegates are applied: `op_name`, `inputs` and `outputs` (tensor numbers);
-            what a delegate took stays in the list, and one operation called DELEGATE stands for each part it took.
+        operations: as an interpreter lists them once delegates are applied: `op_name`, `inputs` and `outputs` (tensor numbers).
+    """
+    listed = list(operations)
+    taken = {place for part in delegated_parts(listed) for place in part}
+    kinds = [
+        str(item["op_name"]) for place, item in enumerate(listed) if place not in taken and item["op_name"] != _DELEGATE
+    ]
+    return {name: kinds.count(name) for name in sorted(set(kinds), key=lambda name: (-kinds.count(name), name))}
+
+
+def delegated_parts(operations: Iterable[Mapping[str, Any]]) -> list[list[int]]:
+    """Places of the operations in each part of the graph that a delegate took, in the order the parts run.
+
+    What a delegate took stays in an interpreter's list, and one operation called DELEGATE stands for each part it took.
     """
     nodes = [(str(item["op_name"]), _numbers(item["inputs"]), _numbers(item["outputs"])) for item in operations]
-    makers = {tensor: place for place, (name, _, made) in enumerate(nodes) if name != "DELEGATE" for tensor in made}
-    taken: set[int] = set()
+    makers = {tensor: place for place, (name, _, made) in enumerate(nodes) if name != _DELEGATE for tensor in made}
+    parts, taken = [], set[int]()
     for name, given, made in nodes:
-        waiting = set(made) if name == "DELEGATE" else set()
+        part = set[int]()
+        waiting = set(made) if name == _DELEGATE else set()
         while waiting:
             place = makers.get(waiting.pop())
-            if place is not None and place not in taken:
-                taken.add(place)
+            if place is not None and place not in taken | part:
+                part.add(place)
                 waiting |= set(nodes[place][1]) - set(given)
-    kinds = [name for place, (name, _, _) in enumerate(nodes) if place not in taken and name != "DELEGATE"]
-    return {name: kinds.count(name) for name in sorted(set(kinds), key=lambda name: (-kinds.count(name), name))}
+        taken |= part
+        parts += [sorted(part)] if name == _DELEGATE else []
+    return parts
 
 
 def _numbers(tensors: Iterable[int]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
@@ -9,16 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import RunnerError
+from validation.float16_cpu import Float16, float16_of_this_cpu
+from validation.litert_native import NativeError, NativeModel, unusable
+from validation.litert_profile import Node, nodes_of, operation_times
 from validation.native_output import captured_stderr
-from validation.runner import Availability, Runner, native_input
+from validation.runner import Availability, OperationTime, Runner, native_input
 from validation.tensors import check_image_tensor, check_map_tensor, choose
-from validation.tflite_graph import TFLiteGraph, left_behind
+from validation.tflite_float16 import FLOAT16_OPTIONS, Float16Graph
+from validation.tflite_graph import TFLiteGraph, delegated_parts, left_behind
 
+FLOAT16 = "xnnpack-fp16"
 _RESOLVERS = {
     "xnnpack": "AUTO",
     "reference": "BUILTIN_REF",
     "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
 }
+_CPU_OPTIONS = {
+    "xnnpack": "",
+    "reference": 'kernel_mode = "reference"',
+    "builtin": 'kernel_mode = "builtin"',
+    FLOAT16: FLOAT16_OPTIONS,
+}
+"""The same backends as LiteRT's C API names them."""
 _REFERENCE_IMAGES = 2
 """The reference kernels are plain loops: seconds a picture where XNNPACK needs milliseconds."""
 
@@ -27,12 +40,14 @@ class LiteRtRunner(Runner):
     """Executes .tflite files.
 
     Backends: ``xnnpack``, what apps get on a CPU; ``reference``, the plain kernels that define what each operation
-    means; ``builtin``, the optimized kernels without a delegate.
+    means; ``builtin``, the optimized kernels without a delegate; ``xnnpack-fp16``, XNNPACK told to compute in float16, as it
+    does by itself on phones for files that allow it. ``xnnpack`` here widens a float16 file to float32, which hides what
+    float16 costs.
     """
 
     name: ClassVar[str] = "litert"
     formats: ClassVar[tuple[str, ...]] = ("tflite",)
-    backends: ClassVar[tuple[str, ...]] = tuple(_RESOLVERS)
+    backends: ClassVar[tuple[str, ...]] = (*_RESOLVERS, FLOAT16)
     chooses_signatures: ClassVar[bool] = True
 
     @classmethod
@@ -40,20 +55,41 @@ class LiteRtRunner(Runner):
         """LiteRT is a pip package with wheels for Linux, macOS and Windows."""
         if find_spec("ai_edge_litert") is None:
             return Availability(False, "LiteRT is not installed; run: pip install 'segport[tflite]'")
+        if backend != FLOAT16:
+            return Availability(True)
+        if reason := unusable():
+            return Availability(False, reason)
+        if float16_of_this_cpu() is Float16.NONE:
+            return Availability(
+                False, "this CPU has no instructions for float16; run it on one with avx512_fp16 or on ARM"
+            )
         return Availability(True)
 
     @classmethod
+    def emulates(cls, backend: str) -> str:
+        """On a CPU without float16 arithmetic XNNPACK stores in float16 only."""
+        if backend != FLOAT16 or float16_of_this_cpu() is Float16.ARITHMETIC:
+            return ""
+        return "this CPU rounds every tensor to float16 but computes in float32: a phone's error is larger"
+
+    @classmethod
     def latency_reason(cls, backend: str) -> str:
-        """Reference kernels are not what any app runs."""
-        return "the reference kernels are written to be checked, not to be fast" if backend == "reference" else ""
+        """Reference kernels, and float16 on a CPU that does not compute in it, are not what any app runs."""
+        if backend == "reference":
+            return "the reference kernels are written to be checked, not to be fast"
+        if backend == FLOAT16 and float16_of_this_cpu() is not Float16.ARITHMETIC:
+            return "this CPU does not compute in float16; time it on one with avx512_fp16 or on ARM"
+        return ""
+
+    @classmethod
+    def memory_reason(cls, backend: str) -> str:
+        """Where time is not reported memory is not either, except for float16, whose tensors are as small on any CPU."""
+        return "" if backend == FLOAT16 else cls.latency_reason(backend)
 
     @classmethod
     def operations_reason(cls, backend: str) -> str:
-        """Its interpreter takes a flag that makes delegates record times, but nothing in Python reads them."""
-        return (
-            "LiteRT's Python API gives no times of single operations; "
-            "its benchmark_model tool prints them with --enable_op_profiling=true"
-        )
+        """The C API's profiler, where its layout is known, for backends whose time means something."""
+        return cls.latency_reason(backend) or unusable()
 
     @classmethod
     def images_limit(cls, backend: str) -> int | None:
@@ -66,18 +102,11 @@ class LiteRtRunner(Runner):
         import ai_edge_litert.interpreter  # noqa: F401
 
     def _open(self) -> None:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
         if not self.artifact.path.is_file():
             raise RunnerError(f"{self.artifact.path} does not exist; convert {self.artifact.name} again")
         with captured_stderr() as printed:
             try:
-                self._interpreter: Any = Interpreter(
-                    model_path=str(self.artifact.path),
-                    num_threads=self.threads,
-                    experimental_op_resolver_type=OpResolverType[_RESOLVERS[self.backend]],
-                )
-                self._graph: Any = TFLiteGraph(self._interpreter, self.artifact.signature)
+                self._graph: Any = self._new_graph()
             except (RuntimeError, ValueError) as error:
                 reason = " ".join(str(error).split()) or printed()
                 raise RunnerError(f"litert ({self.backend}) refuses {self.artifact.name}: {reason}") from error
@@ -87,6 +116,21 @@ class LiteRtRunner(Runner):
         check_image_tensor(self._input, image, self.artifact)
         check_map_tensor(self._output, output, self.artifact)
 
+    def _new_graph(self) -> TFLiteGraph | Float16Graph:
+        if self.backend == FLOAT16:
+            return Float16Graph(self.artifact.path, self.artifact.signature, self.threads)
+        self._interpreter: Any = self._new_interpreter(_RESOLVERS[self.backend])
+        return TFLiteGraph(self._interpreter, self.artifact.signature)
+
+    def _new_interpreter(self, resolver: str) -> Any:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        return Interpreter(
+            model_path=str(self.artifact.path),
+            num_threads=self.threads,
+            experimental_op_resolver_type=OpResolverType[resolver],
+        )
+
     def undelegated(self) -> dict[str, int] | None:
         """What XNNPACK did not take; None for backends without it, and for files with several graphs."""
         self._check_open()
@@ -95,18 +139,49 @@ class LiteRtRunner(Runner):
         return left_behind(self._interpreter._get_ops_details())
 
     def _feed(self, image: NDArray[np.uint8]) -> None:
-        with self._translated(RuntimeError, ValueError):
-            self._graph.feed(self._input.index, native_input(image, self.artifact.image))
+        self._given = native_input(image, self.artifact.image)
+        with self._translated(RuntimeError, ValueError, NativeError):
+            self._graph.feed(self._input.index, self._given)
 
     def _invoke(self) -> None:
-        with self._translated(RuntimeError, ValueError):
+        with self._translated(RuntimeError, ValueError, NativeError):
             self._graph.invoke()
 
     def _fetch(self) -> NDArray[Any]:
         answer: NDArray[Any] = self._graph.fetch(self._output.index)
         return answer
 
+    def _operation_times(self, runs: int) -> Iterator[OperationTime]:
+        """From a second copy of the model, compiled with profiling on."""
+        with captured_stderr(), self._translated(NativeError):
+            nodes, parts = self._known_operations()
+            options = f"num_threads = {self.threads}\n{_CPU_OPTIONS[self.backend]}\n"
+            with NativeModel(self.artifact.path, self.artifact.signature, options, profiling=True) as model:
+                model.feed(self._input.name, self._given)
+                recorded = list(model.profile(runs))
+        for events in recorded:
+            yield from operation_times(events, nodes, parts)
+
+    def _known_operations(self) -> tuple[list[Node], list[list[int]]]:
+        """The graph's operations and, where XNNPACK takes parts of it, which; nothing for files with several graphs."""
+        if self.artifact.signature is not None:
+            return [], []
+        plain = self._new_interpreter("BUILTIN_WITHOUT_DEFAULT_DELEGATES")
+        names = {int(item["index"]): str(item["name"]) for item in plain.get_tensor_details()}
+        return nodes_of(plain._get_ops_details(), names), self._delegated_parts()
+
+    def _delegated_parts(self) -> list[list[int]]:
+        """Of either kind of XNNPACK: float16 takes the same operations as float32."""
+        if not self.backend.startswith("xnnpack"):
+            return []
+        delegating = self._new_interpreter(_RESOLVERS["xnnpack"])
+        delegating.allocate_tensors()
+        return delegated_parts(delegating._get_ops_details())
+
     def _close(self) -> None:
+        if isinstance(graph := getattr(self, "_graph", None), Float16Graph):
+            with captured_stderr():  # it reports what it destroys
+                graph.close()
         self._graph = self._interpreter = None
 
 

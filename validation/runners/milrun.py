@@ -30,6 +30,11 @@ class MilRunRunner(Runner):
         return Availability(True)
 
     @classmethod
+    def emulates(cls, backend: str) -> str:
+        """It stands in for Core ML, whose own kernels sum in another order and, in float16, round at other places."""
+        return "segport's own interpreter stands in for Core ML"
+
+    @classmethod
     def latency_reason(cls, backend: str) -> str:
         """Its time and memory are those of an interpreter in Python."""
         return "milrun checks what the file computes; its time is not a phone's"
