@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import PixelRange
-from converters.formats.tflite.flatbuffer import IDENTIFIER, read_model
+from converters.errors import ConversionError
+from converters.formats.tflite.flatbuffer import read_model
 from converters.formats.tflite.ranges import watching
 from converters.formats.tflite.repair import Patches, RepairableGraph
 from converters.tools import tool
@@ -53,17 +54,35 @@ def chosen_integers(
 
 
 def store_integers(path: Path, integers: Mapping[str, NDArray[np.int8]]) -> None:
-    """Write integers over those of the same names in a quantized file."""
+    """Write integers over those of the same names in a quantized file; nothing else in it changes.
+
+    Raises:
+        ConversionError: the file has another room for them.
+    """
     schema = tool("ai_edge_litert.schema_py_generated", EXTRA)
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
-    for tensor in model.subgraphs[0].tensors:
-        chosen = integers.get((tensor.name or b"").decode())
-        if chosen is not None:
-            packed = _nibbles(chosen) if tensor.type == schema.TensorType.INT4 else chosen.view(np.uint8).ravel()
-            model.buffers[tensor.buffer].data = packed
-    builder = tool("flatbuffers", EXTRA).Builder(1 << 20)
-    builder.Finish(model.Pack(builder), IDENTIFIER)
-    path.write_bytes(bytes(builder.Output()))
+    content = bytearray(path.read_bytes())
+    model = schema.Model.GetRootAs(content, 0)
+    graph = model.Subgraphs(0)
+    for tensor in (graph.Tensors(number) for number in range(graph.TensorsLength())):
+        chosen = integers.get((tensor.Name() or b"").decode())
+        if chosen is None:
+            continue
+        packed = _nibbles(chosen) if tensor.Type() == schema.TensorType.INT4 else chosen.view(np.uint8).ravel()
+        room = _room(content, model.Buffers(tensor.Buffer()))
+        if len(room) != len(packed):
+            raise ConversionError(
+                f"{path.name} holds {len(room)} bytes where {len(packed)} were expected; convert it again"
+            )
+        room[:] = packed
+    path.write_bytes(bytes(content))
+
+
+def _room(content: bytearray, buffer: Any) -> NDArray[np.uint8]:
+    """A view of a buffer's bytes: inside the flatbuffer, or behind it where the quantizer puts those of larger files."""
+    if buffer.DataLength():
+        view: NDArray[np.uint8] = buffer.DataAsNumpy()
+        return view
+    return np.frombuffer(content, dtype=np.uint8, count=buffer.Size(), offset=buffer.Offset())
 
 
 def _nibbles(values: NDArray[np.int8]) -> NDArray[np.uint8]:
