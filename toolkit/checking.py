@@ -136,12 +136,15 @@ def _others(
         for backend in runner.backends:
             other = f"{runner.name} ({backend})"
             available = runner.availability(backend)
+            unasked = other not in asked and not (runner.default or runner.in_default_set())
             slow = runner.images_limit(backend) is not None and other not in asked
             work = 0 if ends is None else ends.multiply_adds
             if other == title:
                 continue
             if not available.ok:
                 unavailable[other] = available.reason
+            elif unasked:
+                unavailable[other] = f"it is asked only where it is named: --runners {runner.name}:{backend}"
             elif artifact.needs_choice and not runner.chooses_signatures:
                 unavailable[other] = "it runs only the default output size of a file with several"
             elif slow and work > REFERENCE_KERNELS_LIMIT:

@@ -15,7 +15,7 @@ from toolkit.paired import Interval, PairedIntervals, PairedKey, interval_words
 
 SCHEMA = 1
 Finding = Literal["same", "changed", "better", "worse"]
-Unit = Literal["iou", "ms", "bytes", "text"]
+Unit = Literal["iou", "ms", "bytes", "instructions", "text"]
 Document = Mapping[str, Any]
 _ROUNDING = 1e-9
 """Differences of floats this small are not beyond a limit."""
@@ -33,6 +33,7 @@ class CompareLimits:
     class_drop: float = 0.01
     latency_growth: float = 0.2
     size_growth: float = 0.05
+    instruction_growth: float = 0.01
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -48,8 +49,8 @@ class Row:
         where: artifact and runtime, or what of the runs as a whole.
         what: the figure or fact.
         before, after: in A and in B; None where it is not known.
-        unit: `iou` (fractions), `ms`, `bytes` or `text`.
-        change: B minus A for IoU, growth as a fraction of A for times and sizes; None for text.
+        unit: `iou` (fractions), `ms`, `bytes`, `instructions` or `text`.
+        change: B minus A for IoU, growth as a fraction of A for times, sizes and instructions; None for text.
         finding: `worse` is beyond its limit, `better` as far on the other side, `changed` neither.
         note: what a reader must know to trust it.
         interval: 95 % interval of `change` for IoU, from the pictures both runs saw; None where it is not known.
@@ -208,6 +209,7 @@ def _artifact_rows(
             evidence += 1
             yield from _accuracy_rows(where, run, other, limits, paired.get((name, run_key(run))))
         yield from _latency_rows(where, run, other, limits, same_cpu)
+        yield from _instruction_rows(where, run, other, limits)
     if had and not evidence:
         yield Row(name, "accuracy", "measured", None, "text", None, "worse", "no run of B can be held against one of A")
 
@@ -302,6 +304,21 @@ def _latency_rows(
         return
     finding: Finding = "same" if row.finding == "same" else "changed"
     yield Row(where, "p50", row.before, row.after, "ms", row.change, finding, reason)
+
+
+def _instruction_rows(where: str, old: Document, new: Document | None, limits: CompareLimits) -> Iterator[Row]:
+    """Executed instructions, on whatever machines: no noise touches them. Losing the count of a run is worse."""
+    mine, theirs = old.get("instructions"), new.get("instructions") if new else None
+    if mine is not None and theirs is not None:
+        growth = limits.instruction_growth
+        yield _growth_row(where, "instructions", mine["total"], theirs["total"], "instructions", growth)
+    elif mine is not None:
+        lost = new is not None and new["status"] == "measured"
+        finding: Finding = "worse" if lost else "changed"
+        yield Row(where, "instructions", mine["total"], None, "instructions", None, finding, "B did not count them")
+    elif theirs is not None:
+        note = "A did not count them"
+        yield Row(where, "instructions", None, theirs["total"], "instructions", None, "changed", note)
 
 
 def _growth_row(where: str, what: str, old: float, new: float, unit: Unit, limit: float, note: str = "") -> Row:

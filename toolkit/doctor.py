@@ -111,7 +111,8 @@ def set_up(name: str, console: Console) -> int:
         raise UsageError(f"there is nothing to set up for {name!r}; choose from: {', '.join(offered)}")
     with console.status(f"setting up {name} ..."):
         offered[name](console.print)
-    console.print(f"{name} is ready; `segport run` uses it from now on.")
+    how = "" if runners()[name].in_default_set() else f" if it is named: --runners {name}"
+    console.print(f"{name} is ready; `segport run` uses it from now on{how}.")
     return ExitStatus.PASS
 
 

@@ -17,6 +17,7 @@ from toolkit.conversion import Conversions, perform_plan, plan_conversions
 from toolkit.document import artifact_entries, assemble, dataset_entry, reference_entry, status_of, warnings_of
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.examples import draw_examples
+from toolkit.instructions import with_instructions
 from toolkit.linting import with_lint
 from toolkit.measuring import (
     by_artifact,
@@ -116,6 +117,7 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         runs = measure_artifacts(planned, what, options, shown)
         runs, times = time_everything(planned, runs, source, what, options, shown)
         runs = with_kernels(planned, with_operations(planned, runs, what, options, shown), options, shown)
+        runs = with_instructions(planned, runs, what, options, shown)
         reference = retimed(before.document["reference"], times, source.output_size)
         results = _joined(by_artifact(files, planned, runs), before.document, keep_accuracy=True)
         artifacts = with_lint(artifact_entries(manifest, results, options), folder)
@@ -174,6 +176,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     runs = measure_artifacts(planned, what, options, progress, references)
     runs, times = time_everything(planned, runs, source, what, options, progress)
     runs = with_kernels(planned, with_operations(planned, runs, what, options, progress), options, progress)
+    runs = with_instructions(planned, runs, what, options, progress)
     references, results = with_times(references, times), by_artifact(artifacts, planned, runs)
     if options.latency_samples == 0 and folder.report.exists():
         results = _joined(results, load_outcome(folder.root).document, keep_accuracy=False)
@@ -208,6 +211,7 @@ ACCURACY_FIELDS = (
     "per_class_f1", "per_class_precision", "per_class_recall", "per_class_boundary_iou", "per_class_boundary_f1", "delta_miou",
     "delta_per_class_iou", "delta_miou_ci95",
     "delta_per_class_iou_ci95", "lost_classes", "pixel_agreement", "class_flips", "margin_at_flips", "worst_images",
+    "native_agreement",
 )  # fmt: skip
 TIME_FIELDS = (
     "latency_status",

@@ -193,7 +193,8 @@ def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> 
     if what.matrices is not None:
         what.matrices.save(runner.artifact, runner.name, runner.backend, result)
     comparison = None if what.reference is None else compare_with_reference(result, what.reference.accuracy)
-    return {"status": Status.MEASURED, **accuracy_fields(result, comparison)}
+    fields = accuracy_fields(result, comparison)
+    return {"status": Status.MEASURED, "native_agreement": runner.native_agreement(), **fields}
 
 
 def _latency(runner: Runner, what: Measurements) -> dict[str, Any]:

@@ -63,6 +63,8 @@ class RunResult:
         thread_sweep: the same run with other numbers of threads, its own among them; empty if not asked for.
         per_op: where the time goes; None if not asked for.
         undelegated: operations that no delegate took, by kind; None if not looked for or the runtime does not tell.
+        instructions: what one inference executes, see `InstructionCount`; None for a runtime that does not count.
+        native_agreement: answers compared with this machine's own CPU, see `arm64.agreement`; None where nothing was compared.
         machine: where it ran, if that was another machine than the report's own; else empty.
     """
 
@@ -104,6 +106,8 @@ class RunResult:
     thread_sweep: tuple[ThreadTime, ...] = ()
     per_op: OperationProfile | None = None
     undelegated: dict[str, int] | None = None
+    instructions: dict[str, Any] | None = None
+    native_agreement: dict[str, Any] | None = None
 
     @property
     def title(self) -> str:

@@ -16,13 +16,16 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converters import Artifact, ImageInput, Layout, MapOutput, OutputKind, PixelRange
 from validation.errors import RunnerError, ValidationError
+
+if TYPE_CHECKING:
+    from validation.arm64.instructions import InstructionCount
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Runner(ABC):
         default: False leaves the runner out unless it is asked for by name; see also `in_default_set`.
         settable_threads: False if the runtime chooses its own number of threads and ours is not used.
         chooses_signatures: True if it opens `artifact.signature` of a file that has several.
+        counts_instructions: True if `count_instructions` says what an inference executes.
     """
 
     name: ClassVar[str]
@@ -67,6 +71,7 @@ class Runner(ABC):
     default: ClassVar[bool] = True
     settable_threads: ClassVar[bool] = True
     chooses_signatures: ClassVar[bool] = False
+    counts_instructions: ClassVar[bool] = False
 
     def __init__(self, artifact: Artifact, backend: str | None = None, threads: int = 1) -> None:
         """Bind to an artifact without opening it.
@@ -191,6 +196,22 @@ class Runner(ABC):
         self._check_image(image)
         self._feed(image)
         return self._operation_times(runs)
+
+    def count_instructions(self, image: NDArray[np.uint8]) -> InstructionCount:
+        """Instructions that one inference of `image` executes, on the CPU that the backend names.
+
+        Raises:
+            RunnerError: the runtime failed, or cannot count (see `counts_instructions`).
+            ValidationError: wrong picture shape or dtype.
+        """
+        raise RunnerError(f"{self.name} does not count instructions")
+
+    def native_agreement(self) -> dict[str, Any] | None:
+        """How the answers since it was opened compare with those of this machine's own CPU, picture by picture.
+
+        None for a runtime that does not compare, or has not answered yet; see `validation.arm64.agreement`.
+        """
+        return None
 
     def undelegated(self) -> dict[str, int] | None:
         """Of the open artifact, operations that the runtime's delegate did not take, by kind with their number.

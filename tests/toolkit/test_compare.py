@@ -182,7 +182,7 @@ def test_markdown_has_the_answer_and_a_table_that_pipes_cannot_break() -> None:
     text = render_markdown(compared(lambda document: document["environment"].update(python="3|4")))
     assert text.startswith("**Nothing got worse beyond the limits; 1 thing changed.**")
     assert "| environment | python | 3.11.9 | 3\\|4 |  | changed |" in text
-    assert "mean IoU -0.50 pt, a class -1.00 pt, latency +20%, size +5%" in text
+    assert "mean IoU -0.50 pt, a class -1.00 pt, latency +20%, size +5%, instructions +1%" in text
 
 
 def folder(root: Path, document: Document, options: Document | None = None) -> str:

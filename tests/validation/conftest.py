@@ -25,7 +25,9 @@ from tests.validation.tiny_network import (
     TinyNet,
     picture,
 )  # fmt: skip
+from validation.arm64.machine import MACHINE
 from validation.isolated.environment import ENVS_VARIABLE
+from validation.runners.arm64 import Arm64Runner
 from validation.runners.reference import TorchArtifact, torch_artifact
 from validation.runners.tflite_runtime import ensure_environment
 
@@ -108,6 +110,15 @@ def dataset(logits_of: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> Me
         return mask
 
     return MemoryDataset(12, mask_of)
+
+
+@pytest.fixture(scope="session")
+def arm64_machine() -> Path:
+    """The emulated ARM64 machine's folder. Tests never make it: it is downloaded."""
+    state = Arm64Runner.availability("cortex-a76")
+    if not state.ok:
+        pytest.skip(state.reason)
+    return MACHINE.folder
 
 
 @pytest.fixture(scope="session")

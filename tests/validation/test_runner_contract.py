@@ -23,6 +23,7 @@ from validation.runners.reference import TorchArtifact
 
 LogitsOf = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 CASES = [(name, backend) for name, kind in runners().items() for backend in kind.backends]
+MARKED = [pytest.param(case, marks=pytest.mark.arm64) if case[0] == "arm64" else case for case in CASES]
 OF_FORMAT = {"tflite": "tflite-float32", "onnx": "onnx-float32", "coreml": "coreml-float32"}
 
 
@@ -33,7 +34,7 @@ def _artifact(
     return float_artifact if form == "torch" else artifacts[OF_FORMAT[form] + suffix]
 
 
-@pytest.fixture(params=CASES, ids=["-".join(case) for case in CASES])
+@pytest.fixture(params=MARKED, ids=["-".join(case) for case in CASES])
 def closed(request: pytest.FixtureRequest, artifacts: dict[str, Artifact], float_artifact: TorchArtifact) -> Runner:
     """A runner bound to its artifact; the isolated one gets its environment first."""
     name, backend = request.param
@@ -42,6 +43,8 @@ def closed(request: pytest.FixtureRequest, artifacts: dict[str, Artifact], float
         request.getfixturevalue("tflite_runtime")
     if backend.endswith("fp16") and not (state := runner_type.availability(backend)).ok:
         pytest.skip(state.reason)
+    if name == "arm64":
+        request.getfixturevalue("arm64_machine")
     if name == "coreml" and sys.platform != "darwin":
         request.getfixturevalue("framework_stand_in")
     return runner_type(_artifact(runner_type, artifacts, float_artifact), backend, threads=1)

@@ -61,7 +61,8 @@ def render_markdown(found: RunComparison) -> str:
     limits = found.limits
     lines.append(
         f"Limits: mean IoU {points(-limits.miou_drop)}, a class {points(-limits.class_drop)}, "
-        f"latency {limits.latency_growth:+.0%}, size {limits.size_growth:+.0%}."
+        f"latency {limits.latency_growth:+.0%}, size {limits.size_growth:+.0%}, "
+        f"instructions {limits.instruction_growth:+.0%}."
     )
     return "\n".join(lines) + "\n"
 
@@ -84,6 +85,8 @@ def _value(value: Any, unit: str) -> str:
         return f"{milliseconds(value)} ms"
     if unit == "bytes":
         return megabytes(value)
+    if unit == "instructions":
+        return f"{value:,}"
     text = str(value)
     return text if len(text) <= 40 else f"{text[:16]}…"
 

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from toolkit.report import wording
 from toolkit.report.charts import HEIGHT, WIDTH, latency_points, latency_spans, scatter, size_points
 from toolkit.report.evidence import edge_means, edge_rows, flips
+from toolkit.report.instructions import COLUMNS as INSTRUCTION_COLUMNS
+from toolkit.report.instructions import TITLE as INSTRUCTION_TITLE
+from toolkit.report.instructions import instruction_rows
 from toolkit.report.models import ArtifactEntry, Colour, ReportDocument, Run
 from toolkit.report.rows import accuracy_words, default_runs, gaps, judging_run, matrix, shown_verdict, summarize
 from toolkit.report.sizes import size_rows
@@ -75,6 +78,9 @@ def render(document: ReportDocument, folder: Path) -> str:
         "span_ticks": ticks,
         "formats": _formats(document),
         **_times(document),
+        "instruction_rows": instruction_rows(document),
+        "INSTRUCTION_COLUMNS": INSTRUCTION_COLUMNS,
+        "INSTRUCTION_TITLE": INSTRUCTION_TITLE,
         "examples": _examples(document, folder),
         "answered": answered,
         "shown_artifact": _shown_artifact(answered, judged),

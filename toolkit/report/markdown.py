@@ -7,6 +7,9 @@ import re
 from toolkit.report.agreement import COLUMNS, agreement_rows
 from toolkit.report.checks import check_lines
 from toolkit.report.evidence import edges_sentence, findings_sentence
+from toolkit.report.instructions import COLUMNS as INSTRUCTION_COLUMNS
+from toolkit.report.instructions import TITLE as INSTRUCTION_TITLE
+from toolkit.report.instructions import instruction_rows
 from toolkit.report.models import ReportDocument
 from toolkit.report.rows import Row, accuracy_words, gaps, judging_run, matrix, shown_verdict, summarize, worst_words
 from toolkit.report.sizes import size_rows
@@ -42,6 +45,7 @@ def render(document: ReportDocument) -> str:
         _sizes(document),
         _worst_classes(document),
         _agreement(document),
+        _instructions(document),
         _verdicts(document),
         _checks(document),
         _lint(document),
@@ -145,6 +149,13 @@ def _agreement(document: ReportDocument) -> str:
         return ""
     body = table(list(COLUMNS), [[_text(cell) for cell in row.cells] for row in rows], right={2, 4, 5})
     return f"## Agreement with the float network\n\n{body}"
+
+
+def _instructions(document: ReportDocument) -> str:
+    rows = [[_text(cell) for cell in row] for row in instruction_rows(document)]
+    if not rows:
+        return ""
+    return f"## {INSTRUCTION_TITLE}\n\n{table(list(INSTRUCTION_COLUMNS), rows, right={2})}"
 
 
 def _checks(document: ReportDocument) -> str:

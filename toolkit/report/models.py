@@ -148,6 +148,24 @@ class OperationProfile(_Part):
     operations: list[OperationShare] = []
 
 
+class Instructions(_Part):
+    """What one inference executes on the CPU `profile`, in all and by class; a number of instructions, never a time."""
+
+    total: Count
+    by_class: dict[str, Count]
+    profile: str
+    emulator: str
+
+
+class NativeAgreement(_Part):
+    """Raw answers of a run beside those of the same file on this machine's own CPU, in the runtime `against`."""
+
+    against: str
+    images: Count
+    bit_equal: Count
+    largest_difference: Annotated[float, Field(ge=0)]
+
+
 class Margins(_Part):
     """The float network's lead of its first class over its second, in logits, at pixels that got another class."""
 
@@ -193,6 +211,8 @@ class Run(_Part):
     thread_sweep: list[ThreadTime] = []
     per_op: OperationProfile | None = None
     undelegated: dict[str, int] | None = None
+    instructions: Instructions | None = None
+    native_agreement: NativeAgreement | None = None
 
     @property
     def title(self) -> str:

@@ -1,10 +1,11 @@
-"""Tables of time for the terminal: thread counts side by side, and the operations that take longest."""
+"""Tables of time for the terminal: thread counts side by side, the operations that take longest, executed instructions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from toolkit.report.instructions import COLUMNS, TITLE, instruction_rows
 from toolkit.report.models import OperationProfile, ReportDocument, Run
 from toolkit.report.wording import MISSING, milliseconds
 
@@ -26,6 +27,11 @@ def time_tables(document: ReportDocument) -> Iterator[RenderableType]:
         yield _operations(measured)
     for reason in dict.fromkeys(profile.reason for _, _, profile in profiles if profile.status != "measured"):
         yield _plain(f"operations not measured: {reason}")
+    if counted := instruction_rows(document):
+        table = _table(TITLE, *COLUMNS)
+        for row in counted:
+            table.add_row(*map(_plain, row))
+        yield table
 
 
 def _threads(swept: list[tuple[str, Run]]) -> Table:

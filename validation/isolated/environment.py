@@ -111,10 +111,11 @@ def environments_folder() -> Path:
     chosen = os.environ.get(ENVS_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().absolute()
-    return _cache_folder() / "segport" / "envs"
+    return cache_folder() / "segport" / "envs"
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Where the system keeps a user's caches; segport's lie below it."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches"
     if sys.platform == "win32":

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,18 @@ _CHUNK = 1 << 20
 class WorkerProcess:
     """One worker script running in another interpreter; see `tflite_worker` for the frames."""
 
-    def __init__(self, python: Path, script: Path, name: str, reply_seconds: float) -> None:
+    def __init__(
+        self,
+        python: Path,
+        script: Path,
+        name: str,
+        reply_seconds: float,
+        *,
+        flags: Sequence[str] = ("-I", "-u"),
+        arguments: Sequence[str] = (),
+        launcher: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Start the worker.
 
         Args:
@@ -29,6 +41,10 @@ class WorkerProcess:
             script: the worker's file.
             name: for error messages.
             reply_seconds: longest wait for any one answer.
+            flags: for the interpreter.
+            arguments: for the script.
+            launcher: what starts the interpreter, an emulator for one; empty if it starts by itself.
+            environment: all variables the worker sees; None for ours.
 
         Raises:
             RunnerError: the interpreter cannot be started.
@@ -38,7 +54,7 @@ class WorkerProcess:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         try:
             self._process = subprocess.Popen(
-                [str(python), "-I", "-u", str(script)],
+                [*launcher, str(python), *flags, str(script), *arguments], env=environment,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._printed, bufsize=0,
             )  # fmt: skip
         except OSError as error:

@@ -20,6 +20,9 @@ def compare(
     max_class_drop: Annotated[float, typer.Option(help="Fraction of IoU one class may lose.")] = 0.01,
     max_latency_growth: Annotated[float, typer.Option(help="Growth of the median time, 0.2 for 20 %.")] = 0.2,
     max_size_growth: Annotated[float, typer.Option(help="Growth of a file, 0.05 for 5 %.")] = 0.05,
+    max_instruction_growth: Annotated[
+        float, typer.Option(help="Growth of the executed instructions of an inference, 0.01 for 1 %.")
+    ] = 0.01,
     everything: Annotated[bool, typer.Option("--all", help="Show what is the same as well.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every row as JSON.")] = None,
     markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write what changed as Markdown.")] = None,
@@ -34,7 +37,7 @@ def compare(
     from toolkit.report.comparing import render_markdown, render_terminal
     from toolkit.run_folder import write_json, write_text
 
-    limits = CompareLimits(max_miou_drop, max_class_drop, max_latency_growth, max_size_growth)
+    limits = CompareLimits(max_miou_drop, max_class_drop, max_latency_growth, max_size_growth, max_instruction_growth)
     runs = [load_outcome(folder) for folder in (before, after)]
     options = [run.folder.load_manifest()["options"] for run in runs]
     documents = (runs[0].document, runs[1].document)
