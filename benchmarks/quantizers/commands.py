@@ -11,6 +11,7 @@ from benchmarks.kept_page import keep_result
 from benchmarks.quantizers.fine_tuned import fine_tuned_table, measure_fine_tuned
 from benchmarks.quantizers.page import PAGE, PARTS, table
 from benchmarks.quantizers.peers import PEERS, VARIANTS
+from benchmarks.quantizers.recipes import read_recipes, recipes_table
 from benchmarks.quantizers.results import measure
 from benchmarks.quantizers.setting import Setting
 
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fine-tuned", action="store_true", help="networks fine-tuned for integers against post-training quantization"
     )
+    parser.add_argument("--recipes", type=Path, metavar="RUN", help="a finished run over all recipes, for their table")
     parser.add_argument("--only", help="comma-separated rows; the page stays as it is")
     parser.add_argument("--images", type=int, default=400, help="how many drawn faces judge")
     parser.add_argument("--split", choices=("val", "test"), help="test for other tools, val for variants, by default")
@@ -58,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
 def _perform(options: argparse.Namespace) -> None:
     from toolkit.errors import UsageError
 
+    if options.recipes:
+        found = read_recipes(options.recipes)
+        print(recipes_table(found))
+        keep_result(options.page, PARTS, "recipes", found)
+        return
     if options.fine_tuned:
         _perform_fine_tuned(options)
         return

@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.kept_page import Parts, Results
 from benchmarks.quantizers.fine_tuned import fine_tuned_table
+from benchmarks.quantizers.recipes import recipes_table
 
 PAGE = Path("docs/quantization.md")
 COMMANDS = {"peers": "python -m benchmarks.quantizers", "variants": "python -m benchmarks.quantizers --variants"}
@@ -58,5 +59,6 @@ def _drawn(part: str, results: Results) -> str:
 
 PARTS: Parts = {
     **{part: partial(_drawn, part) for part in COMMANDS},
+    "recipes": lambda results: recipes_table(results.get("recipes")),
     "fine-tuned": lambda results: fine_tuned_table(results.get("fine-tuned")),
 }

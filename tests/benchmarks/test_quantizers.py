@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from benchmarks.quantizers.commands import run
 from benchmarks.quantizers.fine_tuned import COLUMNS, Column, fine_tuned_table
 from benchmarks.quantizers.page import PAGE, PARTS, table
 from benchmarks.quantizers.peers import PEERS, VARIANTS
+from benchmarks.quantizers.recipes import read_recipes, recipes_table
 from benchmarks.quantizers.results import _drops
 from toolkit.errors import UsageError
 
@@ -85,6 +87,27 @@ def test_fine_tuned_networks_that_are_not_there_are_one_sentence(
     monkeypatch.setattr("benchmarks.quantizers.fine_tuned.COLUMNS", (missing,))
     assert run(["--fine-tuned", "--images", "1", "--work", str(tmp_path)]) == 2
     assert "train it first" in capsys.readouterr().err
+
+
+def test_the_table_of_recipes_comes_from_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def artifact(name: str, status: str, change: float) -> dict[str, object]:
+        measured = {"delta_miou": change, "delta_miou_ci95": None, "delta_per_class_iou": {"skin": change, "hat": None}}
+        run = {"status": status, "runner": "litert", **measured}
+        return {"recipe": name, "format": "tflite", "size_bytes": 2_000_000, "runs": [run]}
+
+    files = [artifact("float16", "measured", -0.001), artifact("int8_static", "measured", -0.001)]
+    report = {
+        "dataset": {"images": 400, "split": "test"},
+        "model": {"weights_sha256": "0"},
+        "artifacts": [*files, artifact("w8a8", "not_run", 0.0)],
+    }
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    lines = recipes_table(read_recipes(tmp_path)).splitlines()
+    assert lines[2].endswith("| skin -0.10 pt | 0.02 / 0.05 | no |")
+    assert lines[3].endswith("| skin -0.10 pt | 0.2 / 0.5 | yes |")
+    assert len([line for line in lines if "litert" in line]) == 2
+    assert run(["--recipes", str(tmp_path / "nowhere")]) == 2
+    assert "holds no readable report.json" in capsys.readouterr().err
 
 
 def test_an_unknown_row_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
