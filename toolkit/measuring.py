@@ -58,6 +58,14 @@ def choose_runtimes(options: RunOptions) -> list[Runtime]:
     return chosen
 
 
+def every_runtime() -> list[str]:
+    """``name:backend`` of all there are for artifacts, as `--runners` takes them."""
+    from validation.runner import runners
+
+    known = [item for item in runners().values() if set(item.formats) & set(_formats())]
+    return [f"{item.name}:{backend}" for item in known for backend in item.backends]
+
+
 def _formats() -> tuple[str, ...]:
     from converters import converters
 

@@ -218,6 +218,7 @@ TIME_FIELDS = (
     "latency_reason",
     "latency_ms",
     "peak_memory_bytes",
+    "anonymous_memory_bytes",
     "memory_reason",
     "thread_sweep",
     "per_op",

@@ -155,6 +155,7 @@ def measure_run(
         "threads": threads if runner.settable_threads else None,
         "output_size": (artifact.output.height, artifact.output.width),
         "signature": artifact.signature,
+        "emulates": runner.emulates(runner.backend),
     }
     reason = unavailable(runner)
     if reason:
@@ -217,4 +218,6 @@ def _memory(runner: Runner, what: Measurements) -> dict[str, Any]:
         found = peak_memory(runner)
     except RunnerError as error:
         return {"memory_reason": str(error)}
-    return {"peak_memory_bytes": found.bytes, "memory_reason": found.reason}
+    return {
+        "peak_memory_bytes": found.bytes, "anonymous_memory_bytes": found.anonymous, "memory_reason": found.reason,
+    }  # fmt: skip

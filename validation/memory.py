@@ -1,7 +1,8 @@
 """Opening an artifact and running it once in a fresh process: peak memory, and the time of a cold start.
 
 What counts is what the process holds beyond what it held after importing the runtime: weights, arena, packed copies
-and the picture. Memory-mapped files count as far as they were touched. A cold start is opening and the first inference; the
+and the picture. Two figures: the high-water mark, in which memory-mapped files count as far as they were touched, and the anonymous memory
+held after an inference, which no file backs and the system cannot drop: what an app is charged with when memory gets short. A cold start is opening and the first inference; the
 file itself is in the system's cache by then, as it is for an app that was installed and started before.
 """
 
@@ -23,10 +24,11 @@ _SECONDS = 300
 
 @dataclass(frozen=True)
 class MemoryResult:
-    """Peak memory in bytes, or None with the reason."""
+    """Peak memory in bytes, or None with the reason, and the anonymous part where the system tells it."""
 
     bytes: int | None
     reason: str = ""
+    anonymous: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,14 @@ class FreshStart:
     Attributes:
         bytes: held at the most beyond what the imported runtime held.
         load_ms, first_run_ms: opening, and the first inference after it.
+        anonymous: held after an inference without what files back; None where the system, or a runtime in another
+            process, does not tell.
     """
 
     bytes: int
     load_ms: float
     first_run_ms: float
+    anonymous: int | None = None
 
 
 def peak_memory(runner: Runner) -> MemoryResult:
@@ -50,7 +55,10 @@ def peak_memory(runner: Runner) -> MemoryResult:
         RunnerError: the artifact failed in the fresh process; the message carries its last lines.
     """
     reason = no_fresh_start(runner)
-    return MemoryResult(None, reason) if reason else MemoryResult(fresh_start(runner).bytes)
+    if reason:
+        return MemoryResult(None, reason)
+    found = fresh_start(runner)
+    return MemoryResult(found.bytes, anonymous=found.anonymous)
 
 
 def no_fresh_start(runner: Runner) -> str:
@@ -88,4 +96,4 @@ def fresh_start(runner: Runner) -> FreshStart:
     if done.returncode:
         raise RunnerError(f"a fresh start of {artifact.name} with {runner.name} failed: {tail(done.stderr, 1)}")
     found = json.loads(done.stdout.splitlines()[-1])
-    return FreshStart(int(found["bytes"]), found["load_ns"] / 1e6, found["first_run_ns"] / 1e6)
+    return FreshStart(int(found["bytes"]), found["load_ns"] / 1e6, found["first_run_ns"] / 1e6, found["anonymous"])

@@ -1,6 +1,6 @@
 """The fresh process behind `peak_memory` and `cold_start`: opens one artifact and runs it once. A script.
 
-Prints {"bytes": most held, "load_ns": opening, "first_run_ns": the first inference}.
+Prints {"bytes": most held, "anonymous": held without files while open or null, "load_ns": opening, "first_run_ns": the first inference}.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> int:
     runner_type = runners()[asked["runner"]]
     image = np.zeros((artifact.image.height, artifact.image.width, 3), dtype=np.uint8)
     runner_type.preload()
-    before = _reset_peak()
+    before, anonymous_before = _reset_peak(), _anonymous()
     try:
         start = time.perf_counter_ns()
         with runner_type(artifact, asked["backend"], asked["threads"]) as runner:
@@ -33,11 +33,16 @@ def main() -> int:
             first_run = runner.timed_call(image)()
             runner.predict(image)
             elsewhere = runner.held_elsewhere()
+            anonymous = _anonymous()
     except RunnerError as error:
         print(error, file=sys.stderr)
         return 1
     held = max(0, _peak() - before) if elsewhere is None else elsewhere
-    print(json.dumps({"bytes": held, "load_ns": load if loaded is None else loaded, "first_run_ns": first_run}))
+    grown = None
+    if elsewhere is None and anonymous is not None and anonymous_before is not None:
+        grown = max(0, anonymous - anonymous_before)
+    answer = {"bytes": held, "anonymous": grown}
+    print(json.dumps({**answer, "load_ns": load if loaded is None else loaded, "first_run_ns": first_run}))
     return 0
 
 
@@ -56,6 +61,11 @@ def _peak() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _anonymous() -> int | None:
+    """Bytes held now that no file backs, so that the system cannot drop them; None where it does not tell."""
+    return _status("RssAnon") if sys.platform == "linux" else None
 
 
 def _status(field: str) -> int:

@@ -51,7 +51,7 @@ class OperationProfile:
         runs: inferences that were profiled. Profiling slows them down: compare shares, not milliseconds, with a latency.
         total_ms: all operations of one inference.
         kinds: by kind, longest first.
-        operations: the longest single ones, longest first, at most `SHOWN`.
+        operations: the longest single ones, longest first; in a report at most `SHOWN`.
     """
 
     status: str
@@ -78,7 +78,7 @@ def profile_operations(runner: Runner, picture: NDArray[np.uint8], runs: int = P
     """
     reason = runner.operations_reason(runner.backend)
     if reason:
-        return OperationProfile("not_run", reason)
+        return not_profiled(reason)
     try:
         with runner:
             recorded = list(runner.operation_times(picture, runs))
@@ -87,12 +87,17 @@ def profile_operations(runner: Runner, picture: NDArray[np.uint8], runs: int = P
     return added_up(recorded, runs)
 
 
+def not_profiled(reason: str) -> OperationProfile:
+    """Why nothing was measured."""
+    return OperationProfile("not_run", reason)
+
+
 _Key = tuple[str, str, bool | None]
 """Name, kind, delegated."""
 
 
-def added_up(recorded: Iterable[OperationTime], runs: int) -> OperationProfile:
-    """Calls of `runs` inferences as shares; "failed" if nothing was recorded."""
+def added_up(recorded: Iterable[OperationTime], runs: int, shown: int | None = SHOWN) -> OperationProfile:
+    """Calls of `runs` inferences as shares, of single operations the `shown` longest (None: all); "failed" if nothing was recorded."""
     names: dict[_Key, list[int]] = defaultdict(list)
     kinds: dict[_Key, list[int]] = defaultdict(list)
     for item in recorded:
@@ -111,4 +116,4 @@ def added_up(recorded: Iterable[OperationTime], runs: int) -> OperationProfile:
         ]
         return tuple(sorted(shares, key=lambda share: (-share.ms, share.name)))
 
-    return OperationProfile("measured", "", runs, total / runs / 1e6, longest(kinds), longest(names)[:SHOWN])
+    return OperationProfile("measured", "", runs, total / runs / 1e6, longest(kinds), longest(names)[:shown])

@@ -60,6 +60,8 @@ class RunResult:
         latency_status, latency_reason: of the latency, apart from the accuracy's.
         latency_ms: None unless measured.
         peak_memory_bytes, memory_reason: a reason if there is no figure.
+        anonymous_memory_bytes: the part of it that no file backs, after an inference; None where the system does not tell.
+        emulates: what the backend only imitates (see `Runner.emulates`); empty for the real thing.
         thread_sweep: the same run with other numbers of threads, its own among them; empty if not asked for.
         per_op: where the time goes; None if not asked for.
         undelegated: operations that no delegate took, by kind; None if not looked for or the runtime does not tell.
@@ -100,6 +102,8 @@ class RunResult:
     latency_ms: LatencyResult | None = None
     peak_memory_bytes: int | None = None
     memory_reason: str = "not asked for"
+    anonymous_memory_bytes: int | None = None
+    emulates: str = ""
     machine: str = ""
     output_size: tuple[int, int] | None = None
     signature: str | None = None

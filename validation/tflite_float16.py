@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from validation.litert_native import NativeError, NativeModel
 from validation.tensors import TensorInfo
 
+FLOAT16 = "xnnpack-fp16"
+"""Name of the backend."""
 _EIGHT_BITS = 0x1 | 0x2
 """TFLITE_XNNPACK_DELEGATE_FLAG_QS8 and _QU8 of xnnpack_delegate.h, without which it leaves integer operations behind."""
 _FORCE_FP16 = 0x4

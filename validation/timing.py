@@ -59,6 +59,11 @@ class FreshStarts:
         """Peak memory; None without any start."""
         return self.starts[0].bytes if self.starts else None
 
+    @property
+    def anonymous(self) -> int | None:
+        """Memory that no file backs; None without any start, or where it is not told."""
+        return self.starts[0].anonymous if self.starts else None
+
     def added_to(self, latency: LatencyResult) -> LatencyResult:
         """The latency with its cold start: the median one of several, so that load and first run belong together."""
         if not self.starts:
@@ -115,7 +120,9 @@ def time_runs(
 def _memory(subject: Subject, found: FreshStarts) -> dict[str, Any]:
     if not subject.memory:
         return {}
-    return {"peak_memory_bytes": found.bytes, "memory_reason": found.reason}
+    return {
+        "peak_memory_bytes": found.bytes, "anonymous_memory_bytes": found.anonymous, "memory_reason": found.reason,
+    }  # fmt: skip
 
 
 def _latency(subject: Subject, fresh: FreshStarts, team: Sequence[Timed] | None) -> dict[str, Any]:

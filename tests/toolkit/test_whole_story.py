@@ -209,6 +209,7 @@ def test_bench_sweeps_threads_and_profiles(
         own = next(item for item in run["thread_sweep"] if item["threads"] == run["threads"] == 1)
         assert own["p50"] == run["latency_ms"]["p50"]
         assert run["per_op"]["status"] == "measured"
+        assert {item["delegated"] for item in run["per_op"]["kinds"]} == {True if run["runner"] == "litert" else None}
     assert runs[0]["miou"] == before["artifacts"][0]["runs"][0]["miou"]
     assert any("33 threads were asked for" in warning for warning in document(place)["warnings"])
     shown = capsys.readouterr().out

@@ -37,6 +37,15 @@ class Screen:
         render_terminal(outcome.document, self._console)
         self._console.print(f"Report: {outcome.folder.root / 'report.html'}", soft_wrap=True, highlight=False)
 
+    def show_coverage(self, outcome: Outcome) -> None:
+        """Every artifact in every backend: what there is of it, and how to get what there is not."""
+        from toolkit.report.coverage import counts_sentence, coverage_rows, coverage_table
+        from toolkit.report.schema import check
+
+        rows = coverage_rows(check(outcome.document), str(outcome.folder.root))
+        self._console.print(coverage_table(rows))
+        self._console.print(counts_sentence(rows), highlight=False, soft_wrap=True)
+
     def show_artifacts(self, conversions: Conversions) -> None:
         """One line per artifact, failures with their reason."""
         for outcome in conversions.outcomes:

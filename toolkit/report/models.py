@@ -135,6 +135,7 @@ class OperationShare(_Part):
     ms: Milliseconds
     share: Fraction
     calls: Annotated[float, Field(ge=0)]
+    delegated: bool | None = None
 
 
 class OperationProfile(_Part):
@@ -213,6 +214,9 @@ class Run(_Part):
     undelegated: dict[str, int] | None = None
     instructions: Instructions | None = None
     native_agreement: NativeAgreement | None = None
+    anonymous_memory_bytes: Count | None = None
+    memory_reason: str | None = None
+    emulates: str = ""
 
     @property
     def title(self) -> str:

@@ -11,27 +11,19 @@ from numpy.typing import NDArray
 
 from validation.errors import RunnerError
 from validation.float16_cpu import Float16, float16_of_this_cpu
-from validation.litert_native import NativeError, NativeModel, unusable
-from validation.litert_profile import Node, nodes_of, operation_times
+from validation.litert_native import NativeError, unusable
 from validation.native_output import captured_stderr
+from validation.profiled_graph import ProfiledGraph
 from validation.runner import Availability, OperationTime, Runner, native_input
 from validation.tensors import check_image_tensor, check_map_tensor, choose
-from validation.tflite_float16 import FLOAT16_OPTIONS, Float16Graph
-from validation.tflite_graph import TFLiteGraph, delegated_parts, left_behind
+from validation.tflite_float16 import FLOAT16, Float16Graph
+from validation.tflite_graph import TFLiteGraph, left_behind
 
-FLOAT16 = "xnnpack-fp16"
 _RESOLVERS = {
     "xnnpack": "AUTO",
     "reference": "BUILTIN_REF",
     "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
 }
-_CPU_OPTIONS = {
-    "xnnpack": "",
-    "reference": 'kernel_mode = "reference"',
-    "builtin": 'kernel_mode = "builtin"',
-    FLOAT16: FLOAT16_OPTIONS,
-}
-"""The same backends as LiteRT's C API names them."""
 _REFERENCE_IMAGES = 2
 """The reference kernels are plain loops: seconds a picture where XNNPACK needs milliseconds."""
 
@@ -82,11 +74,6 @@ class LiteRtRunner(Runner):
         return ""
 
     @classmethod
-    def memory_reason(cls, backend: str) -> str:
-        """Where time is not reported memory is not either, except for float16, whose tensors are as small on any CPU."""
-        return "" if backend == FLOAT16 else cls.latency_reason(backend)
-
-    @classmethod
     def operations_reason(cls, backend: str) -> str:
         """The C API's profiler, where its layout is known, for backends whose time means something."""
         return cls.latency_reason(backend) or unusable()
@@ -119,17 +106,14 @@ class LiteRtRunner(Runner):
     def _new_graph(self) -> TFLiteGraph | Float16Graph:
         if self.backend == FLOAT16:
             return Float16Graph(self.artifact.path, self.artifact.signature, self.threads)
-        self._interpreter: Any = self._new_interpreter(_RESOLVERS[self.backend])
-        return TFLiteGraph(self._interpreter, self.artifact.signature)
-
-    def _new_interpreter(self, resolver: str) -> Any:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        return Interpreter(
+        self._interpreter: Any = Interpreter(
             model_path=str(self.artifact.path),
             num_threads=self.threads,
-            experimental_op_resolver_type=OpResolverType[resolver],
+            experimental_op_resolver_type=OpResolverType[_RESOLVERS[self.backend]],
         )
+        return TFLiteGraph(self._interpreter, self.artifact.signature)
 
     def undelegated(self) -> dict[str, int] | None:
         """What XNNPACK did not take; None for backends without it, and for files with several graphs."""
@@ -153,30 +137,9 @@ class LiteRtRunner(Runner):
 
     def _operation_times(self, runs: int) -> Iterator[OperationTime]:
         """From a second copy of the model, compiled with profiling on."""
-        with captured_stderr(), self._translated(NativeError):
-            nodes, parts = self._known_operations()
-            options = f"num_threads = {self.threads}\n{_CPU_OPTIONS[self.backend]}\n"
-            with NativeModel(self.artifact.path, self.artifact.signature, options, profiling=True) as model:
-                model.feed(self._input.name, self._given)
-                recorded = list(model.profile(runs))
-        for events in recorded:
-            yield from operation_times(events, nodes, parts)
-
-    def _known_operations(self) -> tuple[list[Node], list[list[int]]]:
-        """The graph's operations and, where XNNPACK takes parts of it, which; nothing for files with several graphs."""
-        if self.artifact.signature is not None:
-            return [], []
-        plain = self._new_interpreter("BUILTIN_WITHOUT_DEFAULT_DELEGATES")
-        names = {int(item["index"]): str(item["name"]) for item in plain.get_tensor_details()}
-        return nodes_of(plain._get_ops_details(), names), self._delegated_parts()
-
-    def _delegated_parts(self) -> list[list[int]]:
-        """Of either kind of XNNPACK: float16 takes the same operations as float32."""
-        if not self.backend.startswith("xnnpack"):
-            return []
-        delegating = self._new_interpreter(_RESOLVERS["xnnpack"])
-        delegating.allocate_tensors()
-        return delegated_parts(delegating._get_ops_details())
+        graph = ProfiledGraph(self.artifact.path, self.artifact.signature, self.backend, self.threads)
+        with self._translated(NativeError, RuntimeError, ValueError):
+            return iter(graph.operation_times(runs, lambda model: model.feed(self._input.name, self._given)))
 
     def _close(self) -> None:
         if isinstance(graph := getattr(self, "_graph", None), Float16Graph):

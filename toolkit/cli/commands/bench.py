@@ -13,7 +13,7 @@ from toolkit.cli.screen import Screen
 EXAMPLES = (
     "Examples: [bold]segport bench runs/latest[/]  |  "
     "[bold]segport bench runs/latest --threads 1,2,4 --latency-samples 200 --runners litert:xnnpack[/]  |  "
-    "[bold]segport bench runs/latest --per-op[/]  |  "
+    "[bold]segport bench runs/latest --per-op[/]  |  [bold]segport bench runs/latest --all[/]  |  "
     "[bold]segport bench runs/latest --bundle for-a-mac.zip[/]"
 )
 
@@ -31,6 +31,12 @@ def bench(
     per_op: Annotated[
         bool, typer.Option("--per-op", help="Also the times of single operations, where the runtime tells them.")
     ] = False,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Every backend of every runtime, and a table of what is measured, emulated and missing."
+        ),
+    ] = False,
     bundle: Annotated[
         Path | None,
         typer.Option(
@@ -43,14 +49,19 @@ def bench(
     quiet: o.Quiet = False,
 ) -> int:
     """Time every artifact on disk on every runtime of this machine; accuracy already measured is kept."""
-    given = {
-        "output_sizes": output_sizes, "runners": runners, "latency_samples": latency_samples, "per_op": per_op or None,
-    }  # fmt: skip
     from toolkit.errors import UsageError
+    from toolkit.measuring import every_runtime
     from toolkit.pipeline import bench as bench_pipeline
     from toolkit.pipeline import recorded_options
     from toolkit.timing import swept
 
+    if everything and runners is not None:
+        raise UsageError("--all takes every runtime and --runners names some; give one of them")
+    if everything:
+        runners = ",".join(every_runtime())
+    given = {
+        "output_sizes": output_sizes, "runners": runners, "latency_samples": latency_samples, "per_op": per_op or None,
+    }  # fmt: skip
     if bundle is None and bundle_pictures is not None:
         raise UsageError("--bundle-pictures says what goes into a bundle; give --bundle FILE.zip as well")
     options = swept(recorded_options(folder, given), threads)
@@ -62,6 +73,8 @@ def bench(
         return 0
     outcome = bench_pipeline(options, screen.progress)
     screen.show_report(outcome)
+    if everything:
+        screen.show_coverage(outcome)
     return outcome.status
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "Examples: [bold]segport inspect runs/latest/artifacts/tflite-int8_static.tflite[/]  |  "
-    "[bold]segport inspect net.tflite --lint[/]  |  [bold]segport inspect net.mlpackage --compare fp-liif-face11[/]"
+    "[bold]segport inspect net.tflite --lint[/]  |  [bold]segport inspect net.tflite --profile[/]  |  [bold]segport inspect net.mlpackage --compare fp-liif-face11[/]"
 )
 
 
@@ -36,17 +36,38 @@ def inspect(
         bool,
         typer.Option("--lint", help="What phones' accelerators are known not to take of it, and where it would split."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what --compare or --lint finds as JSON.")] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="TFLite only: run it on noise and show how long every operation takes.")
+    ] = False,
+    backend: Annotated[
+        str, typer.Option("--backend", help="LiteRT backend of --profile: xnnpack, xnnpack-fp16, builtin or reference.")
+    ] = "xnnpack",
+    threads: Annotated[int, typer.Option("--threads", "-t", min=1, help="Threads of --profile.")] = 1,
+    memory: Annotated[
+        bool,
+        typer.Option("--memory", help="TFLite only: memory its activations need, worked out from the file, and where."),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what --compare, --lint, --profile or --memory finds as JSON.")
+    ] = False,
 ) -> int:
     """Print what an artifact holds, read from the file itself; with --compare, which operation departs first."""
     if lint:
         return _lint(artifact, as_json)
+    if profile:
+        from toolkit.cli.inspecting import show_profile
+
+        return show_profile(artifact, backend, threads, as_json)
+    if memory:
+        from toolkit.cli.inspecting import show_memory
+
+        return show_memory(artifact, as_json)
     if compare is not None:
         return _compare(artifact, compare, images, dataset, threshold, as_json)
     if as_json:
         from toolkit.errors import UsageError
 
-        raise UsageError("--json goes with --compare or --lint; say what to compare with, or add --lint")
+        raise UsageError("--json goes with --compare, --lint, --profile or --memory; add one of them")
     from rich.console import Console
     from rich.table import Table
 
