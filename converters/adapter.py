@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import nn
@@ -69,7 +69,7 @@ class AnswerForm:
 class Adapted(nn.Module):
     """`network` between its picture's form and its answer's: float32 (1, 3, H, W) RGB -> float32 logits (1, C, h, w).
 
-    A binary head's logit x becomes the pair (0, x): the softmax of both is the sigmoid of x.
+    A binary head's logit x becomes the pair (-x/2, x/2): the softmax of both is the sigmoid of x.
     """
 
     def __init__(self, network: nn.Module, picture: PictureForm, answer: AnswerForm) -> None:
@@ -80,6 +80,7 @@ class Adapted(nn.Module):
         for name, values, neutral in (("mean", picture.mean, 0.0), ("std", picture.std, 1.0)):
             constant = torch.tensor(values or (neutral,) * 3, dtype=torch.float32).reshape(1, 3, 1, 1)
             self.register_buffer(name, constant if name == "mean" else 1.0 / constant, persistent=False)
+        self.register_buffer("pair", torch.tensor([-0.5, 0.5]).reshape(1, 2, 1, 1), persistent=False)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return self.to_logits(self.network(self.to_picture(image)))
@@ -100,7 +101,7 @@ class Adapted(nn.Module):
         if self.answer.channels_last:
             logits = logits.permute(0, 3, 1, 2)
         if self.answer.binary:
-            logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+            logits = logits * self.get_buffer("pair")  # one scale, and no constant among what is concatenated
         if self.answer.size is not None:
             logits = functional.interpolate(logits, size=self.answer.size, **RESIZES[self.answer.resize])
         return logits
@@ -128,8 +129,7 @@ def picked(answer: Any, key: str | int | None) -> torch.Tensor:
         found = answer[key]
     else:
         found = getattr(answer, key)
-    assert isinstance(found, torch.Tensor)
-    return found
+    return cast(torch.Tensor, found)  # not asserted: tracers hand through stand-ins of their own
 
 
 def key_of_logits(answer: Any, wanted: str | None, origin: str) -> str | int | None:

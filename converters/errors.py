@@ -11,3 +11,9 @@ class ConversionError(RuntimeError):
 
 class MissingToolError(ImportError):
     """Something that is not installed is needed; the message gives the command that installs it."""
+
+
+def in_one_line(error: Exception) -> str:
+    """The exception's type and the last line of its message that is not blank, at most 300 characters."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1][:300]}" if lines else type(error).__name__

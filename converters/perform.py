@@ -15,8 +15,8 @@ from filelock import FileLock, Timeout
 
 from converters.artifact import Artifact, content_hash, content_size
 from converters.capture import captured, last_informative_line
-from converters.errors import ConversionError, MissingToolError, SourceError
-from converters.plan import Conversion, Plan
+from converters.errors import ConversionError, MissingToolError, SourceError, in_one_line
+from converters.plan import Conversion, Plan, tool_versions
 from converters.registry import Written, converter
 from converters.several_sizes import convert_sizes
 from quantization.calibration import CalibrationSet
@@ -136,6 +136,8 @@ def _make(
         _move_into_place(unfinished, final)
     finally:
         _remove(unfinished)
+    route = written.provenance.get("route", conversion.route)
+    tools = conversion.tools if route == conversion.route else tool_versions(target, route)
     return Artifact(
         name=conversion.name,
         format=conversion.format,
@@ -147,7 +149,7 @@ def _make(
         image=written.image,
         output=written.output,
         classes=plan.source.classes,
-        provenance=written.provenance | {f"{package} version": found for package, found in conversion.tools},
+        provenance=written.provenance | {f"{package} version": found for package, found in tools},
         signatures=written.signatures,
         signature=next((entry.name for entry in written.signatures if entry.default), None),
     )
@@ -170,16 +172,10 @@ def _convert(
             traceback.print_exc()
             raise
         except Exception as error:
-            said = str(error) if isinstance(error, ConversionError) else _in_one_line(error)
+            said = str(error) if isinstance(error, ConversionError) else in_one_line(error)
             printed = last_informative_line(log)
             traceback.print_exc()
             raise ConversionError(_failure(conversion, said, printed, log)) from error
-
-
-def _in_one_line(error: Exception) -> str:
-    """The exception's type and the last line of its message that is not blank, at most 300 characters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1][:300]}" if lines else type(error).__name__
 
 
 def _failure(conversion: Conversion, said: str, printed: str, log: Path) -> str:

@@ -32,6 +32,7 @@ class Conversion:
         tools: (package, version) pairs that decide the content.
         key: hash of everything above plus the weights; equal keys mean the artifact can be reused.
         keep: (pattern, number type) of operators that are not to be computed and stored as the recipe says.
+        others: routes to try, in this order, where `route` fails or its file does not compute what the source does.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Conversion:
     tools: tuple[tuple[str, str], ...]
     key: str
     keep: tuple[tuple[str, NumberType], ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def make_plan(
         source: the network.
         wanted: (format, recipe) pairs, in the order they shall be made.
         output: logits or label map.
-        routes: format -> route, where the user wants another than the converter's default for this source.
+        routes: format -> route, where the user wants that one and no other.
         calibration: digest of the calibration set; required if any recipe needs calibration.
         keep: (pattern, float type) of operators that keep that type in every artifact; the first match counts.
 
@@ -85,7 +87,8 @@ def make_plan(
             )
         if recipe.needs_calibration and calibration is None:
             raise SourceError(f"recipe {recipe.name!r} needs calibration images; give a dataset with a train split")
-        route = (routes or {}).get(format_name) or target.default_route(source)
+        asked = (routes or {}).get(format_name)
+        route = asked or target.default_route(source)
         if route not in target.routes:
             raise SourceError(f"{format_name} has no route {route!r}; choose from: {', '.join(target.routes)}")
         target.check(source, route)
@@ -95,7 +98,8 @@ def make_plan(
             raise SourceError(
                 f"single operations cannot be kept in another number type for {format_name}; leave it out"
             )
-        conversions.append(_conversion(source, target, recipe, route, output, calibration, tuple(keep)))
+        others = () if asked else target.other_routes(source)
+        conversions.append(_conversion(source, target, recipe, route, others, output, calibration, tuple(keep)))
     names = [item.name for item in conversions]
     if len(set(names)) != len(names):
         raise SourceError("the same format and recipe are asked for twice; name each pair once")
@@ -107,12 +111,13 @@ def _conversion(
     target: Converter,
     recipe: Recipe,
     route: str,
+    others: tuple[str, ...],
     output: OutputKind,
     calibration: str | None,
     keep: tuple[tuple[str, NumberType], ...],
 ) -> Conversion:
     used_calibration = calibration if recipe.needs_calibration else None
-    tools = tuple((package, _version(package)) for package in target.tools(route))
+    tools = tool_versions(target, route)
     decided = [
         PLAN_VERSION, target.format, _numbers(recipe), route, output.value, used_calibration, tools,
         source.name, source.weights_sha256, source.input_size, source.output_size, source.pixel_range.value,
@@ -124,6 +129,8 @@ def _conversion(
         decided.append(sorted(source.output_sizes))
     if source.input_shapes:
         decided.append(["input shapes", *sorted(source.input_shapes)])
+    if others:
+        decided.append(["other routes", *((other, tool_versions(target, other)) for other in others)])
     return Conversion(
         name=f"{target.format}-{recipe.name}",
         format=target.format,
@@ -134,7 +141,13 @@ def _conversion(
         tools=tools,
         key=hashlib.sha256(json.dumps(decided).encode()).hexdigest(),
         keep=keep,
+        others=others,
     )
+
+
+def tool_versions(target: Converter, route: str) -> tuple[tuple[str, str], ...]:
+    """(package, version) pairs that decide what `route` writes; "missing" for what is not installed."""
+    return tuple((package, _version(package)) for package in target.tools(route))
 
 
 def _numbers(recipe: Recipe) -> list[object]:

@@ -83,6 +83,10 @@ class Converter(ABC):
     def default_route(self, source: ModelSource) -> str:
         """The route to take for this source when the user names none."""
 
+    def other_routes(self, source: ModelSource) -> tuple[str, ...]:
+        """Routes to try where the default one fails for this source, in that order."""
+        return ()
+
     def check(self, source: ModelSource, route: str) -> None:  # noqa: B027 - most routes take every source
         """Refuse, before anything heavy runs, a source that `route` cannot take; raises SourceError."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from converters.artifact import Signature, content_size
 from converters.plan import Conversion
 from converters.registry import Converter, Part, Written
+from converters.routes import convert_by_routes
 from converters.source import ModelSource
 from quantization.calibration import CalibrationSet
 
@@ -33,7 +34,7 @@ def convert_sizes(
     A format that holds one size a file gets the source's own size.
     """
     if not source.sizes or not target.joins:
-        written = target.convert(source, conversion, calibration, destination, workspace)
+        written = convert_by_routes(target, source, conversion, calibration, destination, workspace)
         if not source.sizes:
             return written
         held = {"output sizes": f"{_words(source.output_size)} only: {target.format} holds one size a file"}
@@ -68,7 +69,7 @@ def _part(
     room = workspace / name
     room.mkdir(exist_ok=True)
     path = room / f"{conversion.name}{target.suffix}"
-    return Part(name, path, target.convert(source, conversion, calibration, path, room))
+    return Part(name, path, convert_by_routes(target, source, conversion, calibration, path, room))
 
 
 def _default_first(source: ModelSource) -> Sequence[ModelSource]:

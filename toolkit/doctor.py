@@ -65,7 +65,10 @@ def findings() -> Iterator[Finding]:
             (name, recipe) for name in converters() for recipe in recipes().values()
             if name in recipe.formats and not recipe.on_request
         ]  # fmt: skip
-        plan = make_plan(source, wanted, calibration=calibration.digest())
+        routes = {
+            name: item.default_route(source) for name, item in converters().items()
+        }  # none may stand in for another
+        plan = make_plan(source, wanted, routes=routes, calibration=calibration.digest())
         artifacts: list[Artifact] = []
         for outcome in perform(plan, Path(folder), calibration, {}):
             if outcome.artifact is not None:

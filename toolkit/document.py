@@ -176,4 +176,14 @@ def warnings_of(artifacts: Sequence[Mapping[str, Any]], reference: Mapping[str, 
     most = max((item["threads"] or 0 for run in ours for item in (run, *run.get("thread_sweep", ()))), default=0)
     if most > cores:
         warnings.append(f"{most} threads were asked for on {cores} cores; their times say nothing about more cores")
-    return warnings
+    return warnings + _routes_taken(artifacts)
+
+
+def _routes_taken(artifacts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One sentence for all artifacts that another route than the first made, for the same reason."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for artifact in artifacts:
+        facts = artifact.get("provenance", {})
+        if "instead of" in facts:
+            names.setdefault((facts["route"], facts["instead of"]), []).append(artifact["name"])
+    return [f"{', '.join(made)} came through {route} instead of {reason}" for (route, reason), made in names.items()]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from converters import Artifact, ModelSource, OutputKind, make_plan
+from torch import nn
+
+from converters import Artifact, ModelSource, OutputKind, PixelRange, make_plan
 from converters.perform import Outcome, perform
 from quantization import recipes
 from tests.converters import small_network as small
@@ -33,3 +35,21 @@ def artifact_of(outcome: Outcome) -> Artifact:
     assert outcome.error is None, outcome.error
     assert outcome.artifact is not None
     return outcome.artifact
+
+
+def bare_source(
+    module: nn.Module, input_size: tuple[int, int], output_size: tuple[int, int], classes: int
+) -> ModelSource:
+    """Any module as a source, with classes and colours that mean nothing."""
+    return ModelSource(
+        name=type(module).__name__.lower(),
+        classes=tuple(f"class_{index}" for index in range(classes)),
+        colours=tuple((index, index, index) for index in range(classes)),
+        input_size=input_size,
+        output_size=output_size,
+        pixel_range=PixelRange.UNIT,
+        parameters=sum(item.numel() for item in module.parameters()),
+        weights_sha256="0" * 64,
+        origin="tests",
+        module=module,
+    )

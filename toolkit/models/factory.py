@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from converters import ModelSource, SourceError
 from toolkit.config import RunOptions
+from toolkit.errors import in_one_line
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +39,7 @@ def _call_factory(named: str) -> torch.nn.Module:
         made = made if isinstance(made, torch.nn.Module) else made()
     except Exception as error:  # the user's own code may raise anything; its sentence is passed on
         raise SourceError(
-            f"{named} could not be called ({type(error).__name__}: {error}); it must be an importable torch.nn.Module or a "
+            f"{named} could not be called ({in_one_line(error)}); it must be an importable torch.nn.Module or a "
             "function without arguments that returns one"
         ) from error
     finally:

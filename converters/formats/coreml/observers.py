@@ -12,7 +12,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from converters.errors import ConversionError, SourceError
+from converters.errors import ConversionError, SourceError, in_one_line
 from converters.formats.coreml.tool import coremltools
 from converters.source import ModelSource
 from converters.tools import tool
@@ -30,7 +30,7 @@ def quantized_network(source: ModelSource, recipe: Recipe, calibration: Calibrat
 
     Raises:
         ConversionError: there are no calibration pictures.
-        SourceError: the network's code branches on values, so that torch.fx cannot follow it.
+        SourceError: the network's code branches on values or does something else that torch.fx cannot follow.
     """
     import torch
 
@@ -47,6 +47,11 @@ def quantized_network(source: ModelSource, recipe: Recipe, calibration: Calibrat
         except torch.fx.proxy.TraceError as error:
             raise SourceError(
                 f"{source.name} branches on values, so torch's quantizer cannot follow it; use recipe 'w8a8' instead"
+            ) from error
+        except Exception as error:  # the network's own code, called with stand-ins for tensors, may raise anything
+            raise SourceError(
+                f"{source.name} computes in ways that torch's quantizer cannot follow ({in_one_line(error)}); use recipe "
+                "'w8a8' instead"
             ) from error
         quantizer.step()
         for picture in calibration.tensors(unit_range=source.pixel_range is PixelRange.UNIT):

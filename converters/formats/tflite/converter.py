@@ -45,6 +45,9 @@ class TFLiteConverter(Converter):
     def default_route(self, source: ModelSource) -> str:
         return FROM_TORCH if source.module is not None else FROM_ONNX
 
+    def other_routes(self, source: ModelSource) -> tuple[str, ...]:
+        return (FROM_ONNX,) if source.module is not None else ()
+
     def check(self, source: ModelSource, route: str) -> None:
         if route == FROM_TORCH and source.module is None:
             raise SourceError(f"route {route!r} starts from a torch network, not from ONNX; choose {FROM_ONNX!r}")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import OutputKind
-from converters.errors import ConversionError
+from converters.errors import ConversionError, MissingToolError, SourceError, in_one_line
 from converters.formats.onnx import check_onnx_source, logits_graph
 from converters.formats.tflite.onnx2tf_route import onnx_to_tflite
 from converters.source import ModelSource
@@ -44,22 +44,36 @@ def float_graph(source: ModelSource, route: str, output: OutputKind, workspace: 
     if made.exists():
         document = json.loads(made.read_text())
         return FloatGraph(Path(document["path"]), document["agreement"])
+    failed = workspace / f"{stem}.failed"
+    if failed.exists():  # no recipe gets further than the first one did
+        raise ConversionError(failed.read_text(encoding="utf-8"))
+    try:
+        _convert(source, route, output, path, workspace)
+        graph = FloatGraph(path, _agreement(source, path, output, workspace))
+    except (MissingToolError, SourceError):
+        raise
+    except Exception as error:
+        failed.write_text(str(error) if isinstance(error, ConversionError) else in_one_line(error), encoding="utf-8")
+        raise
+    made.write_text(json.dumps(asdict(graph), default=str))
+    return graph
+
+
+def _convert(source: ModelSource, route: str, output: OutputKind, path: Path, workspace: Path) -> None:
     if route == "litert-torch":
         _from_torch(source, output, path)
     else:
         onnx_to_tflite(logits_graph(source, workspace), source, output, path, workspace)
-    graph = FloatGraph(path, _agreement(source, path, output, workspace))
-    made.write_text(json.dumps(asdict(graph), default=str))
-    return graph
 
 
 def _from_torch(source: ModelSource, output: OutputKind, path: Path) -> None:
     litert_torch = tool("litert_torch", "tflite")
     import torch
 
+    from converters.formats.tflite.transposed import CutTransposed
     from converters.torch_heads import ChannelsLast, example_image, torch_module
 
-    wrapped = ChannelsLast(torch_module(source, "TFLite"), output).eval()
+    wrapped = ChannelsLast(CutTransposed(torch_module(source, "TFLite")), output).eval()
     image = example_image(source).permute(0, 2, 3, 1).contiguous()
     with torch.no_grad():
         litert_torch.convert(wrapped, sample_kwargs={"image": image}).export(str(path))

@@ -25,6 +25,7 @@ def keras_model(order: dict[str, Any]) -> Any:
     if order["simplify"]:
         onnxsim = importlib.import_module("onnxsim")
         graph, _ = onnxsim.simplify(graph)
+    _constants_stored(graph)
     onnx.save(graph, "graph.onnx")
     return onnx2tf.convert(
         input_onnx_file_path="graph.onnx",
@@ -34,6 +35,20 @@ def keras_model(order: dict[str, Any]) -> Any:
         disable_model_save=True,
         verbosity="warn",
     )
+
+
+def _constants_stored(model: Any) -> None:
+    """Constant nodes become stored tensors: onnx2tf's InstanceNormalization takes its scale from nothing else."""
+    kept = []
+    for node in model.graph.node:
+        value = next((item for item in node.attribute if item.name == "value"), None)
+        if node.op_type == "Constant" and value is not None:
+            value.t.name = node.output[0]
+            model.graph.initializer.append(value.t)
+        else:
+            kept.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
 
 
 class Served(tf.Module):  # type: ignore[misc]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from converters.artifact import PixelRange, content_hash
 from converters.errors import SourceError
@@ -48,10 +49,16 @@ def activation_ranges(
     ranges[_picture_tensor(float_file)] = (0.0, pixel_range.scale)
     for name in logits_tensors(float_file) if recipe.decisive_logits else ():
         ranges[name] = decisive_range(statistics[name + WINNER], statistics[name + RUNNER_UP])
+    # In the rank of the tensor: a constant that shares its scale (a token that is concatenated) is refused any other.
+    ranks = {tensor.name: len(tensor.shape) for graph in read_model(float_file).graphs for tensor in graph.tensors}
     return {
-        name: {"min": np.asarray([low], dtype=np.float32), "max": np.asarray([high], dtype=np.float32)}
+        name: {"min": _filled(low, ranks[name]), "max": _filled(high, ranks[name])}
         for name, (low, high) in ranges.items()
     }
+
+
+def _filled(value: float, rank: int) -> NDArray[np.float32]:
+    return np.full((1,) * rank, value, dtype=np.float32)
 
 
 def logits_tensors(float_file: Path) -> tuple[str, ...]:

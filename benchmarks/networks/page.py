@@ -1,0 +1,83 @@
+"""docs/models.md: its tables, written between markers from docs/models.json, which keeps what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.kept_page import Parts, Results
+from benchmarks.networks.networks import DEFAULT, NETWORKS, ON_REQUEST
+
+PAGE = Path("docs/models.md")
+PART = "networks"
+COMMAND = "python -m benchmarks.networks"
+TITLES = {"tflite": "TFLite, in LiteRT", "coreml": "Core ML, in milrun"}
+
+
+def table(result: Mapping[str, Any] | None) -> str:
+    """The networks, their agreement by format and recipe, and what could not be made, as Markdown."""
+    if result is None or not result["networks"]:
+        return f"Not measured yet: `{COMMAND}`.\n"
+    rows = result["networks"]
+    titles = {network.name: network.title for network in NETWORKS}
+    lines = [
+        "| network | package | parameters | classes | of which win |",
+        "| --- | --- | ---: | ---: | ---: |",
+        *(
+            f"| {titles[name]} | {row['package']} | {row['parameters'] / 1e6:.2f} M | {row['classes']} | {row['winning']} |"
+            for name, row in rows.items()
+        ),
+    ]
+    for form, title in TITLES.items():
+        lines += ["", f"{title}: pixels in 100 that get torch's class.", "", *_agreements(form, rows, titles)]
+    lines += ["", *_failures(rows, titles)]
+    lines.append(
+        f"\n{result['pictures']} drawn faces judge, {result['calibration']} of the training split calibrate. Made by `{COMMAND}` "
+        f"and `{COMMAND} --every-recipe`."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _agreements(form: str, rows: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
+    names = {name for row in rows.values() for name in (*row["artifacts"], *row["failed"])}
+    recipes = [name for name in (*DEFAULT, *ON_REQUEST) if f"{form}-{name}" in names]
+    lines = [f"| network | {' | '.join(recipes)} |", "| --- |" + " ---: |" * len(recipes)]
+    for name, row in rows.items():
+        cells = [_cell(row, f"{form}-{recipe}") for recipe in recipes]
+        lines.append(f"| {titles[name]} | {' | '.join(cells)} |")
+    return lines
+
+
+def _cell(row: Mapping[str, Any], artifact: str) -> str:
+    if artifact in row["failed"]:
+        return "not made"
+    found = row["artifacts"].get(artifact)
+    if found is None:
+        return ""
+    return f"{100 * found['agreement']:.2f}" if "agreement" in found else "not run"
+
+
+def _failures(rows: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
+    """What could not be made or run, one line each."""
+    found = []
+    for name, row in rows.items():
+        found += [f"- {titles[name]}: {_shortened(said)}" for said in row["failed"].values()]
+        found += [
+            f"- {titles[name]}, {artifact}: {cell['reason']}"
+            for artifact, cell in row["artifacts"].items()
+            if "reason" in cell
+        ]
+    return ["What could not be made or run:", "", *found] if found else ["Everything could be made and ran."]
+
+
+def _shortened(said: str) -> str:
+    """A sentence without the path of its log, which lies on the machine that measured."""
+    return said.split("; the whole story is in ", 1)[0]
+
+
+def _drawn(results: Results) -> str:
+    return table(results.get(PART))
+
+
+PARTS: Parts = {PART: _drawn}

@@ -1,0 +1,50 @@
+"""The recipes of both targets on small networks with what other people's have: made, run, and near torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from converters import Artifact, converter, make_plan
+from converters.perform import perform
+from quantization import recipes
+from tests.converters import small_network as small
+from tests.converters.foreign_networks import NETWORKS, foreign
+from tests.converters.making import artifact_of
+from validation.runner import runners
+
+LEAST_DECIBELS = {"float32": 90.0, "float16": 45.0, "int4_dynamic": 6.0, "int4_weights": 6.0}
+"""All others must reach 14."""
+ALIKE = ("palette8", "palette4", "palette2", "pruned_palette6")
+"""Recipes that take the same path as palette6, and minutes."""
+RUNNERS = {"tflite": "litert", "coreml": "milrun"}
+
+
+@pytest.mark.parametrize("format_name", RUNNERS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_recipes(name: str, format_name: str, tmp_path: Path) -> None:
+    source = foreign(name)
+    pictures = small.calibration(4, source.input_size)
+    wanted = [
+        (format_name, item) for item in recipes().values() if format_name in item.formats and item.name not in ALIKE
+    ]
+    plan = make_plan(
+        source, wanted, routes={format_name: converter(format_name).routes[0]}, calibration=pictures.digest()
+    )
+    picture = small.pictures(1, source.input_size, seed=99)[0]
+    expected = small.torch_logits(source, picture[np.newaxis].astype(np.float32) / 255)[0]
+    found = {
+        outcome.conversion.recipe.name: small.decibels(expected, _answer(artifact_of(outcome), picture, expected.shape))
+        for outcome in perform(plan, tmp_path, pictures)
+    }
+    too_far = {recipe: value for recipe, value in found.items() if value < LEAST_DECIBELS.get(recipe, 14.0)}
+    assert len(found) == len(wanted) and not too_far
+
+
+def _answer(artifact: Artifact, picture: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    kind = runners()[RUNNERS[artifact.format]]
+    with kind(artifact, kind.backends[0], 1) as runner:
+        return np.asarray(runner.predict(picture), dtype=np.float32).reshape(shape)
