@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.claims.counts import WORK
-from benchmarks.claims.page import PAGE, PARTS, latency_table, models_table, sizes_table
+from benchmarks.claims.page import PAGE, PARTS, latency_table, models_table, rewrite_table, sizes_table
 from benchmarks.kept_page import drawn, keep_result, read_results
 
 
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         "sizes": ("one FP-LIIF at several output sizes against resizing its answer", _sizes),
         "accuracy": ("weight, work and accuracy of every trained network, in float and int8", _accuracy),
         "latency": ("LiteRT's time for every network; on a quiet machine", _latency),
+        "rewrite": ("what the exact rewrite of FP-LIIF's first pixel layer wins; on a quiet machine", _rewrite),
         "tables": ("print what was measured", _tables),
     }
     for name, (summary, perform) in measured.items():
@@ -63,8 +64,11 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--work", type=Path, default=WORK, help="folder for pictures, counts and artifacts")
         if name in ("sizes", "accuracy"):
             command.add_argument("--images", type=_positive, default=100, help="held-out pictures (default 100)")
+        if name == "rewrite":
+            command.add_argument("--images", type=_positive, default=8, help="pictures that prove parity (default 8)")
         if name == "latency":
             command.add_argument("--threads", type=_positive, default=1, help="threads of the runtime (default 1)")
+        if name in ("latency", "rewrite"):
             command.add_argument("--seconds", type=_positive, default=20, help="sampling time each (default 20)")
     return parser
 
@@ -104,6 +108,14 @@ def _latency(options: argparse.Namespace) -> None:
     measured = measure_latency(options.threads, float(options.seconds), options.work, _say)
     keep_result(options.page, PARTS, "latency", measured)
     print(latency_table(read_results(options.page)), end="")
+
+
+def _rewrite(options: argparse.Namespace) -> None:
+    from benchmarks.claims.rewrite import measure_rewrite
+
+    measured = measure_rewrite(options.images, float(options.seconds), options.work, _say)
+    keep_result(options.page, PARTS, "rewrite", measured)
+    print(rewrite_table(read_results(options.page)), end="")
 
 
 def _tables(options: argparse.Namespace) -> None:

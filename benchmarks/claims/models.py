@@ -69,6 +69,16 @@ def open_model(name: str) -> Model:
     )
 
 
+def joined_model() -> Model:
+    """FP-LIIF as it was trained, its first pixel layer at every output pixel; see `joined`."""
+    from benchmarks.claims.joined import JoinedFPLIIF
+
+    path = weight_paths()[FIRST]
+    checkpoint = load_checkpoint(path, labels=LABELS)
+    graph = JoinedFPLIIF(checkpoint.network, SIDE)
+    return _model("fp-liif-joined", "as trained", path, graph, checkpoint.network, _steps(path, checkpoint.about))
+
+
 def _steps(path: Path, about: Mapping[str, Any]) -> int:
     """Steps behind a shipped checkpoint: of its own training, and of the first stage if it went on from that."""
     from benchmarks.claims.training import STAGES

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,56 @@ def latency_table(results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
+def rewrite_table(results: Results) -> str:
+    """The network as trained beside the rewritten one, ratios last."""
+    if "rewrite" not in results:
+        return _unmeasured("rewrite")
+    part = results["rewrite"]
+    joined, rewritten = part["rows"]["joined"], part["rows"]["rewritten"]
+    parity = part["parity"]
+    quantities: list[tuple[str, Callable[[Mapping[str, Any]], float | None], str]] = [
+        ("multiply-adds of convolutions", lambda row: row["multiply_adds"] / 1e9, "{:.2f} G"),
+        ("int8_static .tflite", lambda row: row["bytes"] / 1e6, "{:.2f} MB"),
+        ("activations, packed", lambda row: row["activation_bytes"] / 1e6, "{:.1f} MB"),
+        ("LiteRT, one thread, p50", lambda row: row["latency"]["p50"], "{:.1f} ms"),
+        ("ARM64 instructions, cortex-a76", lambda row: _billions(row["instructions"]), "{:.3f} G"),
+    ]
+    rows = []
+    for title, value, form in quantities:
+        pair = value(joined), value(rewritten)
+        shown = ["not run" if one is None else form.format(one) for one in pair]
+        ratio = "" if pair[0] is None or pair[1] is None else f"{pair[1] / pair[0]:.2f}"
+        rows.append((title, *shown, ratio))
+    reasons = {row["instructions"]["reason"] for row in (joined, rewritten)} - {""}
+    lines = [
+        *_table(("FP-LIIF at 256 × 256", "as trained", "rewritten", "ratio"), rows),
+        *(f"\nNot run: {reason}." for reason in sorted(reasons)),
+        "",
+        f"Parity of the float graphs on {part['images']} held-out pictures: logits at most {parity['largest_difference']:.1e} apart "
+        f"(largest logit {parity['largest_logit']:.1f}); {100 * parity['same_class']:.4f} % of {parity['pixels']:,} pixels get the same class.",
+        "",
+        "Longest operations, share of an inference:",
+        "",
+        *_table(
+            ("as trained", "share", "rewritten", "share"), _operation_rows(joined["profile"], rewritten["profile"])
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _operation_rows(*profiles: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    columns = [
+        [(f"{item['name']} ({item['kind']})", f"{100 * item['share']:.1f} %") for item in profile["operations"]]
+        or [(f"not run: {profile['reason']}", "")]
+        for profile in profiles
+    ]
+    return [tuple(cell for pair in pairs for cell in pair) for pairs in zip_longest(*columns, fillvalue=("", ""))]
+
+
+def _billions(instructions: Mapping[str, Any]) -> float | None:
+    return instructions["total"] / 1e9 if instructions["status"] == "counted" else None
+
+
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     aligned = ["---", *["---:"] * (len(head) - 1)]
     return ["| " + " | ".join(cells) + " |" for cells in (head, aligned, *rows)]
@@ -151,5 +202,6 @@ PARTS: Parts = {
     "sizes": sizes_table,
     "models": models_table,
     "latency": latency_table,
+    "rewrite": rewrite_table,
 }
 """Name of a part in markers and JSON -> how it is drawn."""

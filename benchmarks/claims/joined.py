@@ -1,0 +1,54 @@
+"""FP-LIIF with its first pixel layer at every output pixel, as it was trained: what `fpliif.deploy` rewrites."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fpliif.deploy import deploy
+from fpliif.network import position_code
+
+if TYPE_CHECKING:
+    from fpliif.network import FPLIIF
+
+
+class JoinedFPLIIF(nn.Module):
+    """Upsampled features, average and positional code joined, then every pixel layer on all pixels.
+
+    `forward` takes float32 RGB 0..1 (1, 3, side, side) and answers logits (1, classes, side, side). Everything but the first pixel layer is
+    the deployed network's own: norms are folded, unfolding is a convolution.
+    """
+
+    def __init__(self, network: FPLIIF, side: int) -> None:
+        super().__init__()
+        still = deploy(network, side, side)
+        self.encoder, self.reduce1, self.reduce2, self.average = (
+            still.encoder, still.reduce1, still.reduce2, still.average,
+        )  # fmt: skip
+        first = network.pixel[0]
+        assert isinstance(first, nn.Linear)
+        self.first = nn.Conv2d(first.in_features, first.out_features, 1)
+        with torch.no_grad():
+            self.first.weight.copy_(first.weight[:, :, None, None])
+            assert self.first.bias is not None
+            self.first.bias.copy_(first.bias)
+        self.rest = still.pixel
+        code = position_code(side, network.config.position_bands).T
+        places = torch.cat(
+            [code[:, :, None].expand(-1, side, side), code[:, None, :].expand(-1, side, side)]
+        ).contiguous()
+        self.register_buffer("places", places[None])
+        self.side = side
+        self.eval().requires_grad_(False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        z = self.encoder(image)
+        grid = self.reduce2(F.relu(self.reduce1(z)))
+        size = (self.side, self.side)
+        upsampled = F.interpolate(grid, size=size, mode="bilinear", align_corners=False)
+        # Upsampling the average of one cell repeats it; converters take that where they refuse to expand it.
+        average = F.interpolate(self.average(z), size=size, mode="bilinear", align_corners=False)
+        return self.rest(self.first(torch.cat([upsampled, average, self.places], dim=1)))  # type: ignore[no-any-return,list-item]
