@@ -3,11 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks.claims.joined import JoinedFPLIIF
 from benchmarks.claims.networks import BASELINES, BiSeNetLike, DenseNetwork, UNet, static_graph
 from fpliif.config import preset
 from fpliif.cost import multiply_adds
+from fpliif.deploy import deploy
 from fpliif.losses import sample_points
 from fpliif.network import FPLIIF, count_parameters
+from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 
 
 def trained_looking(network: DenseNetwork) -> DenseNetwork:
@@ -66,3 +69,13 @@ def test_another_output_size_is_a_resize_of_the_logits() -> None:
     with torch.inference_mode():
         expected = torch.nn.functional.interpolate(network(image), size=(24, 24), mode="bilinear")
         torch.testing.assert_close(network(image, (24, 24)), expected)
+
+
+def test_the_joined_network_is_the_trained_and_the_rewritten_one() -> None:
+    network = scrambled(tiny_config())
+    image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        answer = JoinedFPLIIF(network, 32)(image)
+        for other in (network(image, (32, 32)), deploy(network, 32, 32)(image)):
+            torch.testing.assert_close(answer, other, atol=2e-3, rtol=1e-4)
+            assert float((answer - answer.mean()).abs().max()) > 1
