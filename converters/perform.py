@@ -61,6 +61,37 @@ class Outcome:
     seconds: float
 
 
+def convert_here(
+    plan: Plan,
+    conversion: Conversion,
+    calibration: CalibrationSet | None,
+    destination: Path,
+    workspace: Path,
+    log: Path,
+) -> Written:
+    """Run one converter in this process, with its output in `log`; whatever a tool raises comes out as one sentence naming the log.
+
+    Raises:
+        ConversionError, MissingToolError, SourceError: there is no artifact; what lies at `destination` is not to be used.
+    """
+    with captured(log):
+        try:
+            target = converter(conversion.format)
+            return convert_sizes(target, plan.source, conversion, calibration, destination, workspace)
+        except (MissingToolError, SourceError):
+            traceback.print_exc()
+            raise
+        except Exception as error:
+            said = str(error) if isinstance(error, ConversionError) else in_one_line(error)
+            printed = last_informative_line(log)
+            traceback.print_exc()
+            raise ConversionError(_failure(conversion, said, printed, log)) from error
+
+
+Convert = Callable[[Plan, Conversion, CalibrationSet | None, Path, Path, Path], Written]
+"""Runs one converter somewhere: `convert_here`, or something that does it in another process and raises the same."""
+
+
 def perform(
     plan: Plan,
     folder: Path,
@@ -68,6 +99,7 @@ def perform(
     known: Mapping[str, Artifact] | None = None,
     on_progress: Progress | None = None,
     on_artifact: Callable[[Artifact], None] | None = None,
+    convert: Convert = convert_here,
 ) -> list[Outcome]:
     """Make every artifact of `plan` in `folder`; one that fails does not stop the others.
 
@@ -78,6 +110,7 @@ def perform(
         known: artifacts of earlier runs by name; one is reused if its key and the hash of its file still agree.
         on_progress: told when a conversion starts and how it ends.
         on_artifact: given every artifact as soon as it lies in `folder`, so that a run killed later need not make it again.
+        convert: where each converter runs.
 
     Returns:
         one outcome per conversion, in the plan's order.
@@ -90,7 +123,9 @@ def perform(
     with _sole_writer(folder), _workspace(folder) as workspace:
         outcomes = []
         for conversion in plan.conversions:
-            made = _outcome(plan, conversion, folder, workspace, calibration, known or {}, on_progress or _silent)
+            made = _outcome(
+                plan, conversion, folder, workspace, calibration, known or {}, on_progress or _silent, convert
+            )
             if made.artifact is not None and on_artifact is not None:
                 on_artifact(made.artifact)
             outcomes.append(made)
@@ -105,6 +140,7 @@ def _outcome(
     calibration: CalibrationSet | None,
     known: Mapping[str, Artifact],
     on_progress: Progress,
+    convert: Convert,
 ) -> Outcome:
     started = time.perf_counter()
     on_progress(conversion.name, State.START, 0.0)
@@ -113,7 +149,7 @@ def _outcome(
     error = None
     if artifact is None:
         try:
-            artifact = _make(plan, conversion, folder, workspace, calibration)
+            artifact = _make(plan, conversion, folder, workspace, calibration, convert)
         except (ConversionError, MissingToolError, SourceError) as failure:
             error = failure
     seconds = time.perf_counter() - started
@@ -123,7 +159,12 @@ def _outcome(
 
 
 def _make(
-    plan: Plan, conversion: Conversion, folder: Path, workspace: Path, calibration: CalibrationSet | None
+    plan: Plan,
+    conversion: Conversion,
+    folder: Path,
+    workspace: Path,
+    calibration: CalibrationSet | None,
+    convert: Convert,
 ) -> Artifact:
     target = converter(conversion.format)
     final = folder / f"{conversion.name}{target.suffix}"
@@ -132,7 +173,7 @@ def _make(
     log.parent.mkdir(exist_ok=True)
     log.unlink(missing_ok=True)
     try:
-        written = _convert(plan, conversion, calibration, unfinished, workspace, log)
+        written = convert(plan, conversion, calibration, unfinished, workspace, log)
         _move_into_place(unfinished, final)
     finally:
         _remove(unfinished)
@@ -153,29 +194,6 @@ def _make(
         signatures=written.signatures,
         signature=next((entry.name for entry in written.signatures if entry.default), None),
     )
-
-
-def _convert(
-    plan: Plan,
-    conversion: Conversion,
-    calibration: CalibrationSet | None,
-    destination: Path,
-    workspace: Path,
-    log: Path,
-) -> Written:
-    """Run the converter with its output in `log`; whatever a tool raises comes out as one sentence naming the log."""
-    with captured(log):
-        try:
-            target = converter(conversion.format)
-            return convert_sizes(target, plan.source, conversion, calibration, destination, workspace)
-        except (MissingToolError, SourceError):
-            traceback.print_exc()
-            raise
-        except Exception as error:
-            said = str(error) if isinstance(error, ConversionError) else in_one_line(error)
-            printed = last_informative_line(log)
-            traceback.print_exc()
-            raise ConversionError(_failure(conversion, said, printed, log)) from error
 
 
 def _failure(conversion: Conversion, said: str, printed: str, log: Path) -> str:

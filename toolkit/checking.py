@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from converters import Artifact, ModelSource
 from toolkit.config import RunOptions
-from toolkit.measuring import choose_runtimes
+from toolkit.measuring import choose_runtimes, guarded
 from toolkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _others(
                     f"too slow for {work / 1e6:,.0f} million multiply-adds unless it is named: --runners {runner.name}:{backend}"
                 )
             else:
-                others[other] = partial(runner, artifact, backend, options.threads)
+                others[other] = partial(guarded(runner, options), artifact, backend, options.threads)
     return others, unavailable
 
 

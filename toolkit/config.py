@@ -134,6 +134,10 @@ class RunOptions(BaseModel):
         photos: a folder of photographs without labels that judges in the place of `dataset`, by agreement with the float
             network; all of them are used. Calibration still takes `dataset`.
         min_agreement: gate without labels: share of pixels that must get the float network's class.
+        isolate: whether converters and runtimes work in processes of their own, so that one that crashes or hangs costs no more
+            than its artifact.
+        time_limit: seconds that one conversion, or one picture in a runtime, may take there.
+        memory_limit: gigabytes (10^9 bytes) that such a process may hold; None for nine tenths of the machine's memory.
         out: output folder.
     """
 
@@ -185,6 +189,9 @@ class RunOptions(BaseModel):
     checks: bool = True
     photos: Path | None = None
     min_agreement: Fraction = 0.95
+    isolate: bool = True
+    time_limit: Annotated[float, Field(gt=0.0, le=1_000_000.0)] = 1800.0
+    memory_limit: Annotated[float, Field(gt=0.0, le=1_000_000.0)] | None = None
     out: Path = Path("runs/latest")
 
     def given(self, *names: str) -> list[str]:

@@ -21,7 +21,7 @@ from toolkit.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from converters import Artifact
-    from converters.perform import Outcome, State
+    from converters.perform import Convert, Outcome, State
     from quantization.calibration import CalibrationSet
     from quantization.policy import Policy
 
@@ -173,13 +173,30 @@ def perform_plan(
     """Make the artifacts and write the manifest, which names whatever could be made."""
     from converters.perform import perform
 
-    with _told(progress, len(plan.conversions)) as tell:
-        outcomes = perform(plan, folder.artifacts, calibration, folder.reusable_artifacts(), tell, folder.remember)
+    with _told(progress, len(plan.conversions)) as tell, _converting(options, progress) as convert:
+        known = folder.reusable_artifacts()
+        outcomes = perform(plan, folder.artifacts, calibration, known, tell, folder.remember, convert)
     if options.calibration_plot and calibration is not None:
         _plot(folder, calibration)
     conversions = Conversions(folder, tuple(outcomes))
     folder.save_manifest(_manifest(plan, calibration, options, conversions))
     return conversions
+
+
+@contextmanager
+def _converting(options: RunOptions, progress: Progress) -> Iterator[Convert]:
+    """Where converters run; says so where it is not where the options want it."""
+    from converters.perform import convert_here
+    from toolkit.isolation.conversions import ConversionProcess
+    from toolkit.isolation.limits import Limits
+
+    if not options.isolate:
+        yield convert_here
+        return
+    with ConversionProcess(Limits.of(options.time_limit, options.memory_limit)) as elsewhere:
+        yield elsewhere
+    if elsewhere.here:
+        progress.note(f"     converted without a process of its own: {elsewhere.here}")
 
 
 def _plot(folder: RunFolder, calibration: CalibrationSet) -> None:

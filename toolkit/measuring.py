@@ -44,7 +44,7 @@ def choose_runtimes(options: RunOptions) -> list[Runtime]:
     from validation.runner import runners
 
     # The reference runs the source itself, never an artifact, so it is not offered here.
-    known = {name: item for name, item in runners().items() if set(item.formats) & set(_formats())}
+    known = {name: guarded(item, options) for name, item in runners().items() if set(item.formats) & set(_formats())}
     if not options.runners:
         return [Runtime(item, item.backends[0]) for item in known.values() if item.in_default_set()]
     chosen = []
@@ -64,6 +64,14 @@ def every_runtime() -> list[str]:
 
     known = [item for item in runners().values() if set(item.formats) & set(_formats())]
     return [f"{item.name}:{backend}" for item in known for backend in item.backends]
+
+
+def guarded(kind: type[Runner], options: RunOptions) -> type[Runner]:
+    """The runner in a process of its own, within the options' limits, unless they say otherwise."""
+    from toolkit.isolation.limits import Limits
+    from toolkit.isolation.runtimes import isolated
+
+    return isolated(kind, Limits.of(options.time_limit, options.memory_limit)) if options.isolate else kind
 
 
 def _formats() -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from toolkit.document import artifact_entries, assemble, dataset_entry, referenc
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.examples import draw_examples
 from toolkit.instructions import with_instructions
+from toolkit.isolation.runtimes import processes_released
 from toolkit.linting import with_lint
 from toolkit.measuring import (
     by_artifact,
@@ -70,7 +71,7 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
     choose_runtimes(options)
     folder = RunFolder(options.out)
     plan, calibration = plan_conversions(options, source, shown, folder.calibration)
-    with folder.claimed():
+    with folder.claimed(), processes_released():
         perform_plan(plan, calibration, options, folder, shown)
         return _judge(options, folder, source, shown, started)
 
@@ -89,7 +90,7 @@ def validate(options: RunOptions, progress: Progress | None = None) -> Outcome:
     started = time.monotonic()
     folder = RunFolder(options.out)
     source = same_source(options, folder.load_manifest())
-    with folder.claimed():
+    with folder.claimed(), processes_released():
         return _judge(options, folder, source, progress or SilentProgress(), started)
 
 
@@ -111,7 +112,7 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
     if settings is None:
         raise UsageError("bench with --latency-samples 0 measures nothing; give 1 or more")
     what = Measurements(dataset=None, latency=settings, picture=dataset[0].image)
-    with folder.claimed():
+    with folder.claimed(), processes_released():
         files = with_sizes(trusted_artifacts(folder), source)
         planned = planned_runs(files, options)
         runs = measure_artifacts(planned, what, options, shown)

@@ -6,6 +6,7 @@ hits them alike.
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import time
@@ -199,9 +200,21 @@ class Stopwatch:
         """Processes, apart from our own, that work for the open runner."""
         return self._runner.process_ids()
 
-    def settle(self) -> None:
-        """One inference that is not timed: after other runners had their turn, caches and waiting threads are theirs."""
-        self._call()
+    def turn(self, most: int) -> None:
+        """One inference that is not timed, then up to `most` that are, with nothing between them.
+
+        After other runners had their turn, caches and waiting threads are theirs.
+        """
+        block = self._runner.timed_block(self._fitting(most))
+        self._samples += block
+        self._sampled_ns += sum(block)
+
+    def _fitting(self, most: int) -> int:
+        """How many of `most` more samples the settings ask for, if each takes as long as the one before; at least one."""
+        taken, each = len(self._samples), max(1, (self._samples or self._warm)[-1])
+        in_time = math.ceil((self._settings.max_seconds * 1e9 - self._sampled_ns) / each)
+        wanted = max(self._settings.min_samples - taken, min(self._settings.samples - taken, in_time))
+        return max(1, min(most, wanted))
 
     def result(self, other_load: float | None = None) -> LatencyResult:
         """Statistics of the samples.

@@ -63,6 +63,7 @@ class Runner(ABC):
         settable_threads: False if the runtime chooses its own number of threads and ours is not used.
         chooses_signatures: True if it opens `artifact.signature` of a file that has several.
         counts_instructions: True if `count_instructions` says what an inference executes.
+        own_process: True if the runtime works in another process by itself, so that it cannot take ours with it.
     """
 
     name: ClassVar[str]
@@ -72,6 +73,7 @@ class Runner(ABC):
     settable_threads: ClassVar[bool] = True
     chooses_signatures: ClassVar[bool] = False
     counts_instructions: ClassVar[bool] = False
+    own_process: ClassVar[bool] = False
 
     def __init__(self, artifact: Artifact, backend: str | None = None, threads: int = 1) -> None:
         """Bind to an artifact without opening it.
@@ -185,6 +187,18 @@ class Runner(ABC):
         self._feed(image)
         return self._invoke_timed
 
+    def timed_block(self, count: int) -> list[int]:
+        """One inference that is not recorded, then `count` in a row, on the picture given to `timed_call` before.
+
+        Returns:
+            Nanoseconds of each of the `count`, as `timed_call`'s function returns them.
+
+        Raises:
+            RunnerError: the runtime failed.
+        """
+        self._check_open()
+        return self._invoke_block(count)
+
     def operation_times(self, image: NDArray[np.uint8], runs: int) -> Iterator[OperationTime]:
         """Every call of every operation in `runs` inferences, after one that is not recorded.
 
@@ -249,6 +263,11 @@ class Runner(ABC):
         start = time.perf_counter_ns()
         self._invoke()
         return time.perf_counter_ns() - start
+
+    def _invoke_block(self, count: int) -> list[int]:
+        """One inference that is not recorded, then `count`, each as `_invoke_timed` times it."""
+        self._invoke_timed()
+        return [self._invoke_timed() for _ in range(count)]
 
     @abstractmethod
     def _fetch(self) -> NDArray[Any]:

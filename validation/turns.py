@@ -149,7 +149,4 @@ def _open_and_warm(stack: ExitStack, watch: Stopwatch) -> None:
 
 
 def _turn(watch: Stopwatch, settings: LatencySettings) -> None:
-    watch.settle()
-    for _ in range(max(1, min(_BLOCK, settings.samples // _LEAST_ROUNDS))):
-        if watch.wants_more():
-            watch.sample()
+    watch.turn(max(1, min(_BLOCK, settings.samples // _LEAST_ROUNDS)))

@@ -133,5 +133,16 @@ MinAgreement = Annotated[
 Checks = Annotated[
     bool | None, typer.Option("--checks/--no-checks", help="Look for mistakes that scores hide (on a few pictures).")
 ]
+Isolate = Annotated[
+    bool | None,
+    typer.Option("--isolate/--no-isolate", help="Converters and runtimes in processes of their own, which may crash."),
+]
+TimeLimit = Annotated[
+    float | None, typer.Option("--time-limit", help="Seconds a conversion, or a runtime's picture, may take there.")
+]
+MemoryLimit = Annotated[
+    float | None,
+    typer.Option("--memory-limit", help="Gigabytes such a process may hold. Default: nine tenths of the machine's."),
+]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Output folder. Default: runs/latest.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]

@@ -23,6 +23,7 @@ class WorkerRunner(Runner):
 
     formats: ClassVar[tuple[str, ...]] = ("tflite",)
     default: ClassVar[bool] = False
+    own_process: ClassVar[bool] = True
     reply_seconds: ClassVar[float]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

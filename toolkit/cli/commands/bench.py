@@ -46,6 +46,9 @@ def bench(
     bundle_pictures: Annotated[
         int | None, typer.Option("--bundle-pictures", help="Judging pictures to pack; default: all, at most 64.")
     ] = None,
+    isolate: o.Isolate = None,
+    time_limit: o.TimeLimit = None,
+    memory_limit: o.MemoryLimit = None,
     quiet: o.Quiet = False,
 ) -> int:
     """Time every artifact on disk on every runtime of this machine; accuracy already measured is kept."""
@@ -61,6 +64,7 @@ def bench(
         runners = ",".join(every_runtime())
     given = {
         "output_sizes": output_sizes, "runners": runners, "latency_samples": latency_samples, "per_op": per_op or None,
+        "isolate": isolate, "time_limit": time_limit, "memory_limit": memory_limit,
     }  # fmt: skip
     if bundle is None and bundle_pictures is not None:
         raise UsageError("--bundle-pictures says what goes into a bundle; give --bundle FILE.zip as well")

@@ -43,6 +43,9 @@ def convert(
     io_dtype: o.IoDtype = None,
     keep: o.Keep = None,
     policy: o.Policy = None,
+    isolate: o.Isolate = None,
+    time_limit: o.TimeLimit = None,
+    memory_limit: o.MemoryLimit = None,
     out: o.Out = None,
     quiet: o.Quiet = False,
 ) -> int:

@@ -58,6 +58,9 @@ def run(
     checks: o.Checks = None,
     photos: o.Photos = None,
     min_agreement: o.MinAgreement = None,
+    isolate: o.Isolate = None,
+    time_limit: o.TimeLimit = None,
+    memory_limit: o.MemoryLimit = None,
     out: o.Out = None,
     quiet: o.Quiet = False,
 ) -> int:

@@ -36,6 +36,9 @@ def validate(
     checks: o.Checks = None,
     photos: o.Photos = None,
     min_agreement: o.MinAgreement = None,
+    isolate: o.Isolate = None,
+    time_limit: o.TimeLimit = None,
+    memory_limit: o.MemoryLimit = None,
     quiet: o.Quiet = False,
 ) -> int:
     """Compare every artifact on disk with the float reference, class by class, and judge it."""

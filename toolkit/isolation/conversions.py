@@ -1,0 +1,73 @@
+"""Conversions in a process of their own: one for all that goes well, a new one after it was lost."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from converters import ConversionError, Plan
+from converters.perform import convert_here
+from toolkit.isolation.limits import Limits
+from toolkit.isolation.process import GuardedProcess, LostError
+from toolkit.isolation.sending import NotSendableError
+
+if TYPE_CHECKING:
+    from converters.plan import Conversion
+    from converters.registry import Written
+    from quantization.calibration import CalibrationSet
+
+
+class ConversionProcess:
+    """Does `converters.perform.convert_here` elsewhere; use as a context manager.
+
+    Attributes:
+        here: why a source could not be sent, so that its conversions ran in this process; empty if none did.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._process: GuardedProcess | None = None
+        self.here = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.stop()
+
+    def __call__(
+        self,
+        plan: Plan,
+        conversion: Conversion,
+        calibration: CalibrationSet | None,
+        destination: Path,
+        workspace: Path,
+        log: Path,
+    ) -> Written:
+        """As `convert_here`; raises ConversionError also if the process dies, hangs or takes too much memory."""
+        alone = Plan(plan.source, (conversion,))
+        pictures = calibration if conversion.recipe.needs_calibration else None
+        try:
+            if self._process is None:
+                self._process = GuardedProcess("the converter's process", self._limits)
+            return self._process.call(convert_here, alone, conversion, pictures, destination, workspace, log, log=log)
+        except NotSendableError as reason:
+            self.here = f"{plan.source.origin} cannot be sent to another process ({reason})"
+            return convert_here(plan, conversion, calibration, destination, workspace, log)
+        except LostError as lost:
+            self._process = None
+            _emptied(workspace)
+            raise ConversionError(
+                f"{conversion.name} could not be made through {conversion.route}: {lost}; the whole story is in {log}"
+            ) from lost
+
+
+def _emptied(workspace: Path) -> None:
+    """Intermediate files may be half-written: the next process makes its own."""
+    shutil.rmtree(workspace)
+    workspace.mkdir()
