@@ -7,9 +7,14 @@ import sys
 
 from toolkit.errors import ExitStatus, exit_status
 
+STOPPED = "stopped; what was finished is kept, and the same command continues"
+
 
 def main() -> None:
     """Entry point of the console script: runs a command and exits with the status DESIGN fixes for its outcome."""
+    from toolkit.cli.interrupt import answer_promptly
+
+    answer_promptly(f"segport: {STOPPED}", ExitStatus.INTERRUPTED)
     sys.exit(run_command(sys.argv[1:]))
 
 
@@ -47,7 +52,7 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _stopped() -> int:
-    return _say("stopped; what was finished is kept, and the same command continues", ExitStatus.INTERRUPTED)
+    return _say(STOPPED, ExitStatus.INTERRUPTED)
 
 
 def _say(sentence: str, status: ExitStatus) -> int:

@@ -1,7 +1,8 @@
 """The far end: calls functions, one after the other, until its input ends. A script, started by `process`.
 
 Frames, both ways: 8 bytes length (big-endian), then a pickle. A request is (function, arguments); the first one is the module
-path instead. Answers are ("done", value) or ("raised", exception).
+path instead. Answers are ("done", value) or ("raised", exception); before the first one comes ("begun", None), when the request
+has been read with all the modules that it needs.
 """
 
 from __future__ import annotations
@@ -33,17 +34,25 @@ def main() -> None:
     _end_with(os.getppid())
     _first_to_go()
     sys.path[:] = _received(requests)
+    begun = False
     while True:
         try:
             function, arguments = _received(requests)
         except EOFError:
             return
+        if not begun:
+            _send(answers, pickle.dumps(("begun", None)))
+            begun = True
         try:
             answer = _packed(("done", function(*arguments)))
         except Exception as error:  # noqa: BLE001 (whatever it is, the other end raises it)
             answer = _raised(error)
-        answers.write(struct.pack(">Q", len(answer)) + answer)
-        answers.flush()
+        _send(answers, answer)
+
+
+def _send(stream: BinaryIO, content: bytes) -> None:
+    stream.write(struct.pack(">Q", len(content)) + content)
+    stream.flush()
 
 
 def _packed(answer: Any) -> bytes:

@@ -95,8 +95,9 @@ class GuardedProcess:
         try:
             self._write(self._greeting + _frame(request), deadline, look)
             self._greeting = b""
-            size = struct.unpack(">Q", self._read(8, deadline, look))[0]
-            kind, value = pickle.loads(self._read(size, deadline, look))
+            kind, value = self._answer(deadline, look)
+            if kind == "begun":
+                kind, value = self._answer(time.monotonic() + self._limits.seconds, look)
         except _BrokenError as broken:
             raise LostError(self._epitaph(str(broken), log)) from None
         except BaseException:
@@ -115,6 +116,11 @@ class GuardedProcess:
         for stream in (self._process.stdin, self._process.stdout, self._printed):
             if stream is not None:
                 stream.close()
+
+    def _answer(self, deadline: float, look: float | None) -> tuple[str, Any]:
+        size = struct.unpack(">Q", self._read(8, deadline, look))[0]
+        kind, value = pickle.loads(self._read(size, deadline, look))
+        return kind, value
 
     def _write(self, content: bytes, deadline: float, look: float | None) -> None:
         rest = memoryview(content)

@@ -1,0 +1,88 @@
+"""Converters and runtimes that crash, hang or eat memory: their artifact has failed, with the reason; the rest is measured."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.reliability.starting import small_run, started
+
+WORDS = {
+    "segfault": "crashed with SIGSEGV",
+    "abort": "crashed with SIGABRT",
+    "hang": "took longer than the 6 s that --time-limit allows",
+    "eater": "more than the 1.5 GB that --memory-limit allows",
+}
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of one run in which everything goes wrong that can."""
+    folder = tmp_path_factory.mktemp("hostile")
+    recipes = ["make_fine", *(f"{stage}_{how}" for stage in ("make", "run") for how in WORDS), "float32"]
+    arguments = small_run(
+        folder, "--formats", "hostile,onnx", "--recipes", ",".join(recipes), "--time-limit", "6", "--memory-limit", "1.5",
+        "--latency-samples", "0", "--no-checks", "--out", str(folder / "out"),
+    )  # fmt: skip
+    process = started(folder, arguments)
+    printed, errors = process.communicate(timeout=240)
+    assert process.returncode == 4, errors + printed
+    assert "Traceback" not in errors + printed
+    assert not list((folder / "out").rglob(".segport-*"))
+    document: dict[str, Any] = json.loads((folder / "out" / "report.json").read_text())
+    return {artifact["name"]: artifact for artifact in document["artifacts"]}
+
+
+@pytest.mark.parametrize("how", list(WORDS))
+def test_a_converter_that_is_lost_fails_its_artifact_alone(how: str, report: dict[str, Any]) -> None:
+    artifact = report[f"hostile-make_{how}"]
+    (reason,) = artifact["verdict"]["reasons"]
+    assert artifact["path"] is None and artifact["verdict"]["status"] == "fail"
+    assert WORDS[how] in reason
+    assert f"its last lines were: about to {how}" in reason
+    assert reason.endswith(f"hostile-make_{how}.log")
+
+
+@pytest.mark.parametrize("how", list(WORDS))
+def test_a_runtime_that_is_lost_fails_its_artifact_alone(how: str, report: dict[str, Any]) -> None:
+    artifact = report[f"hostile-run_{how}"]
+    (run,) = artifact["runs"]
+    assert run["status"] == "failed" and artifact["verdict"]["status"] == "fail"
+    assert WORDS[how] in run["reason"]
+    assert f"its last lines were: about to {how}" in run["reason"]
+
+
+def test_the_rest_is_measured(report: dict[str, Any]) -> None:
+    for name in ("hostile-make_fine", "onnx-float32"):
+        assert report[name]["runs"][0]["status"] == "measured", report[name]
+
+
+def test_a_runtime_that_crashes_while_it_is_timed_takes_nobody_with_it(tmp_path: Path) -> None:
+    arguments = small_run(
+        tmp_path, "--formats", "hostile,onnx", "--recipes", "run_segfault,float32", "--latency-samples", "3", "--no-checks",
+        "--out", str(tmp_path / "out"),
+    )  # fmt: skip
+    process = started(tmp_path, arguments)
+    printed, errors = process.communicate(timeout=240)
+    assert process.returncode == 4, errors + printed
+    document = json.loads((tmp_path / "out" / "report.json").read_text())
+    runs = {artifact["name"]: artifact["runs"][0] for artifact in document["artifacts"]}
+    assert runs["hostile-run_segfault"]["latency_status"] == "failed"
+    assert "crashed with SIGSEGV" in runs["hostile-run_segfault"]["latency_reason"]
+    assert runs["onnx-float32"]["latency_ms"]["samples"] == 3
+
+
+def test_the_time_limit_is_of_one_answer_not_of_the_whole() -> None:
+    from toolkit.isolation.limits import Limits
+    from toolkit.isolation.process import GuardedProcess, LostError
+
+    process = GuardedProcess("a test's process", Limits(1.5, 10**10))
+    for _ in range(2):
+        process.call(time.sleep, 1.0)
+    with pytest.raises(LostError, match=r"a test's process was lost: it took longer than the 1.5 s"):
+        process.call(time.sleep, 60.0)
+    assert not process.alive
