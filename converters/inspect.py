@@ -40,8 +40,8 @@ def describe(path: Path) -> list[Fact]:
         read = _READERS[path.suffix]
     except KeyError:
         raise SourceError(f"{path} is none of the artifacts known here: {', '.join(_READERS)}") from None
-    if path.is_dir() != (path.suffix == ".mlpackage"):
-        kind = "a folder" if path.is_dir() else "a file"
+    if not (path.is_dir() if path.suffix == ".mlpackage" else path.is_file()):
+        kind = "a folder" if path.is_dir() else "a file" if path.is_file() else "a device or a pipe"
         raise SourceError(f"{path} is {kind}, which no {path.suffix} artifact is; convert the model again")
     facts = read(path)
     return [
@@ -113,7 +113,7 @@ def _onnx(path: Path) -> list[Fact]:
         (_onnx_type(item.data_type).name, _onnx_type(item.data_type).itemsize * math.prod(item.dims))
         for item in model.graph.initializer
     )
-    return facts + [Fact("metadata", item.key, item.value) for item in model.metadata_props]
+    return facts + [Fact("metadata", str(item.key), str(item.value)) for item in model.metadata_props]
 
 
 def _onnx_type(number: int) -> np.dtype[Any]:

@@ -225,10 +225,14 @@ class TrainConfig:
     def from_toml(cls, path: Path) -> Self:
         """Read a file; raises ConfigError naming it."""
         try:
-            return cls.from_dict(tomllib.loads(path.read_text()))
-        except FileNotFoundError:
-            raise ConfigError(f"{path} does not exist; give a training config in TOML") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            text = path.read_text() if path.is_file() else None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not a readable TOML file: {error}") from None
+        if text is None:
+            raise ConfigError(f"{path} does not exist; give a training config in TOML")
+        try:
+            return cls.from_dict(tomllib.loads(text))
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise ConfigError(f"{path} is not a readable TOML file: {error}") from None
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None

@@ -82,7 +82,7 @@ class Policy:
         """Inverse of `to_toml`; raises RecipeError, naming `origin`, for anything else than a policy of this version."""
         try:
             table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise RecipeError(f"{origin} is not a readable TOML file ({error}); mend that line") from error
         _only(table, {"version", "recipe", "keep"}, origin)
         if table.get("version") != VERSION:
@@ -100,6 +100,8 @@ class Policy:
 def read_policy(path: Path) -> Policy:
     """The policy in a file; raises RecipeError if it cannot be read or is none."""
     try:
+        if not path.is_file():
+            raise RecipeError(f"there is no policy {path}; check the path")
         return Policy.from_toml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"policy {path} cannot be read ({error}); check the path") from error

@@ -221,10 +221,10 @@ def checked_options(values: Mapping[str, Any], origin: str = "") -> RunOptions:
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as a dict; raises UsageError if it cannot be read."""
     try:
+        if not path.is_file():
+            raise UsageError(f"there is no configuration file {path}; check the path")
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"there is no configuration file {path}; check the path") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not a readable TOML file ({error}); mend that line") from error
 
 

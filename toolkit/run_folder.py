@@ -88,7 +88,7 @@ class RunFolder:
     def load_manifest(self) -> dict[str, Any]:
         """manifest.json; raises UsageError if there is none or it is not one."""
         try:
-            document = json.loads(self.manifest.read_text(encoding="utf-8"))
+            document = read_json(self.manifest)
         except FileNotFoundError:
             raise UsageError(
                 f"{self.root} holds no manifest.json; run `segport convert --out {self.root}` first"
@@ -126,7 +126,7 @@ class RunFolder:
 
     def _journal(self) -> list[dict[str, Any]]:
         try:
-            entries = json.loads(self.journal.read_text(encoding="utf-8"))["artifacts"]
+            entries = read_json(self.journal)["artifacts"]
             readable = [Artifact.from_json(entry, self.root).to_json(self.root) for entry in entries]
         except (OSError, ValueError, KeyError, TypeError, SourceError):
             return []  # none yet, or damaged: what it would have spared is made again
@@ -136,6 +136,21 @@ class RunFolder:
         """Write the manifest; it takes over from the journal."""
         write_json(self.manifest, {"schema": MANIFEST_SCHEMA, **document})
         self.journal.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds; raises OSError if it is no file that can be read, ValueError if it is not JSON."""
+    try:
+        return json.loads(_text(path))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _text(path: Path) -> str:
+    """UTF-8 text of a regular file: a device or a pipe under its name might never end."""
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path.name} is not a file")
+    return path.read_text(encoding="utf-8")
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from toolkit.errors import UsageError
+from toolkit.run_folder import read_json
 
 Count = Annotated[int, Field(ge=0)]
 Milliseconds = Annotated[float, Field(ge=0)]
@@ -130,8 +131,7 @@ class DeviceResult(_Strict):
 def read_result(path: Path) -> DeviceResult:
     """A result file as typed objects; raises UsageError with one sentence if it is not one."""
     try:
-        text = path.read_text(encoding="utf-8")
-        document = json.loads(text)
+        document = read_json(path)
     except FileNotFoundError:
         raise UsageError(f"there is no result file {path}; check the path") from None
     except (OSError, ValueError) as error:
@@ -139,7 +139,7 @@ def read_result(path: Path) -> DeviceResult:
     if not isinstance(document, dict) or document.get("kind") != "segport-result" or document.get("schema") != 1:
         raise UsageError(f"{path} is no result of a bundle's measure.py (schema 1); give the result.json it wrote")
     try:
-        return DeviceResult.model_validate_json(text)
+        return DeviceResult.model_validate_json(json.dumps(document))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"

@@ -14,6 +14,8 @@ def class_names(options: RunOptions, count: int, stored: tuple[str, ...] = ()) -
     """
     if options.classes is None:
         return stored or tuple(f"class_{index}" for index in range(count))
+    if not options.classes.is_file():
+        raise SourceError(f"there is no class list {options.classes}; give a text file, one name a line")
     try:
         names = tuple(line.strip() for line in options.classes.read_text(encoding="utf-8").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from toolkit.errors import UsageError
 from toolkit.report.models import ReportDocument
-from toolkit.run_folder import write_json
+from toolkit.run_folder import read_json, write_json
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 _SHOWN_ERRORS = 5
@@ -57,7 +57,7 @@ def check(document: Mapping[str, Any], *, origin: str = "report.json") -> Report
 def load_report(path: Path) -> dict[str, Any]:
     """Content of a checked report.json; raises UsageError if there is none, it is damaged, or not of schema 1."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
     except FileNotFoundError:
         raise UsageError(f"there is no {path}; run `segport run --out {path.parent}` first") from None
     except (OSError, ValueError) as error:

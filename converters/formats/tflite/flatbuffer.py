@@ -88,18 +88,36 @@ def read_model(path: Path) -> TFLiteFile:
         MissingToolError: ai-edge-litert is not installed.
     """
     schema = tool("ai_edge_litert.schema_py_generated", "tflite")
+    if not path.is_file():
+        raise SourceError(f"{path} is not a file; give the path of a .tflite")
     content = path.read_bytes()
     if content[4:8] != IDENTIFIER:
         raise SourceError(f"{path} is not a TFLite file (it lacks the mark TFL3); convert the model again")
     try:
         model = schema.ModelT.InitFromPackedBuf(content, 0)
-        return TFLiteFile(
+        found = TFLiteFile(
             version=model.version,
             graphs=tuple(_graph(schema, model, graph) for graph in model.subgraphs),
             signatures=tuple(_signature(item) for item in model.signatureDefs or []),
         )
+        _check_references(found)
+        return found
     except (struct.error, IndexError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} is a damaged TFLite file; convert the model again") from error
+
+
+def _check_references(model: TFLiteFile) -> None:
+    """Raise IndexError unless every number of a tensor or graph is one that the file has; -1 is an input left out."""
+    for graph in model.graphs:
+        named = [*graph.inputs, *graph.outputs]
+        named += [place for step in graph.steps for place in (*step.inputs, *step.outputs)]
+        if any(not -1 <= place < len(graph.tensors) for place in named):
+            raise IndexError("a tensor that the graph does not have")
+    for signature in model.signatures:
+        ends = (*signature.inputs.values(), *signature.outputs.values())
+        tensors = len(model.graphs[signature.graph].tensors)
+        if signature.graph < 0 or any(not 0 <= place < tensors for place in ends):
+            raise IndexError("a tensor that the signature's graph does not have")
 
 
 def _graph(schema: Any, model: Any, graph: Any) -> Graph:

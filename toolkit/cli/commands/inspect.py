@@ -70,17 +70,19 @@ def inspect(
         raise UsageError("--json goes with --compare, --lint, --profile or --memory; add one of them")
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from converters.inspect import describe
 
-    table = Table(title=str(artifact), show_header=False, title_justify="left")
+    table = Table(title=Text(str(artifact)), show_header=False, title_justify="left")
     section = None
     for fact in describe(artifact):
         if fact.section != section:
             section = fact.section
             table.add_section()
-            table.add_row(f"[bold]{section}[/]", "")
-        table.add_row(fact.key, fact.value)
+            table.add_row(Text(section, style="bold"), "")
+        # Names come from the file: they are text, whatever brackets are in them.
+        table.add_row(Text(fact.key), Text(fact.value))
     Console().print(table)
     return 0
 

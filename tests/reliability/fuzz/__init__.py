@@ -1,0 +1,1 @@
+"""Damaged files of every kind that segport reads, through the ways people give them to it."""
