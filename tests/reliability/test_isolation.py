@@ -86,3 +86,14 @@ def test_the_time_limit_is_of_one_answer_not_of_the_whole() -> None:
     with pytest.raises(LostError, match=r"a test's process was lost: it took longer than the 1.5 s"):
         process.call(time.sleep, 60.0)
     assert not process.alive
+
+
+def test_nothing_a_runner_can_tell_is_lost_on_the_way() -> None:
+    from toolkit.isolation.runtimes import IsolatedRunner
+    from validation.runner import Runner
+
+    # These are made of the others, or of what the runner in between keeps itself.
+    here = {"predict", "timed_call", "timed_block", "operation_times", "is_open", "preload", "held_elsewhere"}
+    hooks = {name for name in vars(Runner) if not name.startswith("_") and callable(getattr(Runner, name))} - here
+    assert {"undelegated", "emulates", "images_limit"} <= hooks
+    assert sorted(name for name in hooks if name not in vars(IsolatedRunner)) == []

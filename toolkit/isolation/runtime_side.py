@@ -74,7 +74,11 @@ def undelegated() -> dict[str, int] | None:
     return _open[0].undelegated()
 
 
-def close() -> None:
-    """Release what is open, if anything is."""
-    if _open:
-        _open.pop().__exit__(None, None, None)
+def close() -> dict[str, Any] | None:
+    """Release what is open, if anything is; its `native_agreement`, which may be asked for afterwards."""
+    if not _open:
+        return None
+    runner = _open.pop()
+    agreement = runner.native_agreement()
+    runner.__exit__(None, None, None)
+    return agreement

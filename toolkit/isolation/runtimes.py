@@ -53,6 +53,7 @@ class IsolatedRunner(Runner):
         super().__init__(*arguments, **options)
         self._process: GuardedProcess | None = None
         self._load_ns: int | None = None
+        self._agreement: dict[str, Any] | None = None
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
@@ -87,8 +88,7 @@ class IsolatedRunner(Runner):
         return self._call(there.count_instructions, image)
 
     def native_agreement(self) -> dict[str, Any] | None:
-        self._check_open()
-        return self._call(there.native_agreement)
+        return self._call(there.native_agreement) if self._process is not None else self._agreement
 
     def undelegated(self) -> dict[str, int] | None:
         self._check_open()
@@ -132,7 +132,7 @@ class IsolatedRunner(Runner):
         if process is None or not process.alive:
             return
         try:
-            process.call(there.close)
+            self._agreement = process.call(there.close)
         except (LostError, RunnerError):
             process.stop()
             return
