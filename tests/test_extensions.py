@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTRACTS = ("tests/quantization/test_recipes.py", "tests/segdata/test_dataset_contract.py")
+CONTRACTS = (
+    "tests/quantization/test_recipes.py",
+    "tests/segdata/test_dataset_contract.py",
+    "tests/validation/test_metric_contract.py",
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +65,14 @@ def test_its_format_recipe_runtime_and_dataset_make_a_report(installed: dict[str
     (scripted,) = runs["torchscript-scripted"]
     assert (scripted["runner"], scripted["status"]) == ("torchscript", "measured")
     assert abs(scripted["delta_miou"]) < 1e-6
+    assert 0 < scripted["metrics"]["cohens_kappa"] + 1 <= 2
+    assert scripted["metrics"].keys() == report["reference"]["metrics"].keys()
     assert report["dataset"]["name"] == "stripes" and report["dataset"]["images"] == 3
 
 
 def test_it_keeps_segports_contracts(installed: dict[str, str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CONTRACTS, "-k", "palette3 or scripted or stripes"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CONTRACTS, "-k", "palette3 or scripted or stripes or cohens_kappa"],
         env=installed, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

@@ -212,7 +212,7 @@ ACCURACY_FIELDS = (
     "per_class_f1", "per_class_precision", "per_class_recall", "per_class_boundary_iou", "per_class_boundary_f1", "delta_miou",
     "delta_per_class_iou", "delta_miou_ci95",
     "delta_per_class_iou_ci95", "lost_classes", "pixel_agreement", "class_flips", "margin_at_flips", "worst_images",
-    "native_agreement",
+    "native_agreement", "metrics",
 )  # fmt: skip
 TIME_FIELDS = (
     "latency_status",

@@ -21,6 +21,7 @@ from validation.latency import LatencyResult, LatencySettings, measure_latency
 from validation.maps import LabelMaps
 from validation.matrices import MatrixStore
 from validation.memory import peak_memory
+from validation.metric import measured_metrics
 from validation.pictures import fit_picture
 from validation.pieces import PieceStore
 from validation.result import RunResult, Status, accuracy_fields, by_class
@@ -60,6 +61,7 @@ class Reference:
             "per_class_f1": by_class(names, found.f1),
             "per_class_boundary_iou": by_class(names, boundary.boundary_iou) if boundary else {},
             "per_class_boundary_f1": by_class(names, boundary.boundary_f1) if boundary else {},
+            "metrics": measured_metrics(self.accuracy.confusion, names),
             "latency_ms": None if self.latency is None else self.latency.to_json(),
         }
 

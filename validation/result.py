@@ -11,6 +11,7 @@ from validation.bootstrap import Interval
 from validation.compare import Comparison, ImageDrop
 from validation.errors import ValidationError
 from validation.latency import LatencyResult
+from validation.metric import measured_metrics
 from validation.operations import OperationProfile
 
 
@@ -51,6 +52,7 @@ class RunResult:
         miou, mean_f1, pixel_accuracy, per_class_*: see `Scores`; per class by name.
         overall_f1: of brows, eyes, nose and mouth pooled, see `AccuracyResult`; None for other classes.
         per_class_boundary_*: how well edges lie, see `BoundaryCounts`.
+        metrics: further numbers by name, see `validation.metric`.
         delta_*: against the reference, see `Comparison`.
         lost_classes: names of classes that the reference finds and this run never does.
         pixel_agreement: fraction of pixels with the reference's class.
@@ -88,6 +90,7 @@ class RunResult:
     per_class_recall: dict[str, float | None] = field(default_factory=dict)
     per_class_boundary_iou: dict[str, float | None] = field(default_factory=dict)
     per_class_boundary_f1: dict[str, float | None] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
     delta_miou: float | None = None
     delta_per_class_iou: dict[str, float | None] = field(default_factory=dict)
     delta_miou_ci95: Interval | None = None
@@ -180,6 +183,7 @@ def accuracy_fields(result: AccuracyResult, comparison: Comparison | None) -> di
         "per_class_precision": by_class(names, found.precision),
         "per_class_recall": by_class(names, found.recall),
         "pixel_agreement": result.pixel_agreement,
+        "metrics": measured_metrics(result.confusion, names),
         "class_flips": None if result.flips is None else tuple(tuple(row) for row in result.flips.tolist()),
     }
     if result.margin_at_flips is not None:

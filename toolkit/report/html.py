@@ -14,6 +14,8 @@ from toolkit.report.evidence import edge_means, edge_rows, flips
 from toolkit.report.instructions import COLUMNS as INSTRUCTION_COLUMNS
 from toolkit.report.instructions import TITLE as INSTRUCTION_TITLE
 from toolkit.report.instructions import instruction_rows
+from toolkit.report.metrics import TITLE as METRIC_TITLE
+from toolkit.report.metrics import metric_columns, metric_rows
 from toolkit.report.models import ArtifactEntry, Colour, ReportDocument, Run
 from toolkit.report.rows import accuracy_words, default_runs, gaps, judging_run, matrix, shown_verdict, summarize
 from toolkit.report.sizes import size_rows
@@ -81,6 +83,9 @@ def render(document: ReportDocument, folder: Path) -> str:
         "instruction_rows": instruction_rows(document),
         "INSTRUCTION_COLUMNS": INSTRUCTION_COLUMNS,
         "INSTRUCTION_TITLE": INSTRUCTION_TITLE,
+        "metric_rows": metric_rows(document),
+        "metric_columns": metric_columns(document),
+        "METRIC_TITLE": METRIC_TITLE,
         "examples": _examples(document, folder),
         "answered": answered,
         "shown_artifact": _shown_artifact(answered, judged),

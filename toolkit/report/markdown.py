@@ -10,6 +10,8 @@ from toolkit.report.evidence import edges_sentence, findings_sentence
 from toolkit.report.instructions import COLUMNS as INSTRUCTION_COLUMNS
 from toolkit.report.instructions import TITLE as INSTRUCTION_TITLE
 from toolkit.report.instructions import instruction_rows
+from toolkit.report.metrics import TITLE as METRIC_TITLE
+from toolkit.report.metrics import metric_columns, metric_rows
 from toolkit.report.models import ReportDocument
 from toolkit.report.rows import Row, accuracy_words, gaps, judging_run, matrix, shown_verdict, summarize, worst_words
 from toolkit.report.sizes import size_rows
@@ -44,6 +46,7 @@ def render(document: ReportDocument) -> str:
         _text(" ".join(part for part in (findings_sentence(document), edges_sentence(document)) if part)),
         _sizes(document),
         _worst_classes(document),
+        _metrics(document),
         _agreement(document),
         _instructions(document),
         _verdicts(document),
@@ -141,6 +144,14 @@ def _verdicts(document: ReportDocument) -> str:
         if artifact.verdict.status == "fail" and artifact.path is not None
     ]
     return "## What fails\n\n" + "\n".join(lines) if lines else ""
+
+
+def _metrics(document: ReportDocument) -> str:
+    columns = list(metric_columns(document))
+    rows = [[_text(cell) for cell in row] for row in metric_rows(document)]
+    if not rows:
+        return ""
+    return f"## {METRIC_TITLE}\n\n{table(columns, rows, right=set(range(2, len(columns))))}"
 
 
 def _agreement(document: ReportDocument) -> str:

@@ -105,6 +105,7 @@ class ReferenceEntry(_Part):
     judged_at: str | None = None
     per_class_boundary_iou: dict[str, Fraction | None] = {}
     per_class_boundary_f1: dict[str, Fraction | None] = {}
+    metrics: dict[str, float | None] = {}
     sizes: list[ReferenceAtSize] = []
 
 
@@ -201,6 +202,7 @@ class Run(_Part):
     finding_per_class: dict[str, str | None] = {}
     per_class_boundary_iou: dict[str, Fraction | None] = {}
     per_class_boundary_f1: dict[str, Fraction | None] = {}
+    metrics: dict[str, float | None] = {}
     class_flips: list[list[Count]] | None = None
     delta_per_class_iou_ci95: dict[str, Interval | None] = {}
     latency_status: Status | None = None

@@ -1,0 +1,84 @@
+"""The contract of a metric: one number from the pooled confusion matrix, reported beside IoU and F1.
+
+Every module in `validation.metrics` defines METRIC, and so may other packages. Metrics inform; limits are of IoU alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validation.errors import ValidationError
+
+Score = Callable[[NDArray[np.int64], tuple[str, ...]], float | None]
+"""From counts, int64 (C, C) with rows truth, and the names of the classes; None where the number does not exist."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that tells how well an answer fits the labels.
+
+    Attributes:
+        name: key in reports, in lower case with underscores.
+        title: for people.
+        score: see `Score`; called once a run, never with a picture.
+        best: value of a perfect answer.
+    """
+
+    name: str
+    title: str
+    score: Score
+    best: float = 1.0
+
+
+ENTRY_POINTS = "segport.metrics"
+"""Other packages add metrics under this group of entry points: a Metric."""
+
+
+@cache
+def metrics() -> dict[str, Metric]:
+    """All metrics by name: ours, then those of other packages.
+
+    Raises:
+        ValidationError: two share a name, or a package offers something else.
+    """
+    from validation import metrics as room
+
+    names = sorted(info.name for info in pkgutil.iter_modules(room.__path__))
+    candidates = [(importlib.import_module(f"{room.__name__}.{name}").METRIC, name) for name in names]
+    candidates += [(entry.load(), entry.value) for entry in entry_points(group=ENTRY_POINTS)]
+    found: dict[str, Metric] = {}
+    for candidate, origin in candidates:
+        if not isinstance(candidate, Metric):
+            raise ValidationError(f"entry point {origin!r} is no Metric; mend or uninstall the package that offers it")
+        if candidate.name in found:
+            raise ValidationError(f"two metrics are named {candidate.name!r}, one of them in {origin!r}; rename one")
+        found[candidate.name] = candidate
+    return found
+
+
+def measured_metrics(counts: NDArray[np.int64], classes: tuple[str, ...]) -> dict[str, float | None]:
+    """Every metric's value by name.
+
+    Args:
+        counts: int64 (C, C), rows truth.
+        classes: their C names.
+
+    Raises:
+        ValidationError: a metric answered with NaN, infinity or no number.
+    """
+    found: dict[str, float | None] = {}
+    for metric in metrics().values():
+        value = metric.score(counts.copy(), classes)
+        if value is not None and not (isinstance(value, float | int) and math.isfinite(value)):
+            raise ValidationError(f"metric {metric.name!r} answered {value!r}; it must give a finite number or None")
+        found[metric.name] = None if value is None else float(value)
+    return found
