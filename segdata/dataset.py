@@ -35,11 +35,13 @@ class Dataset(ABC):
         name: what the user typed to get it, e.g. ``"synthetic-faces"``.
         split: ``"train"``, ``"val"`` or ``"test"``.
         labels: the label set its masks use.
+        layout: for people: what the files were taken for, e.g. ``"COCO panoptic, val.json"``; empty where a name says it all.
     """
 
     name: str
     split: str
     labels: LabelSet
+    layout: str = ""
 
     @abstractmethod
     def __len__(self) -> int: ...

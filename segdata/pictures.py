@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,9 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _ID_MODES = {"P", "L", "1"}
 
 
-def _load(path: Path, kind: str) -> Image.Image:
+def _load(path: Path, kind: str, content: bytes | None = None) -> Image.Image:
     try:
-        with Image.open(path) as file:
+        with Image.open(path if content is None else io.BytesIO(content)) as file:
             file.load()
             return file.copy()
     except FileNotFoundError:
@@ -28,17 +29,45 @@ def _load(path: Path, kind: str) -> Image.Image:
 
 def read_image(path: Path) -> NDArray[np.uint8]:
     """uint8 RGB (H, W, 3), turned the way its EXIF orientation asks; raises DataError naming the file."""
-    return np.array(ImageOps.exif_transpose(_load(path, "image")).convert("RGB"))
+    return _upright(_load(path, "image"))
+
+
+def decoded_image(content: bytes, where: Path) -> NDArray[np.uint8]:
+    """As `read_image`, from the bytes of an image file; DataError speaks of `where`."""
+    return _upright(_load(where, "image", content))
+
+
+def _upright(picture: Image.Image) -> NDArray[np.uint8]:
+    return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
 
 
 def read_ids(path: Path) -> NDArray[np.uint8]:
     """uint8 class ids (H, W) of an indexed or grey PNG, as stored; raises DataError naming the file."""
-    picture = _load(path, "mask")
+    return _ids_of(_load(path, "mask"), path)
+
+
+def decoded_ids(content: bytes, where: Path) -> NDArray[np.uint8]:
+    """As `read_ids`, from the bytes of an image file; DataError speaks of `where`."""
+    return _ids_of(_load(where, "mask", content), where)
+
+
+def _ids_of(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
     if picture.mode not in _ID_MODES:
         raise DataError(
-            f"mask {path} has mode {picture.mode!r}; store class ids as an indexed or 8-bit grey PNG, one id per pixel"
+            f"mask {path} has mode {picture.mode!r}; store class ids as an indexed or 8-bit grey PNG, one id per pixel, "
+            "or list the colour of every class in classes.json"
         )
     return np.array(picture, dtype=np.uint8)
+
+
+def read_colours(path: Path) -> NDArray[np.uint8]:
+    """uint8 RGB (H, W, 3) of a colour-coded mask, as stored; raises DataError naming the file."""
+    return np.array(_load(path, "mask").convert("RGB"))
+
+
+def is_coloured(path: Path) -> bool:
+    """True if a mask stores colours and not ids; raises DataError naming a damaged file."""
+    return _load(path, "mask").mode not in _ID_MODES
 
 
 def read_part(path: Path) -> NDArray[np.bool_]:

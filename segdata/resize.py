@@ -35,7 +35,7 @@ class FittedSamples(Dataset):
     """The samples of `whole` as squares of side `size`, see `fit`."""
 
     def __init__(self, whole: Dataset, size: int) -> None:
-        self.name, self.split, self.labels = whole.name, whole.split, whole.labels
+        self.name, self.split, self.labels, self.layout = whole.name, whole.split, whole.labels, whole.layout
         self._whole, self._size = whole, size
 
     def __len__(self) -> int:

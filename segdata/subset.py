@@ -15,7 +15,7 @@ class FirstSamples(Dataset):
     """The first `limit` samples of `whole` (all of them if it has fewer)."""
 
     def __init__(self, whole: Dataset, limit: int) -> None:
-        self.name, self.split, self.labels = whole.name, whole.split, whole.labels
+        self.name, self.split, self.labels, self.layout = whole.name, whole.split, whole.labels, whole.layout
         self._whole, self._length = whole, min(limit, len(whole))
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ class ChosenSamples(Dataset):
     def __init__(self, whole: Dataset, places: Sequence[int], split: str) -> None:
         if not places:
             raise DataError(f"dataset {whole.name} is too small to take a {split!r} split from; add samples")
-        self.name, self.split, self.labels = whole.name, split, whole.labels
+        self.name, self.split, self.labels, self.layout = whole.name, split, whole.labels, whole.layout
         self._whole, self._places = whole, tuple(places)
 
     def __len__(self) -> int:

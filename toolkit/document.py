@@ -43,7 +43,7 @@ def dataset_entry(dataset: Dataset) -> dict[str, Any]:
 
     return {
         "name": dataset.name, "split": dataset.split, "images": len(dataset), "digest": dataset.digest(),
-        "labels": not isinstance(dataset, Photos),
+        "labels": not isinstance(dataset, Photos), "layout": dataset.layout,
     }  # fmt: skip
 
 

@@ -31,14 +31,14 @@ def exit_status(error: BaseException) -> ExitStatus | None:
     from converters.errors import ConversionError, MissingToolError, SourceError
     from fpliif.errors import FPLIIFError
     from quantization.errors import RecipeError
-    from segdata.errors import DataError
+    from segdata.errors import DataError, MissingPackageError
     from validation.errors import RunnerError, ValidationError
     from validation.milrun.errors import MilRunError
 
+    if isinstance(error, (MissingToolError, MissingPackageError)):  # before DataError, which a missing package is too
+        return ExitStatus.NOT_INSTALLED
     if isinstance(error, (UsageError, SourceError, FPLIIFError, RecipeError, DataError, ValidationError)):
         return ExitStatus.BAD_INPUT
-    if isinstance(error, MissingToolError):
-        return ExitStatus.NOT_INSTALLED
     if isinstance(error, (ConversionError, RunnerError, MilRunError)):
         return ExitStatus.TOOL_FAILED
     return None

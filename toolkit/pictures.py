@@ -14,19 +14,36 @@ from toolkit.errors import UsageError
 if TYPE_CHECKING:
     from converters import ModelSource
     from quantization.calibration import CalibrationSet
-    from segdata import Dataset
+    from segdata import Dataset, LabelSet
 
 
 def judging_set(options: RunOptions, source: ModelSource) -> Dataset:
     """The dataset that judges; raises DataError if it cannot be read and UsageError if its classes are not the model's."""
     if options.photos is not None:
         return _photos(options.photos, source)
-    dataset = _open(options, options.split, options.images)
-    names = dataset.labels.names
-    if len(names) != len(source.classes):
+    return _in_order_of(source, _open(options, options.split, options.images), options)
+
+
+def _in_order_of(source: ModelSource, dataset: Dataset, options: RunOptions) -> Dataset:
+    """The dataset with the ids of the model's classes: by name where they share names, else by number if the counts agree.
+
+    Raises:
+        UsageError: another number of classes, or names of which only some are the model's.
+    """
+    from segdata.labels import MAX_CLASSES, LabelSet
+
+    names, classes = dataset.labels.names, source.classes
+    if names == classes:
+        return dataset
+    if set(names) <= set(classes) and len(classes) <= MAX_CLASSES:
+        wanted = LabelSet(source.name, classes, source.colours)
+        return _open(options, dataset.split, options.images, wanted)
+    if len(names) != len(classes):
+        strange = [name for name in names if name not in classes]
+        hint = f" ({strange[0]!r} is none of the model's)" if set(names) & set(classes) else ""
         raise UsageError(
-            f"the model answers with {len(source.classes)} classes but dataset {options.dataset!r} has {len(names)}; "
-            "choose a dataset with the classes the model was trained on"
+            f"the model answers with {len(classes)} classes but dataset {options.dataset!r} has {len(names)}{hint}; "
+            "choose a dataset with the classes the model was trained on, or rename and ignore classes in its labels.toml"
         )
     return dataset
 
@@ -82,8 +99,8 @@ def _chosen(options: RunOptions, dataset: Dataset, classes: int) -> list[int]:
     return [candidates[place] for place in balanced_choice(np.stack(shown), wanted)]
 
 
-def _open(options: RunOptions, split: str, limit: int | None) -> Dataset:
+def _open(options: RunOptions, split: str, limit: int | None, labels: LabelSet | None = None) -> Dataset:
     from segdata.registry import open_dataset
 
     # Drawn datasets draw at this size; datasets on disk keep their own and are fitted when shown.
-    return open_dataset(options.dataset, split=split, size=max(options.input_size), limit=limit)
+    return open_dataset(options.dataset, split=split, labels=labels, size=max(options.input_size), limit=limit)

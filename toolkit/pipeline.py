@@ -67,7 +67,10 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
     shown: Progress = progress or SilentProgress()
     started = time.monotonic()
     source = load_source(options)
-    judging_set(options, source)[0]  # reads one sample: an unusable dataset shows before anything is written
+    dataset = judging_set(options, source)
+    dataset[0]  # an unusable dataset shows before anything is written
+    if dataset.layout:
+        shown.note(f"{dataset.name} is read as {dataset.layout}")
     choose_runtimes(options)
     folder = RunFolder(options.out)
     plan, calibration = plan_conversions(options, source, shown, folder.calibration)

@@ -153,3 +153,13 @@ class Doubled(nn.Module):
 
     def forward(self, logits: torch.Tensor) -> torch.Tensor:
         return logits.double()
+
+
+def two() -> nn.Module:
+    """Two classes."""
+    return Core(classes=2)
+
+
+def three() -> nn.Module:
+    """Three classes."""
+    return Core(classes=3)

@@ -51,6 +51,7 @@ class DatasetEntry(_Part):
     images: Count
     digest: str
     labels: bool = True
+    layout: str = ""
 
 
 class Latency(_Part):

@@ -1,0 +1,1 @@
+"""Readers of the formats in which anybody keeps pictures and masks."""
