@@ -47,5 +47,5 @@ def test_bad_files(text: str, says: str, tmp_path: Path) -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="there is no policy .*nowhere.toml; check the path"):
+    with pytest.raises(RecipeError, match=r"there is no policy .*nowhere\.toml; check the path"):
         read_policy(tmp_path / "nowhere.toml")
