@@ -1,0 +1,69 @@
+"""The documentation site: built without a warning, complete, and true to the code it describes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built as `make docs` does: any warning is an error."""
+    target = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(target)],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target
+
+
+def test_every_document_is_a_page(site: Path) -> None:
+    for document in (ROOT / "docs").glob("*.md"):
+        assert (site / f"{document.stem}.html").is_file(), document
+        assert (
+            f"- {document.name}" in (ROOT / "mkdocs.yml").read_text()
+            or f": {document.name}" in (ROOT / "mkdocs.yml").read_text()
+        ), f"{document.name} is in no navigation"
+
+
+def test_the_commands_page_is_the_command_line(site: Path) -> None:
+    from toolkit.cli.app import build
+
+    page = (site / "cli.html").read_text()
+    for name, command in build().commands.items():
+        assert f'id="segport-{name}"' in page
+        for parameter in command.params:
+            for option in parameter.opts:
+                assert option in page or option.upper() in page, f"{name} {option}"
+
+
+def test_the_python_page_shows_docstrings(site: Path) -> None:
+    page = (site / "api.html").read_text()
+    for name in re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE):
+        assert f'id="{name}"' in page, name
+    assert "Quantize, convert, run every artifact, judge and report." in page
+
+
+def test_no_link_or_picture_leads_nowhere(site: Path) -> None:
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 25
+    broken = []
+    for page in pages:
+        if page.name == "404.html":  # its links are absolute on purpose
+            continue
+        for target in re.findall(r'(?:href|src)="([^"]+)"', page.read_text()):
+            parts = urlsplit(target)
+            if parts.scheme or parts.netloc or not parts.path:
+                continue
+            if not (page.parent / parts.path).resolve().exists():
+                broken.append(f"{page.relative_to(site)}: {target}")
+    assert broken == []
