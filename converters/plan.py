@@ -15,7 +15,7 @@ from converters.source import ModelSource
 from quantization import NumberType, Quantizer, Recipe
 
 PLAN_VERSION = 2
-"""Raised whenever the converters change what they write, so that old artifacts are not reused."""
+"""Raised whenever all converters change what they write; where one does, its `edition` is."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,8 @@ def _conversion(
         decided.append(sorted(source.output_sizes))
     if source.input_shapes:
         decided.append(["input shapes", *sorted(source.input_shapes)])
+    if target.edition > 1:
+        decided.append(["edition", target.edition])
     if others:
         decided.append(["other routes", *((other, tool_versions(target, other)) for other in others)])
     return Conversion(

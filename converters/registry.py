@@ -65,6 +65,7 @@ class Converter(ABC):
         joined_facts: provenance of a joined file that differs from its parts'.
         several_inputs: True if one file can take pictures of several sizes (`ModelSource.input_shapes`).
         keeps_operators: True if single operators can keep a number type of their own (`Conversion.keep`).
+        edition: raised whenever this converter alone changes what it writes, so that its old artifacts are not reused.
     """
 
     format: ClassVar[str]
@@ -74,6 +75,7 @@ class Converter(ABC):
     joined_facts: ClassVar[Mapping[str, str]] = {}
     several_inputs: ClassVar[bool] = False
     keeps_operators: ClassVar[bool] = False
+    edition: ClassVar[int] = 1
 
     @abstractmethod
     def tools(self, route: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,21 +60,25 @@ def _cell(row: Mapping[str, Any], artifact: str) -> str:
 
 
 def _failures(rows: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
-    """What could not be made or run, one line each."""
-    found = []
+    """What could not be made or run, one line for each reason."""
+    reasons: dict[tuple[str, str], list[str]] = {}
     for name, row in rows.items():
-        found += [f"- {titles[name]}: {_shortened(said)}" for said in row["failed"].values()]
-        found += [
-            f"- {titles[name]}, {artifact}: {cell['reason']}"
+        missing = {artifact: _shortened(artifact, said) for artifact, said in row["failed"].items()}
+        missing |= {
+            artifact: cell["reason"]
             for artifact, cell in row["artifacts"].items()
-            if "reason" in cell
-        ]
+            if "reason" in cell and artifact not in missing
+        }
+        for artifact, reason in missing.items():
+            reasons.setdefault((titles[name], reason), []).append(artifact)
+    found = [f"- {title}, {', '.join(artifacts)}: {reason}" for (title, reason), artifacts in reasons.items()]
     return ["What could not be made or run:", "", *found] if found else ["Everything could be made and ran."]
 
 
-def _shortened(said: str) -> str:
-    """A sentence without the path of its log, which lies on the machine that measured."""
-    return said.split("; the whole story is in ", 1)[0]
+def _shortened(artifact: str, said: str) -> str:
+    """A reason without its artifact's name, and without paths, which lie on the machine that measured."""
+    words = said.split("; the whole story is in ", 1)[0].removeprefix(f"{artifact} could not be made through ")
+    return re.sub(r"/\S*/site-packages/", "", words)
 
 
 def _drawn(results: Results) -> str:

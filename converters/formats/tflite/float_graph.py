@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from converters.artifact import OutputKind
 from converters.errors import ConversionError, MissingToolError, SourceError, in_one_line
 from converters.formats.onnx import check_onnx_source, logits_graph
+from converters.formats.tflite.moves import straighten
 from converters.formats.tflite.onnx2tf_route import onnx_to_tflite
 from converters.source import ModelSource
 from converters.tools import tool
@@ -64,16 +65,17 @@ def _convert(source: ModelSource, route: str, output: OutputKind, path: Path, wo
         _from_torch(source, output, path)
     else:
         onnx_to_tflite(logits_graph(source, workspace), source, output, path, workspace)
+    straighten(path)
 
 
 def _from_torch(source: ModelSource, output: OutputKind, path: Path) -> None:
     litert_torch = tool("litert_torch", "tflite")
     import torch
 
-    from converters.formats.tflite.transposed import CutTransposed
+    from converters.formats.tflite.rewrites import Rewritten
     from converters.torch_heads import ChannelsLast, example_image, torch_module
 
-    wrapped = ChannelsLast(CutTransposed(torch_module(source, "TFLite")), output).eval()
+    wrapped = ChannelsLast(Rewritten(torch_module(source, "TFLite")), output).eval()
     image = example_image(source).permute(0, 2, 3, 1).contiguous()
     with torch.no_grad():
         litert_torch.convert(wrapped, sample_kwargs={"image": image}).export(str(path))

@@ -8,36 +8,10 @@ values. Padding only cuts rows off what the unpadded one answers, so here they a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
-from torch import nn
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
-
-TRANSPOSED = (functional.conv_transpose2d, torch.ops.aten.conv_transpose2d.input)
-
-
-class CutTransposed(nn.Module):
-    """`network` with its transposed convolutions in that form; the same answer to rounding."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: torch.Tensor) -> Any:
-        with _Cutting():
-            return self.network(image)
-
-
-class _Cutting(TorchFunctionMode):
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        if func in TRANSPOSED:
-            return cut_transposed(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
 
 
 def cut_transposed(

@@ -1,0 +1,49 @@
+"""Operations of torch that reach litert-torch in another form that computes the same; each one's file says why. Imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from converters.formats.tflite import norms
+from converters.formats.tflite.transposed import cut_transposed
+
+ATEN = torch.ops.aten
+REWRITES: Mapping[Callable[..., Any], Callable[..., torch.Tensor]] = {
+    functional.conv_transpose2d: cut_transposed,
+    ATEN.conv_transpose2d.input: cut_transposed,
+    functional.instance_norm: norms.instance_norm,
+    ATEN.instance_norm.default: norms.aten_instance_norm,
+    functional.group_norm: norms.group_norm,
+    ATEN.group_norm.default: norms.group_norm,
+    functional.layer_norm: norms.layer_norm,
+    ATEN.layer_norm.default: norms.layer_norm,
+    functional.adaptive_avg_pool2d: norms.adaptive_average,
+    ATEN.adaptive_avg_pool2d.default: norms.adaptive_average,
+}
+"""What networks call, and what programs of torch.export call for the same."""
+
+
+class Rewritten(nn.Module):
+    """`network` with the operations of REWRITES in their other form; the same answer to rounding."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> Any:
+        with _Rewriting():
+            return self.network(image)
+
+
+class _Rewriting(TorchFunctionMode):
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        chosen: Callable[..., Any] = REWRITES.get(func, func)
+        return chosen(*args, **(kwargs or {}))
