@@ -17,6 +17,8 @@ _ID_MODES = {"P", "L", "1"}
 
 
 def _load(path: Path, kind: str, content: bytes | None = None) -> Image.Image:
+    if content is None and path.exists() and not path.is_file():
+        raise DataError(f"{kind} {path} is not a file; remove it, or put the picture there")
     try:
         with Image.open(path if content is None else io.BytesIO(content)) as file:
             file.load()

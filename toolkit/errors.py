@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says when a disk, a quota or a file's largest size is used up."""
 
 
 class ExitStatus(IntEnum):
@@ -26,6 +30,17 @@ def in_one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
+def sentence(error: BaseException) -> str:
+    """What a person reads of an expected error."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        place = f"for {error.filename} " if error.filename else ""
+        return (
+            f"there is no room {place}({error.strerror}); what was finished is kept: free some of the disk or choose another --out, "
+            "and the same command continues"
+        )
+    return str(error)
+
+
 def exit_status(error: BaseException) -> ExitStatus | None:
     """The status for an expected error, or None for one that is a defect in segport itself."""
     from converters.errors import ConversionError, MissingToolError, SourceError
@@ -41,4 +56,6 @@ def exit_status(error: BaseException) -> ExitStatus | None:
         return ExitStatus.BAD_INPUT
     if isinstance(error, (ConversionError, RunnerError, MilRunError)):
         return ExitStatus.TOOL_FAILED
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return ExitStatus.BAD_INPUT
     return None

@@ -34,6 +34,7 @@ from toolkit.models import load_source
 from toolkit.payoff import with_gains, with_kernels
 from toolkit.pictures import judging_set
 from toolkit.progress import Progress, SilentProgress
+from toolkit.room import check_room
 from toolkit.run_folder import RunFolder
 from toolkit.timing import retimed, time_everything, with_operations, with_times
 
@@ -74,6 +75,7 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
     choose_runtimes(options)
     folder = RunFolder(options.out)
     plan, calibration = plan_conversions(options, source, shown, folder.calibration)
+    check_room(folder.root, plan, len(dataset))
     with folder.claimed(), processes_released():
         perform_plan(plan, calibration, options, folder, shown)
         return _judge(options, folder, source, shown, started)
@@ -84,6 +86,7 @@ def convert(options: RunOptions, progress: Progress | None = None) -> Conversion
     shown: Progress = progress or SilentProgress()
     folder = RunFolder(options.out)
     plan, calibration = plan_conversions(options, load_source(options), shown, folder.calibration)
+    check_room(folder.root, plan)
     with folder.claimed():
         return perform_plan(plan, calibration, options, folder, shown)
 

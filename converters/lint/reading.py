@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.errors import SourceError
-from converters.formats.coreml.tool import coremltools
+from converters.formats.coreml.package import load_specification
 from converters.formats.tflite.flatbuffer import Graph, Tensor, read_model
 from converters.lint.graph import LintGraph, Step, Value
 
@@ -60,11 +60,7 @@ def _name(graph: Graph, place: int) -> str:
 
 
 def _core_ml(path: Path, signature: str | None) -> LintGraph:
-    ct = coremltools()
-    try:
-        program = ct.utils.load_spec(str(path)).mlProgram
-    except Exception as error:  # protobuf, the package reader and json each raise their own types
-        raise SourceError(f"{path} is not a readable Core ML model; convert the model again") from error
+    program = load_specification(path).mlProgram
     functions = program.functions
     if not functions:
         raise SourceError(f"{path} is not an ML Program; convert the model again for iOS15 or later")

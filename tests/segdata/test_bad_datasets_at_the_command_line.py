@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,11 @@ def _celeb_tree(root: Path) -> None:
     simple_celeb_tree(root)
 
 
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:30])
 
@@ -46,6 +52,7 @@ def _another_size(path: Path) -> None:
 LAPA_MASK, HELEN_MASK, CELEB_SKIN = "train/labels/00_0.png", "train/0_1_label.png", f"{ANNO}/0/00000_skin.png"
 CASES: list[tuple[str, Harm, tuple[str, ...]]] = [
     ("lapa", lambda r: _cut(r / LAPA_MASK), ("00_0.png cannot be read", "replace the file")),
+    ("lapa", lambda r: _pipe(r / LAPA_MASK), ("00_0.png is not a file", "put the picture there")),
     ("lapa", lambda r: _unknown_id(r / LAPA_MASK), ("00_0.png holds the unknown class id 11", "ids 0 to 10")),
     ("lapa", lambda r: _another_size(r / LAPA_MASK), ("00_0.png is 4x3 but image", "00_0.jpg is 11x14")),
     ("lapa", lambda r: (r / LAPA_MASK).unlink(), ("00_0.jpg has no partner in", "train/labels", "add the missing")),

@@ -11,6 +11,7 @@ import pytest
 from tests.milrun.building import PixelNet, convert, seeded
 from tests.toolkit.bundled_run import finished_run
 from toolkit.cli import run_command
+from toolkit.errors import ExitStatus
 
 ct = pytest.importorskip("coremltools")
 SPECIFICATION = Path("Data/com.apple.CoreML/model.mlmodel")
@@ -98,3 +99,16 @@ def test_a_damaged_artifact_of_a_run_is_not_trusted(
     assert status == 2
     (line,) = said(capfd)
     assert "coreml-float16.mlpackage is not the file that was converted" in line
+
+
+@pytest.mark.parametrize("options", [(), ("--lint",)])
+def test_what_never_ends_is_not_read(
+    options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "net.mlpackage"
+    model = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
+    model.parent.mkdir(parents=True)
+    (package / "Manifest.json").write_text("{}")
+    model.symlink_to("/dev/zero")
+    assert run_command(["inspect", str(package), *options]) == ExitStatus.BAD_INPUT
+    assert "which is not a file; convert the model again" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from toolkit.errors import ExitStatus, exit_status
+from toolkit.errors import ExitStatus, exit_status, sentence
 
 STOPPED = "stopped; what was finished is kept, and the same command continues"
 
@@ -46,7 +46,7 @@ def run_command(arguments: list[str]) -> int:
                 f"segport itself failed: {type(error).__name__}: {error} (add --debug for the traceback and report it)",
                 ExitStatus.TOOL_FAILED,
             )
-        return _say(str(error), expected)
+        return _say(sentence(error), expected)
     # Typer answers Ctrl-C with this status instead of raising it.
     return _stopped() if status == ExitStatus.INTERRUPTED else int(status or ExitStatus.PASS)
 

@@ -39,7 +39,10 @@ class Package:
         """
         if not name.startswith(_MODEL_PATH_PREFIX) or "\0" in name:
             raise ModelFileError(f"the program names its weight file {name!r}; expected {_MODEL_PATH_PREFIX}...")
-        path = (self._root / name.removeprefix(_MODEL_PATH_PREFIX)).resolve()
+        try:
+            path = (self._root / name.removeprefix(_MODEL_PATH_PREFIX)).resolve()
+        except RuntimeError as error:  # links in a circle
+            raise ModelFileError(f"{name} of the model cannot be read: {error}; copy the package again") from error
         if not path.is_relative_to(self._root.resolve()):
             raise ModelFileError(f"the program names a weight file outside its package: {name!r}; it is damaged")
         return path
@@ -66,7 +69,7 @@ def _specification_path(path: Path) -> Path:
         if not path.is_dir():
             raise ModelFileError(f"{path} does not exist; give the path of a .mlpackage folder or a .mlmodel file")
         return _manifest_root(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # the last: links in a circle
         raise ModelFileError(f"{path} cannot be read: {error}") from error
 
 

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from converters.errors import SourceError
 from converters.formats.coreml.tool import coremltools
 
 MODEL_FILE = Path("Data/com.apple.CoreML/model.mlmodel")
@@ -29,6 +30,23 @@ def make_reproducible(package: Path) -> None:
     """Replace whatever coremltools drew at random or wrote in hash order."""
     _write_specification_in_order(package / MODEL_FILE)
     _write_fixed_identifiers(package / MANIFEST)
+
+
+def load_specification(path: Path) -> Any:
+    """The specification of a .mlpackage, as coremltools' protobuf message.
+
+    Raises:
+        SourceError: it cannot be read, or holds something else than files and folders (a pipe or a device might never end).
+        MissingToolError: coremltools is not installed.
+    """
+    ct = coremltools()
+    strange = next((item for item in sorted(path.rglob("*")) if not (item.is_file() or item.is_dir())), None)
+    if strange is not None:
+        raise SourceError(f"{path} holds {strange.relative_to(path)}, which is not a file; convert the model again")
+    try:
+        return ct.utils.load_spec(str(path))
+    except Exception as error:  # protobuf, coremltools and the file system each raise their own types
+        raise SourceError(f"{path} is not a readable Core ML model; convert the model again") from error
 
 
 def _write_specification_in_order(path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.errors import SourceError
+from converters.formats.coreml.package import load_specification
 from converters.formats.coreml.tool import coremltools
 
 DEPLOYMENT_TARGETS = {6: "iOS15", 7: "iOS16", 8: "iOS17", 9: "iOS18", 10: "iOS26"}
@@ -68,10 +69,7 @@ def read_program(path: Path) -> Program:
         MissingToolError: coremltools is not installed.
     """
     ct = coremltools()
-    try:
-        specification = ct.utils.load_spec(str(path))
-    except Exception as error:  # protobuf, the package reader and json each raise their own types
-        raise SourceError(f"{path} is not a readable Core ML model; convert the model again") from error
+    specification = load_specification(path)
     if specification.WhichOneof("Type") != "mlProgram":
         raise SourceError(f"{path} is not an ML Program; convert the model again for iOS15 or later")
     description = specification.description
