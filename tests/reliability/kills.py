@@ -1,6 +1,6 @@
 """Kills `segport run` at random moments with SIGKILL, lets a second run continue, and compares with an undisturbed one.
 
-    python -m tests.reliability.kills --count 50
+    python -m tests.reliability.kills --count 50 --page docs/reliability.md
 
 The network is a small one and latency is not measured, so that everything in report.json is determined by the inputs, except the
 facts listed in VARYING. A kill counts only if it found the process alive.
@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kept_page import keep_result
+from tests.reliability.page import PARTS, kills_table
 from tests.toolkit.test_bad_input import folder_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,12 +135,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability.kills", description=__doc__)
     parser.add_argument("--count", type=int, default=50, help="kills")
     parser.add_argument("--seed", type=int, default=0, help="which moments")
+    parser.add_argument("--page", type=Path, help="a document to fill in, docs/reliability.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = attack(options.count, options.seed, Path(folder))
-    for stage, times in sorted(figures.found.items()):
-        print(f"killed while {stage}: {times}")
-    print(f"{len(figures.faults)} of {sum(figures.found.values())} continued runs differ from the undisturbed one")
+    result = {"seed": options.seed, "found": dict(sorted(figures.found.items())), "faults": len(figures.faults)}
+    print(kills_table({"kills": result}))
+    if options.page is not None:
+        keep_result(options.page, PARTS, "kills", result)
     for fault in figures.faults:
         print(f"FAULT {fault}")
     return 1 if figures.faults else 0

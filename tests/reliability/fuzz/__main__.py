@@ -1,6 +1,6 @@
 """Damages files of eight kinds and hands them to segport, in a process that may take a limited time and memory for each.
 
-    python -m tests.reliability.fuzz --count 5000
+    python -m tests.reliability.fuzz --count 5040 --page docs/reliability.md
 
 A fault is: a traceback, an error that no sentence was written for, a refusal that is not one sentence, a process that dies, takes
 longer than LIMITS or holds more. A runtime that dies in its own process is none: its artifact has failed, with status 4.
@@ -15,9 +15,12 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from benchmarks.kept_page import keep_result
 from tests.reliability.fuzz import entries
 from tests.reliability.fuzz.kinds import Attempt, every_attempt, kinds, make_originals
+from tests.reliability.page import PARTS, fuzz_table
 from toolkit.isolation.limits import Limits
 from toolkit.isolation.process import GuardedProcess, LostError
 
@@ -92,17 +95,13 @@ def attack(folder: Path, count: int, seed: int, only: tuple[str, ...] = ()) -> d
     return dict(figures)
 
 
-def table(figures: dict[str, Figures]) -> str:
-    """As Markdown."""
-    lines = [
-        "| kind | files | read (0 or 1) | refused (2) | tool missing (3) | artifact failed (4) | faults | slowest s |"
-    ]
-    lines.append("|---|---:|---:|---:|---:|---:|---:|---:|")
-    for name, one in figures.items():
-        cells = [one.files, one.ends["0"] + one.ends["1"], one.ends["2"], one.ends["3"], one.ends["4"], len(one.faults)]
-        lines.append(f"| {name} | {' | '.join(map(str, cells))} | {one.slowest:.1f} |")
-    total = [sum(one.files for one in figures.values()), sum(len(one.faults) for one in figures.values())]
-    return "\n".join([*lines, f"\n{total[0]} files, {total[1]} faults"])
+def recorded(figures: dict[str, Figures], count: int, seed: int, seconds: float) -> dict[str, Any]:
+    """What the page keeps."""
+    kinds = {
+        name: {"files": one.files, "ends": dict(one.ends), "faults": len(one.faults), "slowest": round(one.slowest, 1)}
+        for name, one in figures.items()
+    }
+    return {"count": count, "seed": seed, "seconds": round(seconds), "kinds": kinds}
 
 
 def main() -> int:
@@ -110,14 +109,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability.fuzz", description=__doc__)
     parser.add_argument("--count", type=int, default=5000, help="files")
     parser.add_argument("--seed", type=int, default=0, help="which damage")
+    parser.add_argument("--page", type=Path, help="a document to fill in, docs/reliability.md")
     parser.add_argument("--only", default="", help="kinds, comma-separated")
     options = parser.parse_args()
     only = tuple(name for name in options.only.split(",") if name)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         figures = attack(Path(folder), options.count, options.seed, only)
-    print(table(figures))
-    print(f"{time.monotonic() - began:.0f} s")
+    result = recorded(figures, options.count, options.seed, time.monotonic() - began)
+    print(fuzz_table({"fuzz": result}))
+    if options.page is not None:
+        keep_result(options.page, PARTS, "fuzz", result)
     return 1 if any(one.faults for one in figures.values()) else 0
 
 

@@ -1,0 +1,14 @@
+"""A trimmed form of the fuzz: some files of every kind, another seed than the page's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.reliability.fuzz.__main__ import attack
+
+
+def test_damaged_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    figures = attack(tmp_path, count=64, seed=1)
+    assert [one.files for one in figures.values()] == [8] * 8
+    assert [fault for one in figures.values() for fault in one.faults] == []
+    assert sum(one.ends["2"] for one in figures.values()) > 16
