@@ -11,6 +11,9 @@ from converters import Artifact, make_plan
 from converters.perform import perform
 from quantization import recipe
 from tests.converters import small_network as small
+from tests.reliability.starting import small_run
+from toolkit.cli import run_command
+from toolkit.errors import ExitStatus
 from toolkit.run_folder import RunFolder
 
 
@@ -66,3 +69,12 @@ def test_the_manifest_takes_over_from_the_journal(tmp_path: Path, made: tuple[Ru
     assert set(folder.reusable_artifacts()) == {"onnx-float32"}
     folder.save_manifest({"artifacts": []})
     assert not folder.journal.exists() and folder.reusable_artifacts() == {}
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = small_run(tmp_path, "--formats", "onnx", "--out", str(tmp_path / "out"))
+    with RunFolder(tmp_path / "out").claimed():
+        assert run_command(arguments) == ExitStatus.BAD_INPUT
+        said = f"segport: another segport is at work in {tmp_path / 'out'}; wait for it or choose another --out\n"
+        assert capsys.readouterr().err == said
+        assert not list((tmp_path / "out").rglob("*.onnx"))
