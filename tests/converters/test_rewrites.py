@@ -77,6 +77,17 @@ def test_programs_of_torch_export_are_rewritten_too() -> None:
     torch.testing.assert_close(Rewritten(program)(image), network(image), rtol=1e-5, atol=1e-5)
 
 
+def test_expanded_values_are_the_same_bits() -> None:
+    class Expanded(nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return image[:, :1, :, :1].expand_as(image)
+
+    image = picture(2, 3, 4, 5) * torch.tensor([-0.0, 1.0, float("inf"), 1.0, 1.0])
+    assert torch.equal(Rewritten(Expanded())(image).view(torch.int32), Expanded()(image).contiguous().view(torch.int32))
+    places = torch.arange(60).reshape(1, 3, 4, 5)
+    assert torch.equal(Rewritten(Expanded())(places), Expanded()(places))
+
+
 class Tokens(nn.Module):
     """Pixels as a sequence, normed over channels, and back: what a vision transformer does between its convolutions."""
 
@@ -102,11 +113,25 @@ class Squeezed(nn.Module):
         return nn.functional.hardswish(image * self.gate(image))
 
 
+class Separable(nn.Module):
+    """MobileViTV2's attention: one score for each place, one context for each row, spread over it again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.split = nn.Conv2d(8, 17, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        query, key, value = torch.split(self.split(image), [1, 8, 8], dim=1)
+        context = (key * query.softmax(-1)).sum(-1, keepdim=True)
+        return value.relu() * context.expand_as(value)
+
+
 CLUMSY = {"TRANSPOSE", "GATHER_ND", "SELECT", "BROADCAST_TO", "GATHER"}
 CASES: dict[str, tuple[nn.Module, set[str]]] = {
     "instance norm": (nn.InstanceNorm2d(8, affine=True), {"MEAN", "RSQRT"}),
     "layer norm between tokens": (Tokens(), {"MEAN", "RSQRT", "RESHAPE"}),
     "uneven pooling": (nn.AdaptiveAvgPool2d(3), {"MEAN", "CONCATENATION"}),
+    "separable attention": (Separable(), {"SUM", "MUL"}),
     "even pooling": (nn.AdaptiveAvgPool2d(2), {"AVERAGE_POOL_2D"}),
     "squeeze and HardSwish": (Squeezed(), {"MEAN", "HARD_SWISH"}),
     "aligned corners": (nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), {"RESIZE_BILINEAR"}),

@@ -11,12 +11,15 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from converters.formats.tflite import norms
+from converters.formats.tflite.broadcast import expanded_as
 from converters.formats.tflite.transposed import cut_transposed
 
 ATEN = torch.ops.aten
 REWRITES: Mapping[Callable[..., Any], Callable[..., torch.Tensor]] = {
     functional.conv_transpose2d: cut_transposed,
     ATEN.conv_transpose2d.input: cut_transposed,
+    torch.Tensor.expand_as: expanded_as,
+    ATEN.expand_as.default: expanded_as,
     functional.instance_norm: norms.instance_norm,
     ATEN.instance_norm.default: norms.aten_instance_norm,
     functional.group_norm: norms.group_norm,
