@@ -32,6 +32,27 @@ class Token(nn.Module):
         return logits
 
 
+class Scaled(nn.Module):
+    """Channels last, a linear layer, and a scale for each channel behind it, as ConvNeXt and BEiT have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 4, stride=4)
+        self.linear = nn.Linear(8, 8)
+        self.scale = nn.Parameter(torch.rand(8) + 0.5)
+        self.head = nn.Conv2d(8, 4, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        x = self.stem(image)
+        scaled = self.scale * self.linear(x.permute(0, 2, 3, 1))
+        logits: torch.Tensor = self.head(x + scaled.permute(0, 3, 1, 2))
+        return logits
+
+
+def _scaled() -> ModelSource:
+    return bare_source(Scaled().eval(), SIZE, (4, 6), 4)
+
+
 def _token() -> ModelSource:
     return bare_source(Token().eval(), SIZE, (4, 6), 4)
 
@@ -42,7 +63,7 @@ def _binary() -> ModelSource:
     return bare_source(Adapted(network, PictureForm(), AnswerForm(binary=True)).eval(), SIZE, SIZE, 2)
 
 
-NETWORKS: dict[str, Callable[[], ModelSource]] = {"token": _token, "binary": _binary}
+NETWORKS: dict[str, Callable[[], ModelSource]] = {"token": _token, "binary": _binary, "scaled": _scaled}
 
 
 def foreign(name: str) -> ModelSource:

@@ -4,6 +4,7 @@
     TRANSPOSE -> TRANSPOSE               ->  nothing, or the one TRANSPOSE that both together are
     TRANSPOSE -> PAD -> TRANSPOSE        ->  PAD of the other axes -> TRANSPOSE -> TRANSPOSE, and from there as above
     TRANSPOSE -> MEAN                    ->  MEAN over the other axes, where it answers in the same order
+    a layer's bias in shape (1, 1, 1, C) ->  in shape (C,): the kernels for integers take no other
 
 Each chain is proven before it is replaced: the chain and what would stand for it move the numbers 0, 1, 2, ... and must agree in all.
 """
@@ -23,6 +24,7 @@ from converters.tools import tool
 
 MOST_AXES = 5
 """Permutations of more are not looked for: there are 720 of six, and files hold none that would help."""
+LAYERS = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
 Places = NDArray[np.int64]
 
 
@@ -34,8 +36,9 @@ def straighten(path: Path) -> int:
         return 0
     graph = _MovingGraph(schema, model)
     before = len(graph.steps)
+    flattened = graph.flatten_biases()
     graph.straighten()
-    if len(graph.steps) < before:
+    if flattened or len(graph.steps) < before:
         builder = tool("flatbuffers", "tflite").Builder(1 << 20)
         builder.Finish(model.Pack(builder), IDENTIFIER)
         path.write_bytes(bytes(builder.Output()))
@@ -69,6 +72,20 @@ class _MovingGraph:
         ]
         self.steps: list[Any] = list(self._graph.operators)
         self._constants: dict[tuple[tuple[int, ...], int], int] = {}
+
+    def flatten_biases(self) -> int:
+        """Give layers their constant biases with one axis; the same bytes. How many there were."""
+        found = 0
+        for step in self.steps:
+            if self._kind(step) not in LAYERS or len(step.inputs) < 3 or step.inputs[2] < 0:
+                continue
+            bias = self._graph.tensors[step.inputs[2]]
+            shape = self._shape(step.inputs[2])
+            if len(shape) > 1 and shape[-1] == np.prod(shape) and self._model.buffers[bias.buffer].data is not None:
+                flat = self._added(shape[-1:], bias.type, bias.buffer, step.inputs[2])
+                step.inputs = [*step.inputs[:2], flat, *step.inputs[3:]]
+                found += 1
+        return found
 
     def straighten(self) -> None:
         """Until nothing changes: axes through PAD and MEAN, chains by the one operation that they are, what is read no more."""
