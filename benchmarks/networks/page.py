@@ -78,6 +78,7 @@ def _failures(rows: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
 def _shortened(artifact: str, said: str) -> str:
     """A reason without its artifact's name, and without paths, which lie on the machine that measured."""
     words = said.split("; the whole story is in ", 1)[0].removeprefix(f"{artifact} could not be made through ")
+    words = words.split("; its last words were ", 1)[0]  # a progress bar, often
     return re.sub(r"/\S*/site-packages/", "", words)
 
 
