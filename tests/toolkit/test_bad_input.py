@@ -119,8 +119,20 @@ def no_calibration_pictures(root: Path) -> Arguments:
 def flat_calibration_pictures(root: Path) -> Arguments:
     data = folder_dataset(root / "data", FACE11.names)
     for path in (data / "train" / "images").iterdir():
-        Image.fromarray(np.full((64, 64, 3), 200, dtype=np.uint8)).save(path)
+        Image.new("RGB", (64, 64), (200, 30, 40)).save(path)  # flat, though its channels differ
     return ["convert", "--formats", "tflite", "--recipes", "int8_static", "--dataset", f"folder:{data}"]
+
+
+def activations_that_are_no_numbers(root: Path) -> Arguments:
+    return [
+        "convert",
+        "--model",
+        "tests.toolkit.awkward_networks:not_numbers",
+        "--recipes",
+        "int8_static",
+        "--input-size",
+        "64",
+    ]
 
 
 def unknown_calibration_method(root: Path) -> Arguments:
@@ -161,6 +173,7 @@ def quantizer_and_route_that_exclude_each_other(root: Path) -> Arguments:
         (damaged_onnx, "net.onnx"),
         (no_calibration_pictures, "images"),
         (flat_calibration_pictures, "every calibration picture is one flat colour"),
+        (activations_that_are_no_numbers, "with NaN or infinity; look for a division by zero"),
         (unknown_calibration_method, "calibration-method"),
         (no_calibration_samples, "calibration-images"),
         (repairs_that_exclude_each_other, "excludes other repairs"),

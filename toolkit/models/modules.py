@@ -39,7 +39,8 @@ def from_module(
         file_hash: of the file it came from, part of its fingerprint.
 
     Raises:
-        SourceError: it cannot take such a picture, gives no logits, gives too many classes, or answers twice differently.
+        SourceError: it cannot take such a picture, gives no logits, gives too many classes, answers with
+            NaN, or answers twice differently.
     """
     from converters.adapter import Adapted
 
@@ -53,6 +54,10 @@ def from_module(
     answer = _resized_form(bare, logits, options)
     whole = adapted if answer == bare else Adapted(module, picture, answer).eval()
     final = logits if whole is adapted else _tried(whole, options, origin)
+    if not bool(final.isfinite().all()):
+        raise SourceError(
+            f"{origin} answers a grey picture with NaN or infinity; look for a division by zero or a logarithm in it, or for damaged weights"
+        )
     if not bool((_tried(whole, options, origin) == final).all()):
         raise SourceError(
             f"{origin} answers differently to the same picture; turn off what is random in it (dropout that ignores eval mode?)"
