@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.kept_page import keep_result
+from benchmarks.kept_page import keep_result, read_results
 from benchmarks.quantizers.fine_tuned import fine_tuned_table, measure_fine_tuned
 from benchmarks.quantizers.page import PAGE, PARTS, table
 from benchmarks.quantizers.peers import PEERS, VARIANTS
-from benchmarks.quantizers.recipes import read_recipes, recipes_table
+from benchmarks.quantizers.recipes import merged, read_recipes, recipes_table
 from benchmarks.quantizers.results import measure
 from benchmarks.quantizers.setting import Setting
 
@@ -61,7 +61,7 @@ def _perform(options: argparse.Namespace) -> None:
     from toolkit.errors import UsageError
 
     if options.recipes:
-        found = read_recipes(options.recipes)
+        found = merged(read_results(options.page).get("recipes"), read_recipes(options.recipes))
         print(recipes_table(found))
         keep_result(options.page, PARTS, "recipes", found)
         return

@@ -49,6 +49,16 @@ def read_recipes(run: Path) -> dict[str, Any]:
     }
 
 
+def merged(earlier: Mapping[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
+    """`found`, with the earlier rows of recipes that are not in it if they are of the same weights and pictures."""
+    same = ("images", "split", "weights_sha256")
+    if earlier is None or any(earlier[key] != found[key] for key in same):
+        return found
+    new = {(row["format"], row["recipe"]): row for row in found["rows"]}
+    rows = [new.pop((row["format"], row["recipe"]), row) for row in earlier["rows"]]
+    return {**found, "rows": [*rows, *new.values()]}
+
+
 def _row(artifact: Mapping[str, Any]) -> dict[str, Any] | None:
     measured = [run for run in artifact["runs"] if run["status"] == "measured"]
     if not measured or artifact["recipe"] not in TARGETS:

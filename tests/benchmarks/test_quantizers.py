@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from benchmarks.quantizers.commands import run
 from benchmarks.quantizers.fine_tuned import COLUMNS, Column, fine_tuned_table
 from benchmarks.quantizers.page import PAGE, PARTS, table
 from benchmarks.quantizers.peers import PEERS, VARIANTS
-from benchmarks.quantizers.recipes import read_recipes, recipes_table
+from benchmarks.quantizers.recipes import merged, read_recipes, recipes_table
 from benchmarks.quantizers.results import _drops
 from toolkit.errors import UsageError
 
@@ -113,3 +114,14 @@ def test_the_table_of_recipes_comes_from_a_report(tmp_path: Path, capsys: pytest
 def test_an_unknown_row_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--only", "abacus"]) == 2
     assert "no row is called 'abacus'; choose from: segport" in capsys.readouterr().err
+
+
+def test_rows_of_a_second_run_replace_those_of_the_first() -> None:
+    def part(weights: str, **rows: float) -> dict[str, Any]:
+        found = [{"format": "tflite", "recipe": name, "delta_miou": delta} for name, delta in rows.items()]
+        return {"images": 4, "split": "test", "weights_sha256": weights, "rows": found}
+
+    first, second = part("a", float16=0.0, int4_dynamic=-0.03), part("a", int4_dynamic=-0.003, int8_static=0.0)
+    assert merged(None, first) == first
+    assert merged(first, second) == part("a", float16=0.0, int4_dynamic=-0.003, int8_static=0.0)
+    assert merged(part("b", float16=0.0), second) == second

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import nn
 
 from converters import Artifact, ModelSource, OutputKind, PixelRange, make_plan
+from converters.formats.tflite.rewrites import Rewriting
 from converters.perform import Outcome, perform
 from quantization import recipes
 from tests.converters import small_network as small
@@ -53,3 +56,13 @@ def bare_source(
         origin="tests",
         module=module,
     )
+
+
+def rewritten(network: nn.Module) -> Callable[[torch.Tensor], Any]:
+    """`network` as litert-torch gets to see it."""
+
+    def answer(image: torch.Tensor) -> Any:
+        with Rewriting():
+            return network(image)
+
+    return answer

@@ -13,8 +13,8 @@ from torch import nn
 from converters import OutputKind
 from converters.formats.tflite.flatbuffer import read_model
 from converters.formats.tflite.float_graph import float_graph
-from converters.formats.tflite.rewrites import REWRITES, Rewritten
-from tests.converters.making import bare_source
+from converters.formats.tflite.rewrites import REWRITES
+from tests.converters.making import bare_source, rewritten
 
 SIZE = (20, 28)
 
@@ -34,7 +34,7 @@ def lively(module: nn.Module) -> nn.Module:
 @given(st.integers(1, 13), st.integers(1, 13), st.integers(1, 7), st.integers(1, 7))
 def test_pooling_into_any_number_of_cells(height: int, width: int, rows: int, columns: int) -> None:
     image, pooled = picture(2, 3, height, width), nn.AdaptiveAvgPool2d((rows, columns))
-    torch.testing.assert_close(Rewritten(pooled)(image), pooled(image), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(rewritten(pooled)(image), pooled(image), rtol=1e-5, atol=1e-5)
 
 
 @settings(max_examples=40, deadline=None)
@@ -49,7 +49,7 @@ def test_norms(batch: int, height: int, width: int, affine: bool) -> None:
         nn.LayerNorm(width, elementwise_affine=affine),
     ):
         lively(norm)
-        torch.testing.assert_close(Rewritten(norm)(image), norm(image), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(rewritten(norm)(image), norm(image), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_norms(batch: int, height: int, width: int, affine: bool) -> None:
 )
 def test_what_has_no_other_form_stays(module: nn.Module, shape: tuple[int, ...]) -> None:
     image = picture(*shape)
-    torch.testing.assert_close(Rewritten(lively(module))(image), module(image), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(rewritten(lively(module))(image), module(image), rtol=1e-5, atol=1e-5)
 
 
 def test_programs_of_torch_export_are_rewritten_too() -> None:
@@ -74,7 +74,7 @@ def test_programs_of_torch_export_are_rewritten_too() -> None:
     program = torch.export.export(network, (image,)).module(check_guards=False)
     seen = {node.target for node in program.graph.nodes}
     assert len(seen & set(REWRITES)) == 3
-    torch.testing.assert_close(Rewritten(program)(image), network(image), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(rewritten(program)(image), network(image), rtol=1e-5, atol=1e-5)
 
 
 def test_expanded_values_are_the_same_bits() -> None:
@@ -83,9 +83,9 @@ def test_expanded_values_are_the_same_bits() -> None:
             return image[:, :1, :, :1].expand_as(image)
 
     image = picture(2, 3, 4, 5) * torch.tensor([-0.0, 1.0, float("inf"), 1.0, 1.0])
-    assert torch.equal(Rewritten(Expanded())(image).view(torch.int32), Expanded()(image).contiguous().view(torch.int32))
+    assert torch.equal(rewritten(Expanded())(image).view(torch.int32), Expanded()(image).contiguous().view(torch.int32))
     places = torch.arange(60).reshape(1, 3, 4, 5)
-    assert torch.equal(Rewritten(Expanded())(places), Expanded()(places))
+    assert torch.equal(rewritten(Expanded())(places), Expanded()(places))
 
 
 class Tokens(nn.Module):

@@ -13,10 +13,9 @@ from torch.nn import functional
 
 from converters import OutputKind
 from converters.formats.tflite.float_graph import float_graph
-from converters.formats.tflite.rewrites import Rewritten
 from converters.formats.tflite.transposed import cut_transposed
 from converters.source import ModelSource
-from tests.converters.making import bare_source
+from tests.converters.making import bare_source, rewritten
 
 
 @settings(max_examples=60, deadline=None)
@@ -64,4 +63,4 @@ def test_litert_torch_converts_them(exported: bool, tmp_path: Path) -> None:
 def test_other_networks_are_left_alone() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ConvTranspose2d(4, 2, 2, stride=2)).eval()
     image = torch.rand((1, 3, 8, 8))
-    assert torch.equal(Rewritten(network)(image), network(image))
+    assert torch.equal(rewritten(network)(image), network(image))

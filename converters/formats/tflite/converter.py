@@ -31,7 +31,7 @@ class TFLiteConverter(Converter):
     """
 
     format = "tflite"
-    edition = 2
+    edition = 3
     suffix = ".tflite"
     routes = (FROM_TORCH, FROM_ONNX, TENSORFLOW)
     joins = True

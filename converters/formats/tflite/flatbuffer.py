@@ -102,7 +102,7 @@ def read_model(path: Path) -> TFLiteFile:
         )
         _check_references(found)
         return found
-    except (struct.error, IndexError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
+    except (struct.error, LookupError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} is a damaged TFLite file; convert the model again") from error
 
 

@@ -73,9 +73,9 @@ def _from_torch(source: ModelSource, output: OutputKind, path: Path) -> None:
     import torch
 
     from converters.formats.tflite.rewrites import Rewritten
-    from converters.torch_heads import ChannelsLast, example_image, torch_module
+    from converters.torch_heads import example_image, torch_module
 
-    wrapped = ChannelsLast(Rewritten(torch_module(source, "TFLite")), output).eval()
+    wrapped = Rewritten(torch_module(source, "TFLite"), output).eval()
     image = example_image(source).permute(0, 2, 3, 1).contiguous()
     with torch.no_grad():
         litert_torch.convert(wrapped, sample_kwargs={"image": image}).export(str(path))

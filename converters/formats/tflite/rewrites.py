@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from converters.formats.tflite import norms
 from converters.formats.tflite.broadcast import expanded_as
 from converters.formats.tflite.transposed import cut_transposed
+from converters.torch_heads import ChannelsLast
 
 ATEN = torch.ops.aten
 REWRITES: Mapping[Callable[..., Any], Callable[..., torch.Tensor]] = {
@@ -32,19 +32,20 @@ REWRITES: Mapping[Callable[..., Any], Callable[..., torch.Tensor]] = {
 """What networks call, and what programs of torch.export call for the same."""
 
 
-class Rewritten(nn.Module):
-    """`network` with the operations of REWRITES in their other form; the same answer to rounding."""
+class Rewritten(ChannelsLast):
+    """`ChannelsLast` with the operations of REWRITES in their other form; the same answer to rounding.
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
+    A subclass and no module around it: files name layers by the modules they lie in.
+    """
 
-    def forward(self, image: torch.Tensor) -> Any:
-        with _Rewriting():
-            return self.network(image)
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        with Rewriting():
+            return super().forward(image)
 
 
-class _Rewriting(TorchFunctionMode):
+class Rewriting(TorchFunctionMode):
+    """While it is entered, torch computes the operations of REWRITES in their other form."""
+
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
