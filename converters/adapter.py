@@ -2,7 +2,7 @@
 
 Outside, always: RGB pixels float32 (1, 3, H, W) -> logits float32 (1, C, h, w). Inside, whatever the network was trained to:
 
-    RGB --(BGR?)--(- mean, * 1/std?)--(NHWC?)--> network --(pick tensor)--(NCHW?)--(one channel -> two?)--(resize?)--> logits
+    RGB --(BGR, grey or opaque alpha?)--(- mean, * 1/std?)--(NHWC?)--> network --(pick tensor)--(NCHW?)--(one channel -> two?)--(resize?)--> logits
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ RESIZES: dict[str, dict[str, Any]] = {
     "bilinear-corners": {"mode": "bilinear", "align_corners": True},
     "nearest": {"mode": "nearest"},
 }
+ORDERS = {"rgb": 3, "bgr": 3, "grey": 1, "rgba": 4, "bgra": 4}
+"""What a network may take of a picture, and how many channels that is."""
+LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in grey: ITU-R BT.601, as in Pillow's and OpenCV's conversions."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +35,36 @@ class PictureForm:
     """How a network wants its picture.
 
     Attributes:
-        mean, std: subtracted from and divided into each RGB channel, in units of the pixel range; None for neither. They are
-            in the network's own channel order.
-        bgr: True if it takes blue first.
-        channels_last: True if it takes (1, H, W, 3).
+        mean, std: subtracted from and divided into each channel, in units of the pixel range; None for neither. They are
+            in the network's own channel order, one for each channel or one for all.
+        order: a key of ORDERS: which channels it takes, in which order.
+        channels_last: True if it takes (1, H, W, C).
+        white: value of a full channel, which an opaque alpha channel has.
+
+    Raises:
+        SourceError: as many means or deviations as fit no channels, or a deviation that is not above 0.
     """
 
-    mean: tuple[float, float, float] | None = None
-    std: tuple[float, float, float] | None = None
-    bgr: bool = False
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    order: str = "rgb"
     channels_last: bool = False
+    white: float = 1.0
 
     def __post_init__(self) -> None:
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) not in (1, self.channels):
+                raise SourceError(
+                    f"{name} has {len(values)} numbers but the network takes {self.channels} channels ({self.order}); "
+                    "give one for each, or one for all"
+                )
         if self.std is not None and min(self.std) <= 0:
-            raise SourceError(f"std must be above 0, not {self.std}; give the three standard deviations of training")
+            raise SourceError(f"std must be above 0, not {self.std}; give the standard deviations of training")
+
+    @property
+    def channels(self) -> int:
+        """How many channels the network takes."""
+        return ORDERS[self.order]
 
 
 @dataclass(frozen=True)
@@ -78,7 +98,7 @@ class Adapted(nn.Module):
         self.picture = picture
         self.answer = answer
         for name, values, neutral in (("mean", picture.mean, 0.0), ("std", picture.std, 1.0)):
-            constant = torch.tensor(values or (neutral,) * 3, dtype=torch.float32).reshape(1, 3, 1, 1)
+            constant = torch.tensor(values or (neutral,), dtype=torch.float32).reshape(1, -1, 1, 1)
             self.register_buffer(name, constant if name == "mean" else 1.0 / constant, persistent=False)
         self.register_buffer("pair", torch.tensor([-0.5, 0.5]).reshape(1, 2, 1, 1), persistent=False)
 
@@ -87,8 +107,14 @@ class Adapted(nn.Module):
 
     def to_picture(self, image: torch.Tensor) -> torch.Tensor:
         """RGB (1, 3, H, W) -> what the network takes."""
-        if self.picture.bgr:
+        order = self.picture.order
+        if order == "grey":
+            red, green, blue = LUMA
+            image = red * image[:, 0:1] + green * image[:, 1:2] + blue * image[:, 2:3]
+        if order in ("bgr", "bgra"):
             image = torch.cat([image[:, 2:3], image[:, 1:2], image[:, 0:1]], dim=1)
+        if order in ("rgba", "bgra"):
+            image = torch.cat([image, torch.full_like(image[:, 0:1], self.picture.white)], dim=1)
         if self.picture.mean is not None:
             image = image - self.get_buffer("mean")
         if self.picture.std is not None:
@@ -113,6 +139,7 @@ class FixedMode(nn.Module):
     def __init__(self, program: nn.Module) -> None:
         super().__init__()
         self.program = program
+        self.training = False  # what `train` would have set; the program's own mode was looked at when it was read
 
     def train(self, mode: bool = True) -> Self:
         return self

@@ -15,5 +15,5 @@ class MissingToolError(ImportError):
 
 def in_one_line(error: Exception) -> str:
     """The exception's type and the last line of its message that is not blank, at most 300 characters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("Use tlparse")]
     return f"{type(error).__name__}: {lines[-1][:300]}" if lines else type(error).__name__

@@ -19,6 +19,7 @@ from converters.errors import ConversionError, MissingToolError, SourceError, in
 from converters.plan import Conversion, Plan, tool_versions
 from converters.registry import Written, converter
 from converters.several_sizes import convert_sizes
+from converters.unsupported import place_of_failure
 from quantization.calibration import CalibrationSet
 
 TEMPORARY_PREFIX = ".segport-"
@@ -85,7 +86,8 @@ def convert_here(
             said = str(error) if isinstance(error, ConversionError) else in_one_line(error)
             printed = last_informative_line(log)
             traceback.print_exc()
-            raise ConversionError(_failure(conversion, said, printed, log)) from error
+            place = place_of_failure(error, plan.source)
+            raise ConversionError(_failure(conversion, f"{said}; {place}" if place else said, printed, log)) from error
 
 
 Convert = Callable[[Plan, Conversion, CalibrationSet | None, Path, Path, Path], Written]

@@ -17,7 +17,8 @@ from segdata.errors import DataError
 IGNORE_INDEX = 255
 """Mask value for pixels that count neither for nor against any class."""
 
-MAX_CLASSES = 255
+MAX_CLASSES = 256
+"""Ids are bytes. The last of 256 classes shares its number with ignored pixels: it can be answered, but no mask can hold it."""
 
 Colour = tuple[int, int, int]
 
@@ -95,6 +96,7 @@ def remap_table(source: Sequence[str], target: LabelSet, renames: Mapping[str, s
     table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
     for old_id, old_name in enumerate(source):
         table[old_id] = target.index((renames or {}).get(old_name, old_name))
+    table[IGNORE_INDEX] = IGNORE_INDEX
     return table
 
 

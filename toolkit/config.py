@@ -64,12 +64,18 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-def _three(value: object) -> object:
-    """Accept "0.485,0.456,0.406" as well as a list."""
+def _numbers(value: object) -> object:
+    """Accept "0.485,0.456,0.406" and 0.5 as well as a list."""
+    if isinstance(value, int | float):
+        return (value,)
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
-Channels = Annotated[tuple[float, float, float], BeforeValidator(_three)]
+Channels = Annotated[
+    tuple[Annotated[float, Field(allow_inf_nan=False)], ...],
+    BeforeValidator(_numbers),
+    Field(min_length=1, max_length=4),
+]
 
 
 def default_threads() -> int:
@@ -93,7 +99,7 @@ class RunOptions(BaseModel):
         pixel_range: `unit` (0..1) or `byte` (0..255) pixels at the model's input.
         mean, std: what a network of your own was trained to have subtracted and divided, per channel in its own order and in
             units of `pixel_range`; put inside the artifact. None for neither.
-        channel_order: `rgb` or `bgr`, of the network; the artifact always takes RGB.
+        channel_order: `rgb`, `bgr`, `grey` (one channel), `rgba` or `bgra` (opaque), of the network; the artifact always takes RGB.
         model_layout: `nchw` or `nhwc`, of the network's picture and answer.
         answer: which of several answers holds the logits: a key, an attribute, or a position.
         upsample: how logits are resized to `output_size` (default: the input size) inside the artifact: `bilinear`,
@@ -153,7 +159,7 @@ class RunOptions(BaseModel):
     pixel_range: Literal["unit", "byte"] = "unit"
     mean: Channels | None = None
     std: Channels | None = None
-    channel_order: Literal["rgb", "bgr"] = "rgb"
+    channel_order: Literal["rgb", "bgr", "grey", "rgba", "bgra"] = "rgb"
     model_layout: Literal["nchw", "nhwc"] = "nchw"
     answer: str | None = None
     upsample: Literal["bilinear", "bilinear-corners", "nearest"] | None = None

@@ -170,7 +170,8 @@ def plan_conversions(
 def perform_plan(
     plan: Plan, calibration: CalibrationSet | None, options: RunOptions, folder: RunFolder, progress: Progress
 ) -> Conversions:
-    """Make the artifacts and write the manifest, which names whatever could be made."""
+    """Make the artifacts and write the manifest, which names whatever could be made; raises SourceError where all were refused."""
+    from converters import SourceError
     from converters.perform import perform
 
     with _told(progress, len(plan.conversions)) as tell, _converting(options, progress) as convert:
@@ -179,6 +180,11 @@ def perform_plan(
     if options.calibration_plot and calibration is not None:
         _plot(folder, calibration)
     conversions = Conversions(folder, tuple(outcomes))
+    refused = [outcome.error for outcome in outcomes if isinstance(outcome.error, SourceError)]
+    if refused and len(refused) == len(
+        outcomes
+    ):  # what was asked for cannot be: no tool is to blame, and there is no run
+        raise refused[0]
     folder.save_manifest(_manifest(plan, calibration, options, conversions))
     return conversions
 

@@ -127,6 +127,7 @@ def vocabulary(
                 f"rename or ignore it in {changes.path}"
             )
         table[number] = labels.index(name)
+    table[IGNORE_INDEX] = IGNORE_INDEX
     return Vocabulary(labels, table, len(stored), tuple(sorted(changes.ignored_ids)))
 
 

@@ -27,7 +27,7 @@ from segdata.generic.changes import IGNORED, LabelChanges, Vocabulary, read_chan
 from segdata.generic.classes import CLASS_FILES
 from segdata.generic.coco_masks import covered
 from segdata.generic.splits import SPLITS, no_split, share_of, split_of
-from segdata.labels import IGNORE_INDEX, MAX_CLASSES
+from segdata.labels import IGNORE_INDEX
 from segdata.paired import fingerprint_of
 from segdata.pictures import check_size, read_colours, read_image
 from segdata.registry import Request, dataset
@@ -199,8 +199,10 @@ def _words(
     wanted = changes.unlabelled or bare
     if wanted != IGNORED and wanted not in names:
         names, numbers = [wanted, *names], {key: place + 1 for key, place in numbers.items()}
-    if len(names) > MAX_CLASSES:
-        raise DataError(f"{given.path} has {len(names)} classes; segport's masks hold at most {MAX_CLASSES}")
+    if len(names) > IGNORE_INDEX:
+        raise DataError(
+            f"{given.path} has {len(names)} classes; segport's masks hold at most {IGNORE_INDEX}; merge categories"
+        )
     uncovered = IGNORE_INDEX if wanted == IGNORED else names.index(wanted)
     return numbers, vocabulary(names, changes, request.labels), uncovered
 

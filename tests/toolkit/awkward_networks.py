@@ -165,18 +165,147 @@ def three() -> nn.Module:
     return Core(classes=3)
 
 
-class NotNumbers(nn.Module):
-    """Divides by a feature that is 0 wherever the picture is dark: infinity and NaN among its activations."""
+class Channels(nn.Module):
+    """One convolution over any number of channels, then the logits."""
+
+    def __init__(self, channels: int, classes: int = 3) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.only = nn.Conv2d(channels, classes, 3, padding=1)
+        for parameter in self.parameters():
+            parameter.data = torch.randn(parameter.shape, generator=generator)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.only(image)
+        return logits
+
+
+def one_channel() -> nn.Module:
+    """Takes grey."""
+    return Channels(1)
+
+
+def four_channels() -> nn.Module:
+    """Takes RGB and alpha."""
+    return Channels(4)
+
+
+def bytes_of_classes() -> nn.Module:
+    """As many classes as a byte has values."""
+    return Channels(3, 256)
+
+
+class Doing(nn.Module):
+    """A network around one part that does something no fixed graph can."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.core = Core(classes=3)
+        self.odd = part
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.odd(self.core(image))
+        return logits
+
+
+class Deciding(nn.Module):
+    """A branch by pixels."""
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        return F.relu(logits) if logits.mean() > 0 else -logits
+
+
+class CheckingOnlyEagerly(nn.Module):
+    """A decision that is none while exporting, as transformers' checks of arguments are."""
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        if not torch.compiler.is_compiling() and logits.isnan().any():
+            raise ValueError("not a number")
+        return logits
+
+
+class Training(nn.Module):
+    """Batch statistics whatever eval() says."""
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        return F.batch_norm(logits, None, None, training=True)
+
+
+class Random(nn.Module):
+    """Noise."""
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits + torch.rand_like(logits)
+
+
+class NotANumber(nn.Module):
+    """The root of less than nothing."""
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        return torch.sqrt(-1 - logits.abs())
+
+
+class Fourier(nn.Module):
+    """An operation that no target has."""
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        return torch.fft.fft2(logits).real
+
+
+class Normalising(nn.Module):
+    """Batch normalisation, in whichever mode it is exported."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.core = Core(4)
+        self.norm = nn.BatchNorm2d(3)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        nothing = torch.relu(x[:, :1] - 2)  # pixels are at most 1
-        return self.core(x / nothing)
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        normal: torch.Tensor = self.norm(logits)
+        return normal
 
 
-def not_numbers() -> nn.Module:
-    """Activations that are no numbers."""
-    return NotNumbers()
+class Uneven(nn.Module):
+    """Finite on grey, not on pictures: a root of what is above the middle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Conv2d(3, 3, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.last(torch.sqrt(image - 0.5))
+        return logits
+
+
+def deciding() -> nn.Module:
+    """Data-dependent control flow."""
+    return Doing(Deciding())
+
+
+def checking() -> nn.Module:
+    """Control flow that only eager mode has."""
+    return Doing(CheckingOnlyEagerly())
+
+
+def training() -> nn.Module:
+    """Training mode."""
+    return Doing(Training())
+
+
+def noisy() -> nn.Module:
+    """Randomness."""
+    return Doing(Random())
+
+
+def not_a_number() -> nn.Module:
+    """NaN everywhere."""
+    return Doing(NotANumber())
+
+
+def uneven() -> nn.Module:
+    """NaN on pictures."""
+    return Uneven()
+
+
+def fourier() -> nn.Module:
+    """An unsupported operation."""
+    return Doing(Fourier())

@@ -127,7 +127,7 @@ def activations_that_are_no_numbers(root: Path) -> Arguments:
     return [
         "convert",
         "--model",
-        "tests.toolkit.awkward_networks:not_numbers",
+        "tests.toolkit.awkward_networks:not_a_number",
         "--recipes",
         "int8_static",
         "--input-size",

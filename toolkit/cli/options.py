@@ -41,7 +41,8 @@ Std = Annotated[
     str | None, typer.Option("--std", help="Divided by per channel, in pixel range, e.g. 0.229,0.224,0.225.")
 ]
 ChannelOrder = Annotated[
-    str | None, typer.Option("--channel-order", help="rgb or bgr: what the network takes; artifacts take RGB.")
+    str | None,
+    typer.Option("--channel-order", help="rgb, bgr, grey, rgba or bgra: what the network takes; artifacts take RGB."),
 ]
 ModelLayout = Annotated[str | None, typer.Option("--model-layout", help="nchw or nhwc: the network's own layout.")]
 Answer = Annotated[

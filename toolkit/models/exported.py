@@ -85,11 +85,43 @@ def _of_program(program: ExportedProgram, path: Path, options: RunOptions, param
     from converters.adapter import FixedMode
     from toolkit.models.modules import from_module
 
+    _refuse_what_no_graph_holds(program, path)
     graph = program.module(check_guards=False)
     graph.validate_inputs = False  # type: ignore[assignment]  # its check of shapes cannot be traced; ours has been made
     network = FixedMode(graph)
     return from_module(
         network, options, name=path.stem, origin=str(path), parameters=parameters, file_hash=content_hash(path)
+    )
+
+
+def _refuse_what_no_graph_holds(program: ExportedProgram, path: Path) -> None:
+    """Raise SourceError for a program in training mode, or one with branches or loops, naming module and line where it has them."""
+    for node in program.graph.nodes:
+        target = node.target
+        name = str(target).removeprefix("aten.")
+        if name.startswith(("cond", "while_loop")):
+            raise SourceError(
+                f"{path} decides by the pixels of the picture{_place(node)}, which no fixed graph can; compute both sides and choose "
+                "with torch.where, then save it again"
+            )
+        modes = [
+            place
+            for place, argument in enumerate(getattr(getattr(target, "_schema", None), "arguments", ()))
+            if argument.name in ("training", "train")
+        ]
+        if any((node.args[place] if place < len(node.args) else False) is True for place in modes):
+            raise SourceError(
+                f"{path} was saved in training mode ({name.split('.')[0]}{_place(node)}); call eval() on the network and save it again"
+            )
+
+
+def _place(node: Any) -> str:
+    """The module and line of a node, as far as the file tells."""
+    stack = [str(entry[0]).removeprefix("L['self'].") for entry in (node.meta.get("nn_module_stack") or {}).values()]
+    lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
+    theirs = [place for place in lines if "/torch/" not in place[0] and not place[0].startswith("<")]
+    return (f" in {stack[-1]}" if stack and stack[-1] else "") + (
+        f", {theirs[-1][0]}, line {theirs[-1][1]}" if theirs else ""
     )
 
 

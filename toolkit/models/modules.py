@@ -39,8 +39,8 @@ def from_module(
         file_hash: of the file it came from, part of its fingerprint.
 
     Raises:
-        SourceError: it cannot take such a picture, gives no logits, gives too many classes, answers with
-            NaN, or answers twice differently.
+        SourceError: it cannot take such a picture, gives no logits, gives too many classes, answers twice differently
+            or with no numbers, trains, or decides by pixels.
     """
     from converters.adapter import Adapted
 
@@ -54,14 +54,8 @@ def from_module(
     answer = _resized_form(bare, logits, options)
     whole = adapted if answer == bare else Adapted(module, picture, answer).eval()
     final = logits if whole is adapted else _tried(whole, options, origin)
-    if not bool(final.isfinite().all()):
-        raise SourceError(
-            f"{origin} answers a grey picture with NaN or infinity; look for a division by zero or a logarithm in it, or for damaged weights"
-        )
-    if not bool((_tried(whole, options, origin) == final).all()):
-        raise SourceError(
-            f"{origin} answers differently to the same picture; turn off what is random in it (dropout that ignores eval mode?)"
-        )
+    _refuse_what_no_graph_holds(whole, options, origin)
+    _check_numbers(whole, final, options, origin)
     if final.shape[1] > MOST_CLASSES:
         raise SourceError(f"{origin} answers with {final.shape[1]} classes; segport goes up to {MOST_CLASSES}")
     classes = class_names(options, int(final.shape[1]))
@@ -86,8 +80,9 @@ def _picture_form(options: RunOptions) -> PictureForm:
     return PictureForm(
         mean=options.mean,
         std=options.std,
-        bgr=options.channel_order == "bgr",
+        order=options.channel_order,
         channels_last=options.model_layout == "nhwc",
+        white=PixelRange(options.pixel_range).scale if options.channel_order.endswith("a") else 1.0,
     )
 
 
@@ -131,41 +126,86 @@ def _grey_picture(options: RunOptions) -> torch.Tensor:
     return torch.full((1, 3, *options.input_size), 0.5 * PixelRange(options.pixel_range).scale)
 
 
+def _noisy_picture(options: RunOptions) -> torch.Tensor:
+    """Every pixel value there is, the same each time."""
+    import torch
+
+    noise = torch.rand((1, 3, *options.input_size), generator=torch.Generator().manual_seed(0))
+    return noise * PixelRange(options.pixel_range).scale
+
+
 def _answered(module: torch.nn.Module, picture: torch.Tensor, origin: str) -> Any:
     """The answer, or a SourceError that names the module and the line where it went wrong."""
     import torch
 
-    inside: list[str] = []
-    hooks = [
-        part.register_forward_pre_hook(lambda _module, _args, name=name: inside.append(name))
-        for name, part in module.named_modules()
-        if not isinstance(part, torch.jit.ScriptModule)
-    ]
-    try:
-        with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return module(picture)
-    except Exception as error:  # the user's own code may raise anything; its sentence is passed on
-        shape = " x ".join(str(size) for size in picture.shape)
-        where = f" in {inside[-1]}" if inside and inside[-1] else ""
+    from toolkit.models.watching import followed
+
+    with followed(module) as inside:
+        try:
+            with torch.inference_mode(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return module(picture)
+        except Exception as error:  # the user's own code may raise anything; its sentence is passed on
+            shape = " x ".join(str(size) for size in picture.shape)
+            where = inside.where(traceback.extract_tb(error.__traceback__))
+            raise SourceError(
+                f"{origin} could not answer to a picture {shape}: {in_one_line(error)}{where}; "
+                "check --input-size, --channel-order and --model-layout, or the network"
+            ) from error
+
+
+def _refuse_what_no_graph_holds(whole: Adapted, options: RunOptions, origin: str) -> None:
+    """Raise SourceError naming module and line for training mode, decisions by pixels, randomness, and answers that are no numbers."""
+    from toolkit.models.watching import watched
+
+    seen = watched(whole, _grey_picture(options))
+    if seen.trains:
         raise SourceError(
-            f"{origin} could not answer to a picture {shape}: {in_one_line(error)}{where}{_line_of(error)}; "
-            "check --input-size and --model-layout, or the network"
-        ) from error
-    finally:
-        for hook in hooks:
-            hook.remove()
+            f"{origin} runs in training mode{_own(seen.trains)}; pass training=False there, or self.training, which eval() turns off"
+        )
+    if seen.random:
+        raise SourceError(
+            f"{origin} calls a random function{_own(seen.random)}, so it answers differently to the same picture; turn that off for eval()"
+        )
+    if seen.decides and not _exports(whole, options):
+        raise SourceError(
+            f"{origin} decides by the pixels of the picture{_own(seen.decides)}, which no fixed graph can; compute both sides and choose "
+            "with torch.where, or leave the decision out"
+        )
 
 
-def _line_of(error: Exception) -> str:
-    """The deepest line of code that is not torch's own."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "/torch/" not in frame.filename
-        and not frame.filename.endswith(("toolkit/models/modules.py", "converters/adapter.py"))
-    ]
-    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+def _check_numbers(whole: Adapted, logits: torch.Tensor, options: RunOptions, origin: str) -> None:
+    """Raise SourceError unless the answer is finite and the same when asked again."""
+    from toolkit.models.watching import watched
+
+    for kind, picture in (("grey", _grey_picture(options)), ("noisy", _noisy_picture(options))):
+        given = logits if kind == "grey" else _answered(whole, picture, origin)
+        if not bool(given.isfinite().all()):
+            where = _own(watched(whole, picture).not_finite)
+            raise SourceError(
+                f"{origin} answers with NaN or infinity to a {kind} picture{where and f', first{where}'}; check its weights, --mean, "
+                "--std and --pixel-range"
+            )
+    if not bool((_tried(whole, options, origin) == logits).all()):
+        raise SourceError(
+            f"{origin} answers differently to the same picture; turn off what is random or kept between calls"
+        )
+
+
+def _own(where: str) -> str:
+    """A place without the name that `Adapted` gives the network."""
+    return where.replace(" network.", " ", 1).replace(" in the answer of network", "", 1).replace(" in network", "", 1)
+
+
+def _exports(whole: Adapted, options: RunOptions) -> bool:
+    """True if torch.export finds one graph: what looked like a decision is none while exporting (a check of arguments, say)."""
+    import torch
+
+    try:
+        torch.export.export(whole, (_grey_picture(options),), strict=False)
+    except Exception:  # noqa: BLE001  # the exporter raises anything; why is told by what was seen
+        return False
+    return True
 
 
 def _is_plain(adapted: Adapted) -> bool:
