@@ -35,7 +35,7 @@ class Seen:
 
     Attributes:
         decides: a Python decision by pixels.
-        trains: a function called in training mode.
+        trains: a function called in training mode, with its name before the place.
         random: a random function.
         not_finite: the first module whose answer is not a number, or infinite.
     """
@@ -122,7 +122,7 @@ class _Modes(TorchFunctionMode):
             place = _MODE_ARGUMENT.get(name, len(args))
             told = given.get("training", given.get("train", args[place] if len(args) > place else False))
             if told is True:
-                self._seen.trains = self._inside.where(traceback.extract_stack())
+                self._seen.trains = f", {name}{self._inside.where(traceback.extract_stack())}"
         return func(*args, **given)
 
 
