@@ -172,7 +172,7 @@ def unavailable(runner: Runner) -> str:
     available = runner.availability(runner.backend)
     if available.ok and runner.artifact.needs_choice and not runner.chooses_signatures:
         return f"{runner.name} runs only the default output size of a file with several"
-    return available.reason if not available.ok else ""
+    return available.reason if not available.ok else runner.artifact_reason(runner.artifact)
 
 
 def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> dict[str, Any]:

@@ -130,6 +130,11 @@ class Runner(ABC):
         return cls.latency_reason(backend) or f"{cls.name} tells Python no times of single operations"
 
     @classmethod
+    def artifact_reason(cls, artifact: Artifact) -> str:
+        """Why the runtime cannot run this artifact although it runs others of its format; empty if it can."""
+        return ""
+
+    @classmethod
     def images_limit(cls, backend: str) -> int | None:
         """Most pictures worth showing to a slow backend in an accuracy run; None for no limit."""
         return None

@@ -30,6 +30,8 @@ from validation.isolated.environment import ENVS_VARIABLE
 from validation.runners.arm64 import Arm64Runner
 from validation.runners.reference import TorchArtifact, torch_artifact
 from validation.runners.tflite_runtime import ensure_environment
+from validation.runners.web import WebRunner
+from validation.web.packages import web_folder
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -119,6 +121,15 @@ def arm64_machine() -> Path:
     if not state.ok:
         pytest.skip(state.reason)
     return MACHINE.folder
+
+
+@pytest.fixture(scope="session")
+def web_packages() -> Path:
+    """The folder of LiteRT.js. Tests never make it: it is downloaded."""
+    state = WebRunner.availability("node")
+    if not state.ok:
+        pytest.skip(state.reason)
+    return web_folder()
 
 
 @pytest.fixture(scope="session")

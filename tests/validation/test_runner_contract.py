@@ -23,7 +23,16 @@ from validation.runners.reference import TorchArtifact
 
 LogitsOf = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 CASES = [(name, backend) for name, kind in runners().items() for backend in kind.backends]
-MARKED = [pytest.param(case, marks=pytest.mark.arm64) if case[0] == "arm64" else case for case in CASES]
+# A browser takes seconds to start, and these two differ from another backend only in how it is started.
+SLOW = (("web", "chromium-threads"), ("web", "chromium-webgpu"))
+
+
+def _marks(case: tuple[str, str]) -> list[pytest.MarkDecorator]:
+    named = {"arm64": [pytest.mark.arm64], "web": [pytest.mark.web]}
+    return named.get(case[0], []) + ([pytest.mark.slow] if case in SLOW else [])
+
+
+MARKED = [pytest.param(case, marks=_marks(case)) for case in CASES]
 OF_FORMAT = {"tflite": "tflite-float32", "onnx": "onnx-float32", "coreml": "coreml-float32"}
 
 
@@ -45,6 +54,10 @@ def closed(request: pytest.FixtureRequest, artifacts: dict[str, Artifact], float
         pytest.skip(state.reason)
     if name == "arm64":
         request.getfixturevalue("arm64_machine")
+    if name == "web":
+        request.getfixturevalue("web_packages")
+        if not (state := runner_type.availability(backend)).ok:
+            pytest.skip(state.reason)
     if name == "coreml" and sys.platform != "darwin":
         request.getfixturevalue("framework_stand_in")
     return runner_type(_artifact(runner_type, artifacts, float_artifact), backend, threads=1)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from converters import Artifact
 from toolkit.isolation import runtime_side as there
 from toolkit.isolation.limits import Limits
 from toolkit.isolation.process import GuardedProcess, LostError
@@ -78,6 +79,10 @@ class IsolatedRunner(Runner):
     @classmethod
     def operations_reason(cls, backend: str) -> str:
         return cls.inner.operations_reason(backend)
+
+    @classmethod
+    def artifact_reason(cls, artifact: Artifact) -> str:
+        return cls.inner.artifact_reason(artifact)
 
     @classmethod
     def images_limit(cls, backend: str) -> int | None:

@@ -11,7 +11,7 @@ EXAMPLES = "Examples: [bold]segport doctor[/]  |  [bold]segport doctor --setup t
 
 def doctor(
     setup: Annotated[
-        str | None, typer.Option("--setup", help="Create a runner's own environment: tflite-runtime, arm64.")
+        str | None, typer.Option("--setup", help="Create a runner's own environment: tflite-runtime, arm64, web.")
     ] = None,
 ) -> int:
     """Really convert and run a tiny network with every tool, and say what to type for what is missing."""

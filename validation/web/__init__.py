@@ -1,0 +1,1 @@
+"""LiteRT.js, the runtime of web pages: its packages in the cache folder, and the scripts that drive it in Node and Chromium."""
