@@ -173,7 +173,7 @@ def quantizer_and_route_that_exclude_each_other(root: Path) -> Arguments:
         (damaged_onnx, "net.onnx"),
         (no_calibration_pictures, "images"),
         (flat_calibration_pictures, "every calibration picture is one flat colour"),
-        (activations_that_are_no_numbers, "with NaN or infinity; look for a division by zero"),
+        (activations_that_are_no_numbers, "answers with NaN or infinity to a grey picture"),
         (unknown_calibration_method, "calibration-method"),
         (no_calibration_samples, "calibration-images"),
         (repairs_that_exclude_each_other, "excludes other repairs"),
