@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +53,9 @@ def filled(page: Path, parts: Parts, results: Results) -> str:
 def drawn(parts: Parts, results: Results) -> str:
     """All parts, for a terminal."""
     return "\n".join(draw(results) for draw in parts.values())
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table; all columns but the first are aligned to the right."""
+    aligned = ["---", *["---:"] * (len(head) - 1)]
+    return ["| " + " | ".join(cells) + " |" for cells in (head, aligned, *rows)]

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kept_page import Parts, Results
+from benchmarks.kept_page import Parts, Results, table
 
 PAGE = Path("docs/fp-liif.md")
 PAPER_PARAMETERS = 2.29e6
@@ -23,7 +23,7 @@ def sizes_table(results: Results) -> str:
         f"{part['images']} held-out drawn faces. Differences: the network's own answer minus the resized one, in points "
         "of mIoU, with 95 % intervals.",
         "",
-        *_table(
+        *table(
             ("output", "own mIoU", "own F1", "logits mIoU", "logits F1", "labels mIoU", "labels F1",
              "own − logits", "own − labels"),
             [_size_row(row) for row in part["rows"]],
@@ -64,13 +64,13 @@ def models_table(results: Results) -> str:
         f"(ranges from {part['calibration_images']} training pictures). Differences: in points of mIoU, with 95 % "
         "intervals.",
         "",
-        *_table(
+        *table(
             ("network", "training steps", "parameters", "float16 weights", "multiply-adds", "float mIoU", "float F1",
              f"float mIoU − {first['title']}"),
             [_float_row(row) for row in part["rows"]],
         ),
         "",
-        *_table(
+        *table(
             ("network", "int8_static .tflite", "int8 mIoU", "int8 F1", "int8 − float", f"int8 mIoU − {first['title']}"),
             [_int8_row(row) for row in part["rows"]],
         ),
@@ -110,7 +110,7 @@ def latency_table(results: Results) -> str:
         f"{part['environment']['system']}; int8_static .tflite, LiteRT "
         f"{part['environment']['packages']['ai-edge-litert']} with XNNPACK, one picture at a time, all networks in turns.",
         "",
-        *_table(
+        *table(
             ("network", "p50 ms", "p90 ms", "ratio of medians", "samples"),
             [
                 (titles.get(name, name), f"{row['p50']:.1f}", f"{row['p90']:.1f}", f"{row['p50'] / first:.2f}",
@@ -145,7 +145,7 @@ def rewrite_table(results: Results) -> str:
         rows.append((title, *shown, ratio))
     reasons = {row["instructions"]["reason"] for row in (joined, rewritten)} - {""}
     lines = [
-        *_table(("FP-LIIF at 256 × 256", "as trained", "rewritten", "ratio"), rows),
+        *table(("FP-LIIF at 256 × 256", "as trained", "rewritten", "ratio"), rows),
         *(f"\nNot run: {reason}." for reason in sorted(reasons)),
         "",
         f"Parity of the float graphs on {part['images']} held-out pictures: logits at most {parity['largest_difference']:.1e} apart "
@@ -153,9 +153,7 @@ def rewrite_table(results: Results) -> str:
         "",
         "Longest operations, share of an inference:",
         "",
-        *_table(
-            ("as trained", "share", "rewritten", "share"), _operation_rows(joined["profile"], rewritten["profile"])
-        ),
+        *table(("as trained", "share", "rewritten", "share"), _operation_rows(joined["profile"], rewritten["profile"])),
     ]
     return "\n".join(lines) + "\n"
 
@@ -171,11 +169,6 @@ def _operation_rows(*profiles: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def _billions(instructions: Mapping[str, Any]) -> float | None:
     return instructions["total"] / 1e9 if instructions["status"] == "counted" else None
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    aligned = ["---", *["---:"] * (len(head) - 1)]
-    return ["| " + " | ".join(cells) + " |" for cells in (head, aligned, *rows)]
 
 
 def _score(value: float | None) -> str:
