@@ -14,7 +14,7 @@ from toolkit.errors import UsageError
 from toolkit.paired import Interval, PairedIntervals, PairedKey, interval_words
 
 SCHEMA = 1
-Finding = Literal["same", "changed", "better", "worse"]
+Change = Literal["same", "changed", "better", "worse"]
 Unit = Literal["iou", "ms", "bytes", "instructions", "text"]
 Document = Mapping[str, Any]
 _ROUNDING = 1e-9
@@ -62,7 +62,7 @@ class Row:
     after: Any
     unit: Unit
     change: float | None
-    finding: Finding
+    finding: Change
     note: str = ""
     interval: tuple[float, float] | None = None
 
@@ -163,7 +163,7 @@ def _facts(before: Document, after: Document, options: tuple[Document, Document]
         yield from _text_rows(where, old, new)
     old_iou, new_iou = before["reference"]["miou"], after["reference"]["miou"]
     change = None if old_iou is None or new_iou is None else new_iou - old_iou
-    finding: Finding = "same" if old_iou == new_iou else "changed"
+    finding: Change = "same" if old_iou == new_iou else "changed"
     yield Row("reference", "mean IoU", old_iou, new_iou, "iou", change, finding)
 
 
@@ -226,7 +226,7 @@ def _title(run: Document) -> str:
 
 
 def _verdict_row(name: str, old: str, new: str) -> Row:
-    finding: Finding = "same" if old == new else "worse" if old == "pass" else "better" if new == "pass" else "changed"
+    finding: Change = "same" if old == new else "worse" if old == "pass" else "better" if new == "pass" else "changed"
     return Row(name, "verdict", old, new, "text", None, finding)
 
 
@@ -302,7 +302,7 @@ def _latency_rows(
     else:
         yield row
         return
-    finding: Finding = "same" if row.finding == "same" else "changed"
+    finding: Change = "same" if row.finding == "same" else "changed"
     yield Row(where, "p50", row.before, row.after, "ms", row.change, finding, reason)
 
 
@@ -314,7 +314,7 @@ def _instruction_rows(where: str, old: Document, new: Document | None, limits: C
         yield _growth_row(where, "instructions", mine["total"], theirs["total"], "instructions", growth)
     elif mine is not None:
         lost = new is not None and new["status"] == "measured"
-        finding: Finding = "worse" if lost else "changed"
+        finding: Change = "worse" if lost else "changed"
         yield Row(where, "instructions", mine["total"], None, "instructions", None, finding, "B did not count them")
     elif theirs is not None:
         note = "A did not count them"
@@ -326,7 +326,7 @@ def _growth_row(where: str, what: str, old: float, new: float, unit: Unit, limit
     return Row(where, what, old, new, unit, growth, _judged(growth, limit), "" if old == new else note)
 
 
-def _judged(loss: float, limit: float) -> Finding:
+def _judged(loss: float, limit: float) -> Change:
     if loss == 0:
         return "same"
     return "worse" if loss > limit + _ROUNDING else "better" if -loss > limit + _ROUNDING else "changed"

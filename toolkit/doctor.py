@@ -17,23 +17,24 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from converters import Artifact, ModelSource
+    from converters import Artifact, ModelSource, Plan
     from quantization.calibration import CalibrationSet
+    from toolkit.isolation.limits import Limits
 
 SIDE = 32
 
 
 @dataclass(frozen=True)
-class Finding:
+class Tool:
     """One tool on this machine.
 
     Attributes:
-        tool: format and recipe, or runner and backend.
+        name: format and recipe, or runner and backend.
         state: ``works``, ``absent`` (not here, and why) or ``broken`` (here, and failing).
         detail: one sentence.
     """
 
-    tool: str
+    name: str
     state: str
     detail: str
 
@@ -46,41 +47,72 @@ def examine(console: Console) -> int:
     colours = {"works": "green", "absent": "yellow", "broken": "red"}
     broken = False
     with console.status("converting and running a tiny network ..."):
-        for finding in findings():
-            table.add_row(finding.tool, f"[{colours[finding.state]}]{finding.state}[/]", finding.detail)
-            broken |= finding.state == "broken"
+        for tool in tools():
+            table.add_row(tool.name, f"[{colours[tool.state]}]{tool.state}[/]", tool.detail)
+            broken |= tool.state == "broken"
     console.print(table)
     return ExitStatus.TOOL_FAILED if broken else ExitStatus.PASS
 
 
-def findings() -> Iterator[Finding]:
-    """Convert the tiny network with every default recipe, then run every artifact on every runner and backend."""
-    from converters import MissingToolError, converters, make_plan
+def tools() -> Iterator[Tool]:
+    """Convert the tiny network by every route, then run every artifact on every runner and backend.
+
+    The usual route makes every default recipe, the others the first of them. All of it happens in processes of their own, so that
+    a tool that crashes is broken and nothing more.
+    """
+    from converters import MissingToolError
     from converters.perform import perform
+    from toolkit.isolation.conversions import ConversionProcess
+    from toolkit.isolation.runtimes import processes_released
+
+    calibration = _noise()
+    artifacts: dict[str, Artifact] = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="segport-doctor-") as folder,
+        ConversionProcess(_limits()) as elsewhere,
+        processes_released(),
+    ):
+        for number, plan in enumerate(_plans(calibration)):
+            for outcome in perform(plan, Path(folder) / f"{number}", calibration, {}, convert=elsewhere):
+                conversion = outcome.conversion
+                name = f"{conversion.name} ({conversion.route})"
+                if outcome.artifact is not None:
+                    artifacts.setdefault(conversion.name, outcome.artifact)
+                    yield Tool(name, "works", "converted")
+                else:
+                    state = "absent" if isinstance(outcome.error, MissingToolError) else "broken"
+                    yield Tool(name, state, str(outcome.error))
+        yield from _run_everywhere(list(artifacts.values()))
+
+
+def _limits() -> Limits:
+    from toolkit.config import RunOptions
+    from toolkit.isolation.limits import Limits
+
+    return Limits.of(RunOptions().time_limit, None)
+
+
+def _plans(calibration: CalibrationSet) -> Iterator[Plan]:
+    """A plan for each converter's every route that begins with a torch network; none may stand in for another."""
+    from converters import SourceError, converters, make_plan
     from quantization import recipes
 
-    source, calibration = tiny_source(), _noise()
-    with tempfile.TemporaryDirectory(prefix="segport-doctor-") as folder:
-        wanted = [
-            (name, recipe) for name in converters() for recipe in recipes().values()
-            if name in recipe.formats and not recipe.on_request
+    source = tiny_source()
+    for name, target in converters().items():
+        usual = target.default_route(source)
+        pairs = [
+            (name, recipe) for recipe in recipes().values() if name in recipe.formats and not recipe.on_request
         ]  # fmt: skip
-        routes = {
-            name: item.default_route(source) for name, item in converters().items()
-        }  # none may stand in for another
-        plan = make_plan(source, wanted, routes=routes, calibration=calibration.digest())
-        artifacts: list[Artifact] = []
-        for outcome in perform(plan, Path(folder), calibration, {}):
-            if outcome.artifact is not None:
-                artifacts.append(outcome.artifact)
-                yield Finding(outcome.conversion.name, "works", f"converted with {outcome.conversion.route}")
-            else:
-                state = "absent" if isinstance(outcome.error, MissingToolError) else "broken"
-                yield Finding(outcome.conversion.name, state, str(outcome.error))
-        yield from _run_everywhere(artifacts)
+        for route in (usual, *(other for other in target.routes if other != usual)):
+            wanted = pairs if route == usual else pairs[:1]
+            try:
+                yield make_plan(source, wanted, routes={name: route}, calibration=calibration.digest())
+            except SourceError:  # it begins with another kind of source, which doctor has none of
+                continue
 
 
-def _run_everywhere(artifacts: list[Artifact]) -> Iterator[Finding]:
+def _run_everywhere(artifacts: list[Artifact]) -> Iterator[Tool]:
+    from toolkit.isolation.runtimes import isolated
     from validation.errors import RunnerError
     from validation.milrun.errors import MilRunError
     from validation.runner import runners
@@ -92,16 +124,16 @@ def _run_everywhere(artifacts: list[Artifact]) -> Iterator[Finding]:
             tool = f"{runner_type.name} ({backend})"
             state = runner_type.availability(backend)
             if not state.ok:
-                yield Finding(tool, "absent", state.reason)
+                yield Tool(tool, "absent", state.reason)
                 continue
             try:
                 for artifact in mine:
-                    with runner_type(artifact, backend) as runner:
+                    with isolated(runner_type, _limits())(artifact, backend) as runner:
                         runner.predict(picture)
             except (RunnerError, MilRunError) as error:
-                yield Finding(tool, "broken", str(error))
+                yield Tool(tool, "broken", str(error))
             else:
-                yield Finding(tool, "works", f"ran {', '.join(artifact.name for artifact in mine)}")
+                yield Tool(tool, "works", f"ran {', '.join(artifact.name for artifact in mine)}")
 
 
 def set_up(name: str, console: Console) -> int:

@@ -106,16 +106,18 @@ def artifact_entries(
 
 def run_entry(run: RunResult, limits: Gates) -> dict[str, Any]:
     """One of the report's `runs`, with the worst class named for readers, and what its intervals allow to say."""
-    from validation.finding import find
+    from validation.significance import significance
 
     worst = run.worst_class
     entry = {**run.to_json(), "worst_class": None if worst is None else {"name": worst[0], "delta": worst[1]}}
     if run.delta_miou is None:
         return entry
     return entry | {
-        "finding": find(run.delta_miou_ci95, limits.miou_drop).value,
+        "finding": significance(run.delta_miou_ci95, limits.miou_drop).value,
         "finding_per_class": {
-            name: None if change is None else find(run.delta_per_class_iou_ci95.get(name), limits.class_drop).value
+            name: None
+            if change is None
+            else significance(run.delta_per_class_iou_ci95.get(name), limits.class_drop).value
             for name, change in run.delta_per_class_iou.items()
         },
     }

@@ -9,7 +9,7 @@ from toolkit.report.rows import judging_run
 from toolkit.report.wording import fraction, listed, points
 
 FINDINGS = ("worse", "too few images to tell", "no difference shown", "better")
-"""In the order in which people want to know them; `validation.finding` makes them."""
+"""In the order in which people want to know them; `validation.significance` makes them."""
 _MOST_FLIPS = 3
 
 

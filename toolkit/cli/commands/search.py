@@ -58,8 +58,7 @@ def search(
     from toolkit.search.showing import show
     from toolkit.search.strategy import Limits
 
-    outside = ("config", "quiet", "minimize", "candidates", "max_miou_drop", "max_class_drop")
-    given = {key: value for key, value in locals().items() if key in _OPTIONS and key not in outside}
+    given = {key: value for key, value in locals().items() if key in _OPTIONS}
     if max_miou_drop is None:
         max_miou_drop = min(LARGEST_MEAN_DROP, max_class_drop)
     limits = Limits(max_miou_drop, max_class_drop)

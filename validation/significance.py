@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Finding(StrEnum):
+class Significance(StrEnum):
     """A change of IoU against the float reference, as far as the pictures show it."""
 
     WORSE = "worse"
@@ -18,7 +18,7 @@ class Finding(StrEnum):
     """The interval holds zero and a loss beyond the limit as well, or there is only one picture and no interval."""
 
 
-def find(interval: tuple[float, float] | None, limit: float) -> Finding:
+def significance(interval: tuple[float, float] | None, limit: float) -> Significance:
     """What to say of a change.
 
     Args:
@@ -26,10 +26,10 @@ def find(interval: tuple[float, float] | None, limit: float) -> Finding:
         limit: largest loss allowed, as a fraction.
     """
     if interval is None:
-        return Finding.TOO_FEW
+        return Significance.TOO_FEW
     low, high = interval
     if high < 0:
-        return Finding.WORSE
+        return Significance.WORSE
     if low > 0:
-        return Finding.BETTER
-    return Finding.TOO_FEW if -low > limit else Finding.NONE_SHOWN
+        return Significance.BETTER
+    return Significance.TOO_FEW if -low > limit else Significance.NONE_SHOWN
