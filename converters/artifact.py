@@ -108,6 +108,15 @@ class MapOutput:
     dtype: str = "float32"
     quantization: Quantization | None = None
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Tensor shape with a batch of one; label maps in the shorter of their two shapes."""
+        if self.kind is OutputKind.LABELS:
+            return (1, self.height, self.width)
+        if self.layout is Layout.NCHW:
+            return (1, self.classes, self.height, self.width)
+        return (1, self.height, self.width, self.classes)
+
 
 @dataclass(frozen=True)
 class Signature:

@@ -144,6 +144,11 @@ def assemble(
     }
 
 
+def came_by_merge(run: Mapping[str, Any]) -> bool:
+    """Whether one of a report's runs was measured elsewhere and came in with `segport report --merge`."""
+    return run.get("measured_at") is not None
+
+
 def status_of(document: Mapping[str, Any]) -> ExitStatus:
     """The exit status a report stands for: tools that failed weigh more than gates, and not judged is not passed."""
     runs = [run for artifact in document["artifacts"] for run in artifact["runs"]]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.device.result import DeviceResult, DeviceRun, read_result
-from toolkit.document import run_entry
+from toolkit.document import came_by_merge, run_entry
 from toolkit.errors import UsageError
 from toolkit.run_folder import RunFolder
 
@@ -110,7 +110,7 @@ def _with_runs(artifact: dict[str, Any], rows: Mapping[Row, dict[str, Any]]) -> 
     from validation.result import RunResult
     from validation.verdict import judge
 
-    own = [run for run in artifact["runs"] if not run.get("machine")]
+    own = [run for run in artifact["runs"] if not came_by_merge(run)]
     if not rows and len(own) == len(artifact["runs"]):
         return artifact
     done = {_runtime(run) for run in rows.values() if run["status"] != "not_run"}

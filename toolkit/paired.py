@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from toolkit.document import came_by_merge
 from toolkit.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -64,10 +65,10 @@ def paired_intervals(
 def _matrices(
     folder: RunFolder, document: Mapping[str, Any], artifact: Mapping[str, Any], run: Mapping[str, Any]
 ) -> Matrices | None:
-    """Counts that belong to this report: its pictures, its file, this machine."""
+    """Counts that belong to this report: its pictures, its file, not merged from elsewhere."""
     from validation.matrices import MatrixStore
 
-    if run.get("machine"):
+    if came_by_merge(run):
         return None
     store = MatrixStore(folder.matrices)
     found = store.load(artifact["name"], run["runner"], run["backend"], run.get("signature"))

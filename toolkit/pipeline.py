@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 from toolkit.checking import folded, run_checks
 from toolkit.config import RunOptions, checked_options
 from toolkit.conversion import Conversions, perform_plan, plan_conversions
-from toolkit.document import artifact_entries, assemble, dataset_entry, reference_entry, status_of, warnings_of
+from toolkit.document import (
+    artifact_entries,
+    assemble,
+    came_by_merge,
+    dataset_entry,
+    reference_entry,
+    status_of,
+    warnings_of,
+)
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.examples import draw_examples
 from toolkit.instructions import with_instructions
@@ -243,7 +251,7 @@ def _joined(
         (artifact["name"], run["runner"], run["backend"], run.get("signature")): RunResult.from_json(run)
         for artifact in document["artifacts"]
         for run in artifact["runs"]
-        if not run.get("machine")
+        if not came_by_merge(run)
     }
     kept = ACCURACY_FIELDS if keep_accuracy else TIME_FIELDS
     joined = {}
@@ -251,10 +259,18 @@ def _joined(
         completed = []
         for new in runs:
             old = earlier.get((name, new.runner, new.backend, new.signature))
-            same = old is not None and (keep_accuracy or old.threads == new.threads)
-            completed.append(dataclasses.replace(new, **{key: getattr(old, key) for key in kept}) if same else new)
+            if old is None or (not keep_accuracy and old.threads != new.threads) or _moved(old, new):
+                completed.append(new)
+                continue
+            half = {key: getattr(old, key) for key in kept}
+            completed.append(dataclasses.replace(new, **half, machine=new.machine or old.machine))
         joined[name] = tuple(completed)
     return joined
+
+
+def _moved(old: RunResult, new: RunResult) -> bool:
+    """Whether they ran on different phones, say, so that halves of them make no whole."""
+    return bool(new.machine) and new.machine != old.machine
 
 
 def _facts(entries: list[dict[str, Any]], reference: Mapping[str, Any], started: float) -> dict[str, Any]:

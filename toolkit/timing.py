@@ -48,7 +48,9 @@ def time_everything(
         for number in usable
     ]
     samples = what.latency.samples * sum(
-        1 + len(one.other_threads) for one in subjects if not one.runner.latency_reason(one.runner.backend)
+        1 + len(one.other_threads)
+        for one in subjects
+        if not (one.runner.latency_reason(one.runner.backend) or one.runner.benchmarks_itself)
     )
     fresh = []
     with progress.stage("cold starts and memory, in fresh processes", len(subjects)) as stage:

@@ -68,7 +68,8 @@ class LatencyResult:
     """Milliseconds of single inferences on one picture (batch of one), pre- and post-processing excluded.
 
     Attributes:
-        p50, p90, p95, p99, mean, min, max: over the samples; percentiles interpolate linearly.
+        p50, p90, p95, p99, mean, min, max: over the samples; percentiles interpolate linearly. None for a percentile that a
+            runtime's own benchmark does not tell.
         iqr: the spread, as the interquartile range: 75th minus 25th percentile.
         samples: number of timed inferences.
         warmup: number of inferences before them (the cold one included).
@@ -76,7 +77,7 @@ class LatencyResult:
         threads: threads given to the runtime; None if it chooses itself.
         load_ms: opening the artifact, library import excluded; in a fresh process if `cold_start` is known.
         first_run_ms: the first inference after opening; likewise.
-        other_load: cores that other processes kept busy meanwhile, on average.
+        other_load: cores that other processes kept busy meanwhile, on average; None where nobody can tell.
         warning: one sentence if the machine was too busy for the figures to be trusted, else empty.
         cold_start: load and first inference together, median over `cold_starts` fresh processes in which the library was
             imported and nothing had run; None where no fresh process can open it. The file is in the system's cache.
@@ -86,9 +87,9 @@ class LatencyResult:
     """
 
     p50: float
-    p90: float
+    p90: float | None
     p95: float
-    p99: float
+    p99: float | None
     mean: float
     min: float
     max: float
@@ -98,7 +99,7 @@ class LatencyResult:
     threads: int | None
     load_ms: float
     first_run_ms: float
-    other_load: float
+    other_load: float | None
     warning: str
     iqr: float | None = None
     cold_start: float | None = None
@@ -118,6 +119,14 @@ class LatencyResult:
             return cls(**document)
         except TypeError as error:
             raise ValidationError(f"not a latency result ({error}); run `segport bench` again") from error
+
+
+@dataclass(frozen=True)
+class OwnBenchmark:
+    """What a runtime's own benchmark tells of one artifact: its latency, and bytes held at the most if it tells them."""
+
+    latency: LatencyResult
+    peak_memory_bytes: int | None
 
 
 class Stopwatch:
@@ -270,6 +279,9 @@ def measure_latency(runner: Runner, image: NDArray[np.uint8], settings: LatencyS
         RunnerError: the runtime cannot be used here or failed.
         ValidationError: `image` has the wrong size.
     """
+    if runner.benchmarks_itself:
+        with runner:
+            return runner.benchmark(image, settings or LatencySettings()).latency
     with Stopwatch(runner, image, settings or LatencySettings()) as watch:
         watch.warm_up()
         while watch.wants_more():

@@ -160,6 +160,11 @@ def measure_run(
         "emulates": runner.emulates(runner.backend),
     }
     reason = unavailable(runner)
+    if not reason:
+        try:
+            entry["machine"] = runner.machine()
+        except RunnerError as error:
+            reason = str(error)
     if reason:
         return RunResult(
             **entry, status=Status.NOT_RUN, reason=reason, latency_reason=reason, memory_reason=reason

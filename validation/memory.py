@@ -64,6 +64,8 @@ def peak_memory(runner: Runner) -> MemoryResult:
 def no_fresh_start(runner: Runner) -> str:
     """Why what `runner` is bound to cannot be measured in a fresh process; empty if it can."""
     reason = runner.memory_reason(runner.backend)
+    if not reason and runner.benchmarks_itself:
+        reason = f"{runner.name}'s own benchmark tells it together with the time"
     if not reason and sys.platform not in ("linux", "darwin"):
         reason = f"peak memory is not measured on {sys.platform}"
     return reason

@@ -69,7 +69,7 @@ class RunResult:
         undelegated: operations that no delegate took, by kind; None if not looked for or the runtime does not tell.
         instructions: what one inference executes, see `InstructionCount`; None for a runtime that does not count.
         native_agreement: answers compared with this machine's own CPU, see `arm64.agreement`; None where nothing was compared.
-        machine: where it ran, if that was another machine than the report's own; else empty.
+        machine: where it ran, if that was another machine than the report's own (a phone on its cable is one); else empty.
     """
 
     runner: str

@@ -26,6 +26,7 @@ from validation.errors import RunnerError, ValidationError
 
 if TYPE_CHECKING:
     from validation.arm64.instructions import InstructionCount
+    from validation.latency import LatencySettings, OwnBenchmark
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Runner(ABC):
         chooses_signatures: True if it opens `artifact.signature` of a file that has several.
         counts_instructions: True if `count_instructions` says what an inference executes.
         own_process: True if the runtime works in another process by itself, so that it cannot take ours with it.
+        benchmarks_itself: True if the runtime comes with a benchmark whose figures are taken over (see `benchmark`): what
+            lies between us and it would spoil single inferences timed from here.
     """
 
     name: ClassVar[str]
@@ -74,6 +77,7 @@ class Runner(ABC):
     chooses_signatures: ClassVar[bool] = False
     counts_instructions: ClassVar[bool] = False
     own_process: ClassVar[bool] = False
+    benchmarks_itself: ClassVar[bool] = False
 
     def __init__(self, artifact: Artifact, backend: str | None = None, threads: int = 1) -> None:
         """Bind to an artifact without opening it.
@@ -216,6 +220,23 @@ class Runner(ABC):
         self._feed(image)
         return self._operation_times(runs)
 
+    def machine(self) -> str:
+        """What it runs on, if that is not this machine; empty if it is.
+
+        Raises:
+            RunnerError: the other machine does not say.
+        """
+        return ""
+
+    def benchmark(self, image: NDArray[np.uint8], settings: LatencySettings) -> OwnBenchmark:
+        """Time and memory of the open artifact on `image`, as the runtime's own benchmark tells them.
+
+        Raises:
+            RunnerError: the runtime failed, or has no benchmark (see `benchmarks_itself`).
+            ValidationError: wrong picture shape or dtype.
+        """
+        raise RunnerError(f"{self.name} has no benchmark of its own; time it with a Stopwatch")
+
     def count_instructions(self, image: NDArray[np.uint8]) -> InstructionCount:
         """Instructions that one inference of `image` executes, on the CPU that the backend names.
 
@@ -345,13 +366,8 @@ def canonical_output(raw: NDArray[Any], spec: MapOutput) -> NDArray[np.float32] 
         if raw.dtype.kind == "f" and (raw != np.rint(raw)).any():
             raise RunnerError("expected whole numbers as labels, got fractions")
         return raw.reshape(spec.height, spec.width).astype(np.uint8)
-    expected = (
-        (1, spec.classes, spec.height, spec.width)
-        if spec.layout is Layout.NCHW
-        else (1, spec.height, spec.width, spec.classes)
-    )
-    if raw.shape != expected:
-        raise RunnerError(f"expected logits of shape {expected}, got {raw.shape}")
+    if raw.shape != spec.shape:
+        raise RunnerError(f"expected logits of shape {spec.shape}, got {raw.shape}")
     logits = raw.astype(np.float32)
     if spec.quantization is not None:
         logits = (logits - np.float32(spec.quantization.zero_point)) * np.float32(spec.quantization.scale)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from converters import Artifact, ImageInput, Layout, MapOutput, OutputKind, Quantization
+from converters import Artifact, ImageInput, MapOutput, OutputKind, Quantization
 from validation.errors import RunnerError
 
 
@@ -66,13 +66,9 @@ def check_image_tensor(tensor: TensorInfo, spec: ImageInput, artifact: Artifact)
 
 def check_map_tensor(tensor: TensorInfo, spec: MapOutput, artifact: Artifact) -> None:
     """Raise RunnerError unless the file answers with what the artifact says it answers with."""
-    expected: tuple[int, ...]
+    expected = spec.shape
     if spec.kind is OutputKind.LABELS:
         expected = (*(1 for _ in tensor.shape[2:]), spec.height, spec.width)
-    elif spec.layout is Layout.NCHW:
-        expected = (1, spec.classes, spec.height, spec.width)
-    else:
-        expected = (1, spec.height, spec.width, spec.classes)
     _check(tensor, "output", expected, spec, artifact)
 
 

@@ -81,6 +81,8 @@ def start_fresh(subject: Subject, settings: LatencySettings) -> FreshStarts:
     timed = not subject.runner.latency_reason(subject.runner.backend)
     wanted = max(settings.cold_starts if timed else 0, int(subject.memory))
     reason = no_fresh_start(subject.runner)
+    if subject.runner.benchmarks_itself:
+        return FreshStarts(reason=reason)
     if reason or not wanted:
         return FreshStarts(reason=reason or "not asked for")
     try:
@@ -109,12 +111,37 @@ def time_runs(
         ValidationError: a picture has the wrong size.
     """
     timed = [number for number, item in enumerate(subjects) if not item.runner.latency_reason(item.runner.backend)]
-    teams = [subjects[number].team(fresh[number].bytes) for number in timed]
-    answers = dict(zip(timed, time_in_turns(teams, settings, progress), strict=True))
+    in_turns = [number for number in timed if not subjects[number].runner.benchmarks_itself]
+    teams = [subjects[number].team(fresh[number].bytes) for number in in_turns]
+    answers = dict(zip(in_turns, time_in_turns(teams, settings, progress), strict=True))
+    memory = {number: _memory(subject, fresh[number]) for number, subject in enumerate(subjects)}
+    for number in timed:
+        if number not in answers:
+            answers[number], memory[number] = _own_benchmarks(subjects[number], settings)
     return [
-        {**_memory(subject, fresh[number]), **_latency(subject, fresh[number], answers.get(number))}
+        {**memory[number], **_latency(subject, fresh[number], answers.get(number))}
         for number, subject in enumerate(subjects)
     ]
+
+
+def _own_benchmarks(subject: Subject, settings: LatencySettings) -> tuple[list[Timed], dict[str, Any]]:
+    """What the runtime's own benchmark tells with each thread count, and the fields about memory with its first."""
+    timed: list[Timed] = []
+    held: list[int | None] = []
+    for entrant in subject.team(None):
+        try:
+            with entrant.runner as runner:
+                found = runner.benchmark(entrant.picture, settings)
+        except RunnerError as error:
+            timed.append(Timed(None, str(error)))
+            held.append(None)
+        else:
+            timed.append(Timed(found.latency))
+            held.append(found.peak_memory_bytes)
+    if not subject.memory:
+        return timed, {}
+    reason = "" if held[0] is not None else timed[0].reason or "its own benchmark does not tell it"
+    return timed, {"peak_memory_bytes": held[0], "memory_reason": reason}
 
 
 def _memory(subject: Subject, found: FreshStarts) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, Out
 from converters.perform import perform
 from quantization import recipe
 from quantization.calibration import CalibrationSet
+from tests.validation.android.fake_server import FakePhone, serving
+from tests.validation.android.fake_tool import FakeTool, program_file
 from tests.validation.tiny_network import (
     CLASSES,
     COLOURS,
@@ -25,6 +27,8 @@ from tests.validation.tiny_network import (
     TinyNet,
     picture,
 )  # fmt: skip
+from validation.android.phone import SERIAL_VARIABLE, TOOL_VARIABLE
+from validation.android.server import PORT_VARIABLE
 from validation.arm64.machine import MACHINE
 from validation.isolated.environment import ENVS_VARIABLE
 from validation.runners.arm64 import Arm64Runner
@@ -121,6 +125,18 @@ def arm64_machine() -> Path:
     if not state.ok:
         pytest.skip(state.reason)
     return MACHINE.folder
+
+
+@pytest.fixture
+def android_phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePhone]:
+    """A phone that is not there, behind an adb server that is; its benchmark_model runs LiteRT here."""
+    phone = FakePhone(tool=FakeTool())
+    with serving(phone) as server:
+        monkeypatch.setenv(PORT_VARIABLE, str(server.port))
+        monkeypatch.setenv(TOOL_VARIABLE, str(program_file(tmp_path)))
+        monkeypatch.delenv(SERIAL_VARIABLE, raising=False)
+        yield phone
+        assert not phone.files, "something that was pushed is still there"
 
 
 @pytest.fixture(scope="session")

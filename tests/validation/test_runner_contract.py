@@ -52,6 +52,8 @@ def closed(request: pytest.FixtureRequest, artifacts: dict[str, Artifact], float
         request.getfixturevalue("tflite_runtime")
     if backend.endswith("fp16") and not (state := runner_type.availability(backend)).ok:
         pytest.skip(state.reason)
+    if name == "android":
+        request.getfixturevalue("android_phone")
     if name == "arm64":
         request.getfixturevalue("arm64_machine")
     if name == "web":

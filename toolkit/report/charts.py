@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from toolkit.report.models import ReportDocument
+from toolkit.report.models import Latency, ReportDocument
 from toolkit.report.rows import default_runs, judging_run
 from toolkit.report.wording import fraction, megabytes, milliseconds
 
@@ -230,6 +230,12 @@ def _decimals(ticks: Sequence[float]) -> int:
     return max(2, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9))
 
 
+def _within(found: Latency) -> str:
+    """``90 % within 12.3, 99 % within 14.5``, or what is known instead."""
+    known = [(share, time) for share, time in ((90, found.p90), (99, found.p99)) if time is not None]
+    return ", ".join(f"{share} % within {milliseconds(time)}" for share, time in known or [(95, found.p95)])
+
+
 def latency_spans(document: ReportDocument) -> tuple[list[Span], list[Tick]]:
     """Every timed run from its fastest sample to its 99th percentile on one logarithmic scale, fastest first."""
     timed = [
@@ -243,7 +249,7 @@ def latency_spans(document: ReportDocument) -> tuple[list[Span], list[Tick]]:
         timed.append(("float reference", "reference", reference.runner, reference.latency_ms))
     if not timed:
         return [], []
-    ticks = log_ticks(min(item[3].min for item in timed), max(item[3].p99 for item in timed))
+    ticks = log_ticks(min(item[3].min for item in timed), max(item[3].slowest_known for item in timed))
     low, high = math.log(ticks[0]), math.log(ticks[-1])
 
     def at(time: float) -> float:
@@ -252,10 +258,11 @@ def latency_spans(document: ReportDocument) -> tuple[list[Span], list[Tick]]:
     timed.sort(key=lambda item: item[3].p50)
     spans = [
         Span(
-            name, kind, runtime, at(found.min), at(found.p50), at(found.p90), at(max(found.p99, found.min)),
+            name, kind, runtime, at(found.min), at(found.p50),
+            at(found.p50 if found.p90 is None else found.p90), at(max(found.slowest_known, found.min)),
             " / ".join(milliseconds(time) for time in (found.p50, found.p90, found.p99)),
-            f"fastest {milliseconds(found.min)}, median {milliseconds(found.p50)}, 90 % within {milliseconds(found.p90)}, "
-            f"99 % within {milliseconds(found.p99)} ms; {found.samples} samples after {found.warmup} to warm up",
+            f"fastest {milliseconds(found.min)}, median {milliseconds(found.p50)}, {_within(found)} ms; "
+            f"{found.samples} samples after {found.warmup} to warm up",
         )
         for name, kind, runtime, found in timed
     ]  # fmt: skip

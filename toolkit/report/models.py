@@ -57,14 +57,16 @@ class DatasetEntry(_Part):
 class Latency(_Part):
     """Milliseconds of single inferences; `samples` were timed after `warmup` that were not.
 
+    A runtime's own benchmark may tell no `p90` and `p99`.
+
     `iqr` is the spread, 75th minus 25th percentile. `cold_start` is opening and the first inference in a fresh process.
     Of `groups` groups of runners, those of one `group` (`in_turns` of them) were sampled in turns.
     """
 
     p50: Milliseconds
-    p90: Milliseconds
+    p90: Milliseconds | None
     p95: Milliseconds
-    p99: Milliseconds
+    p99: Milliseconds | None
     mean: Milliseconds
     min: Milliseconds
     samples: Annotated[int, Field(ge=1)]
@@ -78,6 +80,11 @@ class Latency(_Part):
     in_turns: Annotated[int, Field(ge=1)] = 1
     group: Annotated[int, Field(ge=1)] = 1
     groups: Annotated[int, Field(ge=1)] = 1
+
+    @property
+    def slowest_known(self) -> float:
+        """The 99th percentile, or the 95th where that is the highest that is known."""
+        return self.p95 if self.p99 is None else self.p99
 
 
 Size = tuple[Count, Count]

@@ -1,0 +1,1 @@
+"""Running .tflite files on an Android phone: adb's protocol, the phone's side of it, and what `benchmark_model` prints."""
