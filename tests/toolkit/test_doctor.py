@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from toolkit.doctor import Tool, tools
+from validation.android.phone import TOOL_VARIABLE
+from validation.android.server import PORT_VARIABLE
 from validation.arm64.machine import FOLDER_VARIABLE as ARM64_FOLDER
 from validation.isolated.environment import ENVS_VARIABLE
 from validation.web.packages import FOLDER_VARIABLE as WEB_FOLDER
@@ -19,6 +21,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tool]:
         for variable in (ENVS_VARIABLE, ARM64_FOLDER, WEB_FOLDER):
             patch.delenv(variable, raising=False)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("empty")))
+        patch.delenv(TOOL_VARIABLE, raising=False)
+        patch.setenv(PORT_VARIABLE, "1")
         return {tool.name: tool for tool in tools()}
 
 
@@ -41,6 +45,14 @@ def test_what_is_not_set_up_says_what_to_type(found: dict[str, Tool]) -> None:
         mine = [tool for name, tool in found.items() if name.startswith(f"{runner} (")]
         assert mine and {tool.state for tool in mine} == {"absent"}, mine
         assert all(tool.detail.endswith(f"run: segport doctor --setup {runner}") for tool in mine), mine
+
+
+def test_a_phone_needs_adb_and_a_tool(found: dict[str, Tool]) -> None:
+    for backend in ("cpu", "gpu", "nnapi"):
+        tool = found[f"android ({backend})"]
+        assert tool.state == "absent", tool
+        assert "run: adb start-server" in tool.detail
+        assert "set SEGPORT_ANDROID_BENCHMARK to its path" in tool.detail
 
 
 def test_the_rest_runs(found: dict[str, Tool]) -> None:

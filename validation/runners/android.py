@@ -61,12 +61,13 @@ class AndroidRunner(Runner):
     @classmethod
     def availability(cls, backend: str) -> Availability:
         """With a phone that can be used, and the tool named in SEGPORT_ANDROID_BENCHMARK."""
-        try:
-            find_phone(AdbServer())
-            find_tool()
-        except AdbError as missing:
-            return Availability(False, str(missing))
-        return Availability(True)
+        missing = []
+        for look in (lambda: find_phone(AdbServer()), find_tool):
+            try:
+                look()
+            except AdbError as error:
+                missing.append(str(error))
+        return Availability(not missing, "; and ".join(missing))
 
     @classmethod
     def operations_reason(cls, backend: str) -> str:
