@@ -1,4 +1,6 @@
-"""Keeps talkative tools off the terminal: whatever they print goes to a log file.
+"""Keeps talkative tools off the terminal, and untidy ones out of the system's folder for temporary files.
+
+Whatever they print goes to a log file.
 
 Compilers underneath print through C file descriptors, so descriptors 1 and 2 themselves are redirected, not only
 `sys.stdout` and `sys.stderr`. A live display that must stay visible meanwhile writes to `terminal()`.
@@ -8,7 +10,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -46,6 +50,26 @@ def captured(log: Path) -> Iterator[None]:
     finally:
         for descriptor in saved:
             os.close(descriptor)
+
+
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """Until the block ends, `tempfile` and programs started here put what they make into `folder`; then it is removed.
+
+    coremltools leaves a package for every model where its process does not end in peace, which a guarded one never does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder.absolute())
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        if variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = variable
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache

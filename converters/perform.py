@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from converters.artifact import Artifact, content_hash, content_size
-from converters.capture import captured, last_informative_line
+from converters.capture import captured, last_informative_line, temporary_files_in
 from converters.errors import ConversionError, MissingToolError, SourceError, in_one_line
 from converters.plan import Conversion, Plan, tool_versions
 from converters.registry import Written, converter
@@ -75,7 +75,7 @@ def convert_here(
     Raises:
         ConversionError, MissingToolError, SourceError: there is no artifact; what lies at `destination` is not to be used.
     """
-    with captured(log):
+    with captured(log), temporary_files_in(workspace / "temporary"):
         try:
             target = converter(conversion.format)
             return convert_sizes(target, plan.source, conversion, calibration, destination, workspace)

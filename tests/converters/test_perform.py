@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -209,6 +210,30 @@ def test_two_runs_do_not_write_into_one_folder(stand: Stand, plan: Plan, tmp_pat
 
     stand.works["tflite-float16"] = meanwhile
     assert all(item.artifact for item in perform(plan, tmp_path))
+
+
+def test_what_tools_leave_behind_is_removed(
+    stand: Stand, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = tmp_path / "system"
+    system.mkdir()
+    monkeypatch.setenv("TMPDIR", str(system))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    used: list[Path] = []
+
+    def untidy(conversion: Conversion, destination: Path, room: Path) -> None:
+        used.append(Path(tempfile.mkdtemp(suffix=".mlpackage")))
+        told = subprocess.run([sys.executable, "-c", "import tempfile; print(tempfile.mkdtemp())"], capture_output=True)
+        used.append(Path(told.stdout.decode().strip()))
+        destination.write_text("whole")
+
+    stand.works = dict.fromkeys((item.name for item in plan.conversions), untidy)
+    assert all(outcome.artifact for outcome in perform(plan, tmp_path / "out"))
+    assert len(used) == 6
+    assert not any(path.exists() for path in used)
+    assert visible(system) == []
+    assert visible(tmp_path / "out") == ALL
+    assert tempfile.gettempdir() == str(system)
 
 
 def test_calibration_must_be_the_plans_and_fit(stand: Stand, source: ModelSource, tmp_path: Path) -> None:
