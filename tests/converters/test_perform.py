@@ -223,8 +223,8 @@ def test_what_tools_leave_behind_is_removed(
 
     def untidy(conversion: Conversion, destination: Path, room: Path) -> None:
         used.append(Path(tempfile.mkdtemp(suffix=".mlpackage")))
-        told = subprocess.run([sys.executable, "-c", "import tempfile; print(tempfile.mkdtemp())"], capture_output=True)
-        used.append(Path(told.stdout.decode().strip()))
+        program = [sys.executable, "-c", "import tempfile; print(tempfile.mkdtemp())"]
+        used.append(Path(subprocess.run(program, capture_output=True, text=True, check=True).stdout.strip()))
         destination.write_text("whole")
 
     stand.works = dict.fromkeys((item.name for item in plan.conversions), untidy)
