@@ -166,6 +166,7 @@ def measure_float_reference(
     source: ModelSource, dataset: Dataset, options: RunOptions, folder: RunFolder, progress: Progress
 ) -> Reference:
     """Show every judging picture to the float reference; its label maps go to the folder's cache."""
+    from validation.matrices import MatrixStore
     from validation.measure import measure_reference
 
     runner = reference_runner(source, options)
@@ -174,7 +175,7 @@ def measure_float_reference(
         height, width = source.output_size
         title, maps = f"{title} at {height} x {width}", f"reference-{height}x{width}.npy"
     with counted(progress, title, len(dataset)) as tell:
-        return measure_reference(
+        found = measure_reference(
             runner,
             dataset,
             folder.cache / maps,
@@ -183,6 +184,8 @@ def measure_float_reference(
             workers=options.workers,
             store=kept_counts(folder),
         )
+    MatrixStore(folder.matrices, dataset.digest()).save_reference(source.weights_sha256, found.accuracy)
+    return found
 
 
 def measure_references(

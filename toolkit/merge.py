@@ -6,7 +6,6 @@ report's own runs and of those files, so doing it twice changes nothing, and `va
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from toolkit.device.records import Record, answered, output_size, record_of, reference_counts, sent, square
 from toolkit.device.result import DeviceResult, DeviceRun, read_result
 from toolkit.document import came_by_merge, run_entry
 from toolkit.errors import UsageError
@@ -28,11 +27,9 @@ if TYPE_CHECKING:
     from validation.gates import Gates
     from validation.result import RunResult
 
-Record = Mapping[str, Any]
-"""The bundle.json that a result answers to, as the run folder keeps it."""
-Row = tuple[str, str, str]
-"""Runner, backend, machine: what a run is told apart by."""
-OTHER_PICTURES = "its answers are to pictures that no longer judge this run; make a new bundle"
+Row = tuple[str, str, str | None, str]
+"""Runner, backend, signature, machine: what a run is told apart by."""
+OTHER_PICTURES = "its answers are to pictures that no longer judge this run; make a new bundle, or measure again"
 
 
 def merge(folder: Path, results: Sequence[Path]) -> Outcome:
@@ -68,32 +65,50 @@ def check_fits(result: DeviceResult, folder: RunFolder, document: Mapping[str, A
             )
     if all(run.status == "not_run" for run in result.runs):
         raise UsageError(f"{path} holds no measurement ({result.runs[0].reason}); nothing to merge")
-    if result.bundle_sha256 is None:
-        return
-    record = bundle_record(folder, result.bundle_sha256)
+    record = record_of(result, folder)
     if record is None:
-        raise UsageError(f"{path} answers to a bundle that was not made from {folder.root}; merge it where it was made")
+        _check_needs_no_record(result, folder, document, path)
+        return
     if record["dataset"]["digest"] != document["dataset"]["digest"]:
-        raise UsageError(f"{path}: {OTHER_PICTURES}, or run `segport validate` on the bundle's pictures first")
-    sent = {(item["name"], item["sha256"]) for item in record["artifacts"]}
+        raise UsageError(f"{path}: {OTHER_PICTURES}, or run `segport validate` on those pictures first")
     for run in result.runs:
-        if (run.artifact, run.sha256) not in sent:
+        if sent(record, run) is None:
             raise UsageError(f"{path} measures {run.artifact}, which was not in its bundle; make a new bundle")
         if run.pictures:
             _check_answers(run, record, path)
 
 
+def _check_needs_no_record(result: DeviceResult, folder: RunFolder, document: Mapping[str, Any], path: Path) -> None:
+    """Raise UsageError if the result names what this run folder does not have."""
+    if result.bundle_sha256 is not None:
+        raise UsageError(f"{path} answers to a bundle that was not made from {folder.root}; merge it where it was made")
+    if not any(run.pictures for run in result.runs):
+        return
+    if result.dataset_digest != document["dataset"]["digest"]:
+        raise UsageError(
+            f"{path} was judged on other pictures than {folder.root}; judge both on the same and export again"
+        )
+    raise UsageError(
+        f"{folder.root} no longer has the float reference's counts, which {path} is compared with; run: "
+        f"segport validate {folder.root}"
+    )
+
+
 def _check_answers(run: DeviceRun, record: Record, path: Path) -> None:
-    """The counts must be of the bundle's pictures: same ids, and as many pixels of every true class as were sent."""
+    """The counts must be of the record's pictures: same ids, and as many pixels of every true class as these have."""
     said = f"{path}: the answers of {run.artifact} on {run.backend}"
-    if [item.id for item in run.pictures] != [item["id"] for item in record["pictures"]]:
-        raise UsageError(f"{said} are not to the bundle's pictures; measure again with its own script")
-    classes, size = len(record["model"]["classes"]), _output_size(record, run.artifact)
-    for item, reference in zip(run.pictures, _reference_counts(record, size), strict=True):
-        counted = _square(item.confusion, classes)
+    pictures, size = answered(run, record), _size(record, run)
+    if pictures is None:
+        raise UsageError(f"{said} are not to the bundle's pictures, or not in their order; measure again")
+    references = reference_counts(pictures, size)
+    if references is None:
+        raise UsageError(f"{said} have no float reference of their size here; run `segport validate` first")
+    classes = len(record["model"]["classes"])
+    for item, reference in zip(run.pictures, references, strict=True):
+        counted = square(item.confusion, classes)
         if counted is None or (counted.sum(axis=1) != reference.sum(axis=1)).any():
             raise UsageError(f"{said} to {item.id} do not count the pixels of its labels; measure again")
-    flips = None if run.class_flips is None else _square(run.class_flips, classes)
+    flips = None if run.class_flips is None else square(run.class_flips, classes)
     if flips is None or flips.sum() != size[0] * size[1] * len(run.pictures):
         raise UsageError(f"{said} do not count every pixel against the reference; measure again")
 
@@ -110,7 +125,7 @@ def _with_runs(artifact: dict[str, Any], rows: Mapping[Row, dict[str, Any]]) -> 
     from validation.result import RunResult
     from validation.verdict import judge
 
-    own = [run for run in artifact["runs"] if not came_by_merge(run)]
+    own = [run for run in artifact["runs"] if not came_by_merge(run) and _row(run) not in rows]
     if not rows and len(own) == len(artifact["runs"]):
         return artifact
     done = {_runtime(run) for run in rows.values() if run["status"] != "not_run"}
@@ -120,6 +135,10 @@ def _with_runs(artifact: dict[str, Any], rows: Mapping[Row, dict[str, Any]]) -> 
     runs += [run for run in rows.values() if run["status"] != "not_run" or _runtime(run) not in known]
     verdict = judge([RunResult.from_json(run) for run in runs], gates_of(artifact))
     return {**artifact, "runs": runs, "verdict": verdict.to_json()}
+
+
+def _row(run: Mapping[str, Any]) -> Row:
+    return run["runner"], run["backend"], run.get("signature"), run.get("machine") or ""
 
 
 def gates_of(artifact: Mapping[str, Any]) -> Gates:
@@ -147,7 +166,7 @@ def _rows(
     found: dict[Row, dict[str, Any]] = {}
     for result in results:
         for run in result.runs:
-            row = (run.runner, run.backend, result.machine.name)
+            row = (run.runner, run.backend, run.signature, result.machine.name)
             if (run.artifact, run.sha256) != (artifact["name"], artifact["sha256"]):
                 continue
             if run.status != "not_run" or row not in found:
@@ -160,7 +179,6 @@ def _entry(
 ) -> dict[str, Any]:
     """One of the report's `runs`, with what else is known of the machine under added keys."""
     added = {
-        "machine_details": result.machine.model_dump(),
         "versions": dict(result.versions),
         "measured_at": result.created,
         "compute_plan": _plan_summary(run),
@@ -179,39 +197,45 @@ def _run_result(run: DeviceRun, result: DeviceResult, folder: RunFolder, documen
         "backend": run.backend,
         "threads": run.threads,
         "machine": result.machine.name,
-        "memory_reason": "not measured on the other machine",
+        "machine_details": result.machine.model_dump(),
+        "peak_memory_bytes": run.peak_memory_bytes,
+        "memory_reason": "not measured on the other machine" if run.peak_memory_bytes is None else "",
+        "signature": run.signature,
+        "output_size": None if run.output_size is None else tuple(run.output_size),
         "latency_status": Status(run.status) if run.latency_ms or run.status != "measured" else Status.NOT_RUN,
         "latency_reason": run.reason if run.latency_ms or run.status != "measured" else "not measured there",
         "latency_ms": None if run.latency_ms is None else LatencyResult.from_json(run.latency_ms.model_dump()),
     }
-    record = None if result.bundle_sha256 is None else bundle_record(folder, result.bundle_sha256)
-    if record is not None:
-        common |= {
-            "output_size": _output_size(record, run.artifact),
-            "signature": _sent(record, run.artifact).get("signature"),
-        }
+    record = record_of(result, folder)
+    if record is not None and (item := sent(record, run)) is not None:
+        common |= {"output_size": output_size(item), "signature": item.get("signature")}
     if run.status != "measured":
         return RunResult(**common, status=Status(run.status), reason=run.reason)
     if not run.pictures:
         return RunResult(**common, status=Status.NOT_RUN, reason="no answers were counted there")
     if record is None or record["dataset"]["digest"] != document["dataset"]["digest"]:
         return RunResult(**common, status=Status.NOT_RUN, reason=OTHER_PICTURES)
-    mine, reference = _accuracies(run, record)
-    fields = accuracy_fields(mine, compare_with_reference(mine, reference))
+    accuracies = _accuracies(run, record)
+    if accuracies is None:
+        return RunResult(**common, status=Status.NOT_RUN, reason=OTHER_PICTURES)
+    fields = accuracy_fields(accuracies[0], compare_with_reference(*accuracies))
     return RunResult(**common, status=Status.MEASURED, **fields)
 
 
-def _accuracies(run: DeviceRun, record: Record) -> tuple[AccuracyResult, AccuracyResult]:
-    """Counts of the device and of the float reference on the bundle's pictures."""
+def _accuracies(run: DeviceRun, record: Record) -> tuple[AccuracyResult, AccuracyResult] | None:
+    """Counts of the device and of the float reference on the pictures that the device saw; None if those are not here."""
     from validation.accuracy import AccuracyResult
 
-    size = _output_size(record, run.artifact)
+    size, pictures = _size(record, run), answered(run, record)
+    references = None if pictures is None else reference_counts(pictures, size)
+    if pictures is None or references is None:
+        return None
 
     def counted(matrices: Sequence[Any], flips: Any) -> AccuracyResult:
         return AccuracyResult(
             classes=tuple(record["model"]["classes"]),
-            sample_ids=tuple(item["id"] for item in record["pictures"]),
-            indices=tuple(item["index"] for item in record["pictures"]),
+            sample_ids=tuple(item["id"] for item in pictures),
+            indices=tuple(item["index"] for item in pictures),
             evaluated_at=size,
             masks_resized=False,
             per_image=np.asarray(matrices, dtype=np.uint32),
@@ -219,7 +243,13 @@ def _accuracies(run: DeviceRun, record: Record) -> tuple[AccuracyResult, Accurac
         )
 
     mine = counted([item.confusion for item in run.pictures], run.class_flips)
-    return mine, counted(_reference_counts(record, size), None)
+    return mine, counted(references, None)
+
+
+def _size(record: Record, run: DeviceRun) -> tuple[int, int]:
+    item = sent(record, run)
+    assert item is not None  # `check_fits` has looked
+    return output_size(item)
 
 
 def _plan_summary(run: DeviceRun) -> dict[str, Any] | None:
@@ -231,43 +261,6 @@ def _plan_summary(run: DeviceRun) -> dict[str, Any] | None:
         "operations": {unit: sum(step.preferred == unit for step in run.compute_plan) for unit in units},
         "operators": {unit: sorted({s.operator for s in run.compute_plan if s.preferred == unit}) for unit in units},
     }
-
-
-def bundle_record(folder: RunFolder, digest: str) -> Record | None:
-    """What went into the bundle of this hash, or None if this run folder made no such bundle."""
-    from toolkit.bundle import record_path
-
-    path = record_path(folder, digest)
-    if not path.is_file():
-        return None
-    try:
-        found: Record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{path} is damaged ({error}); make the bundle again") from error
-    return found
-
-
-def _sent(record: Record, artifact: str) -> Mapping[str, Any]:
-    """What the bundle says of one of its artifacts."""
-    found: Mapping[str, Any] = next(item for item in record["artifacts"] if item["name"] == artifact)
-    return found
-
-
-def _output_size(record: Record, artifact: str) -> tuple[int, int]:
-    output = _sent(record, artifact)["output"]
-    return int(output["height"]), int(output["width"])
-
-
-def _reference_counts(record: Record, size: tuple[int, int]) -> list[NDArray[np.int64]]:
-    key = f"{size[0]}x{size[1]}"
-    return [np.asarray(item["maps"][key]["reference_confusion"], dtype=np.int64) for item in record["pictures"]]
-
-
-def _square(rows: list[list[int]], classes: int) -> NDArray[np.int64] | None:
-    """A (classes, classes) matrix, or None if it is not one."""
-    if len(rows) != classes or any(len(row) != classes for row in rows):
-        return None
-    return np.asarray(rows, dtype=np.int64)
 
 
 def _keep(path: Path, folder: RunFolder) -> None:

@@ -263,7 +263,9 @@ def _joined(
                 completed.append(new)
                 continue
             half = {key: getattr(old, key) for key in kept}
-            completed.append(dataclasses.replace(new, **half, machine=new.machine or old.machine))
+            where = new if new.machine else old
+            half |= {"machine": where.machine, "machine_details": where.machine_details}
+            completed.append(dataclasses.replace(new, **half))
         joined[name] = tuple(completed)
     return joined
 

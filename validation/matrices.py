@@ -61,14 +61,27 @@ class MatrixStore:
 
     def save(self, artifact: Artifact, runner: str, backend: str, result: AccuracyResult) -> None:
         """Write whole or not at all; raises ValidationError if the folder cannot be written to."""
-        path = self._path(artifact.name, runner, backend, artifact.signature)
+        self._write(self._path(artifact.name, runner, backend, artifact.signature), artifact.sha256, result)
+
+    def save_reference(self, weights: str, result: AccuracyResult) -> None:
+        """The float reference's counts at one output size, which what was measured elsewhere is compared with; as `save`."""
+        self._write(self._reference(result.evaluated_at), weights, result)
+
+    def load_reference(self, size: tuple[int, int]) -> Matrices | None:
+        """What `save_reference` wrote for answers of (height, width); None as for `load`."""
+        return self._read(self._reference(size))
+
+    def _reference(self, size: tuple[int, int]) -> Path:
+        return self.folder / "reference" / f"{size[0]}x{size[1]}.npz"
+
+    def _write(self, path: Path, sha256: str, result: AccuracyResult) -> None:
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as file:
                 np.savez_compressed(
                     file, per_image=result.per_image, ids=np.array(result.sample_ids), evaluated_at=result.evaluated_at,
-                    texts=np.array([self.dataset, artifact.sha256, result.judged_at]),
+                    texts=np.array([self.dataset, sha256, result.judged_at]),
                 )  # fmt: skip
             unfinished.replace(path)
         except OSError as error:
@@ -78,8 +91,12 @@ class MatrixStore:
 
     def load(self, artifact: str, runner: str, backend: str, signature: str | None) -> Matrices | None:
         """What `save` wrote; None if there is nothing, or nothing that can be read."""
+        return self._read(self._path(artifact, runner, backend, signature))
+
+    @staticmethod
+    def _read(path: Path) -> Matrices | None:
         try:
-            with np.load(self._path(artifact, runner, backend, signature), allow_pickle=False) as stored:
+            with np.load(path, allow_pickle=False) as stored:
                 dataset, sha256, judged_at = (str(text) for text in stored["texts"])
                 height, width = (int(size) for size in stored["evaluated_at"])
                 ids = tuple(str(name) for name in stored["ids"])

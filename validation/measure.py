@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,8 @@ def measure_run(
     reason = unavailable(runner)
     if not reason:
         try:
-            entry["machine"] = runner.machine()
+            if (machine := runner.machine()) is not None:
+                entry |= {"machine": machine.name, "machine_details": asdict(machine)}
         except RunnerError as error:
             reason = str(error)
     if reason:

@@ -70,6 +70,7 @@ class RunResult:
         instructions: what one inference executes, see `InstructionCount`; None for a runtime that does not count.
         native_agreement: answers compared with this machine's own CPU, see `arm64.agreement`; None where nothing was compared.
         machine: where it ran, if that was another machine than the report's own (a phone on its cable is one); else empty.
+        machine_details: what is known of that machine, see `OtherMachine`; None for the report's own.
     """
 
     runner: str
@@ -108,6 +109,7 @@ class RunResult:
     anonymous_memory_bytes: int | None = None
     emulates: str = ""
     machine: str = ""
+    machine_details: dict[str, Any] | None = None
     output_size: tuple[int, int] | None = None
     signature: str | None = None
     thread_sweep: tuple[ThreadTime, ...] = ()

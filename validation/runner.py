@@ -53,6 +53,25 @@ class OperationTime:
     delegated: bool | None = None
 
 
+@dataclass(frozen=True)
+class OtherMachine:
+    """What a runner uses that is not this machine: a phone, for one.
+
+    Attributes:
+        name: in reports; tells machines apart.
+        system, release: of its operating system.
+        chip, model: of the machine; empty if it does not say.
+        cores: of its processor, if it says.
+    """
+
+    name: str
+    system: str
+    release: str
+    chip: str = ""
+    model: str = ""
+    cores: int | None = None
+
+
 class Runner(ABC):
     """Runs one artifact in one runtime and backend. Use as a context manager.
 
@@ -220,13 +239,13 @@ class Runner(ABC):
         self._feed(image)
         return self._operation_times(runs)
 
-    def machine(self) -> str:
-        """What it runs on, if that is not this machine; empty if it is.
+    def machine(self) -> OtherMachine | None:
+        """What it runs on, if that is not this machine.
 
         Raises:
             RunnerError: the other machine does not say.
         """
-        return ""
+        return None
 
     def benchmark(self, image: NDArray[np.uint8], settings: LatencySettings) -> OwnBenchmark:
         """Time and memory of the open artifact on `image`, as the runtime's own benchmark tells them.

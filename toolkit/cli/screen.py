@@ -58,6 +58,14 @@ class Screen:
                     f"{size:7.2f} MB  {outcome.artifact.path}  ({state})", soft_wrap=True, highlight=False
                 )
 
+    def show_exported(self, runs: int, out: Path) -> None:
+        """How many runs a result holds, and what to do with it."""
+        self._console.print(
+            f"{runs} runs in {out}; where the same files lie: segport report RUN --merge {out.name}",
+            soft_wrap=True,
+            highlight=False,
+        )
+
     def show_bundle(self, bundle: Bundle, folder: Path) -> None:
         """What was packed, and what to do with it."""
         self._console.print(

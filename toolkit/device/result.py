@@ -37,9 +37,9 @@ class DeviceLatency(_Strict):
     """Milliseconds of single inferences, as `validation.LatencyResult` has them."""
 
     p50: Milliseconds
-    p90: Milliseconds
+    p90: Milliseconds | None
     p95: Milliseconds
-    p99: Milliseconds
+    p99: Milliseconds | None
     mean: Milliseconds
     min: Milliseconds
     max: Milliseconds
@@ -49,23 +49,27 @@ class DeviceLatency(_Strict):
     threads: Annotated[int, Field(ge=1)] | None
     load_ms: Milliseconds
     first_run_ms: Milliseconds
-    other_load: Annotated[float, Field(ge=0)]
+    other_load: Annotated[float, Field(ge=0)] | None
     warning: str
+    iqr: Milliseconds | None = None
+    cold_start: Milliseconds | None = None
+    cold_starts: Count = 0
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        ranked = (self.min, self.p50, self.p90, self.p95, self.p99, self.max)
-        if list(ranked) != sorted(ranked) or not self.min <= self.mean <= self.max:
+        every = (self.min, self.p50, self.p90, self.p95, self.p99, self.max)
+        ranked = [time for time in every if time is not None]
+        if ranked != sorted(ranked) or not self.min <= self.mean <= self.max:
             raise ValueError("min, percentiles and max are not in order; no measurement gives such figures")
         return self
 
 
 class PictureAnswer(_Strict):
-    """One picture's confusion matrix (rows truth), and a hash of the class map."""
+    """One picture's confusion matrix (rows truth), and a hash of the class map where that is known."""
 
     id: str
     confusion: Matrix
-    answer_sha256: Hash
+    answer_sha256: Hash | None = None
 
 
 class PlannedOperation(_Strict):
@@ -79,7 +83,7 @@ class PlannedOperation(_Strict):
 
 
 class DeviceRun(_Strict):
-    """One artifact on one backend of the machine."""
+    """One artifact on one backend of the machine; `signature` names one of several in its file."""
 
     artifact: Name
     sha256: Hash
@@ -94,23 +98,29 @@ class DeviceRun(_Strict):
     pixel_agreement: Annotated[float, Field(ge=0, le=1)] | None = None
     compute_plan: list[PlannedOperation] | None = None
     compute_plan_reason: str = ""
+    signature: Name | None = None
+    output_size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
+    peak_memory_bytes: Count | None = None
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
         measured = self.status == "measured"
         if measured and self.latency_ms is None and not self.pictures:
             raise ValueError("a measured run has neither latency nor pictures")
+        if self.peak_memory_bytes is not None and self.latency_ms is None:
+            raise ValueError("memory is told together with the latency, and there is none")
         if not measured and (self.latency_ms is not None or self.pictures or not self.reason):
             raise ValueError(f"a run that is {self.status} needs a reason and has no figures")
         return self
 
 
 class DeviceResult(_Strict):
-    """All of result.json."""
+    """All of result.json. Answers are to the pictures of a bundle, or to those that judge the run (`dataset_digest`)."""
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]
     kind: Literal["segport-result"]
     bundle_sha256: Hash | None
+    dataset_digest: Name | None = None
     created: Name
     machine: Machine
     versions: dict[str, str | None]
@@ -120,11 +130,13 @@ class DeviceResult(_Strict):
 
     @model_validator(mode="after")
     def _each_run_once(self) -> Self:
-        rows = [(run.artifact, run.runner, run.backend) for run in self.runs]
+        rows = [(run.artifact, run.runner, run.backend, run.signature) for run in self.runs]
         if len(set(rows)) != len(rows):
             raise ValueError("a run is listed twice")
-        if self.bundle_sha256 is None and any(run.pictures for run in self.runs):
-            raise ValueError("answers are counted, but no bundle is named that holds their pictures")
+        if self.bundle_sha256 is not None and self.dataset_digest is not None:
+            raise ValueError("it names a bundle and a dataset; its answers can be to the pictures of one")
+        if self.bundle_sha256 is None and self.dataset_digest is None and any(run.pictures for run in self.runs):
+            raise ValueError("answers are counted, but no bundle is named that holds their pictures, nor a dataset")
         return self
 
 
@@ -137,7 +149,9 @@ def read_result(path: Path) -> DeviceResult:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} is damaged ({error}); copy it from the device again") from error
     if not isinstance(document, dict) or document.get("kind") != "segport-result" or document.get("schema") != 1:
-        raise UsageError(f"{path} is no result of a bundle's measure.py (schema 1); give the result.json it wrote")
+        raise UsageError(
+            f"{path} is no result of a bundle's measure.py or of `segport report --export` (schema 1); give the file that was written"
+        )
     try:
         return DeviceResult.model_validate_json(json.dumps(document))
     except ValidationError as error:

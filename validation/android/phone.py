@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from validation.android.server import AdbError, AdbServer, Attached
+from validation.runner import OtherMachine
 
 SERIAL_VARIABLE = "ANDROID_SERIAL"
 TOOL_VARIABLE = "SEGPORT_ANDROID_BENCHMARK"
@@ -65,9 +66,10 @@ class PhoneFacts:
     chip: str
 
     @property
-    def title(self) -> str:
-        """How reports name it."""
-        return f"{self.name} (Android {self.android})"
+    def machine(self) -> OtherMachine:
+        """As reports describe it."""
+        name = f"{self.name} (Android {self.android})"
+        return OtherMachine(name, "Android", self.android, chip=self.chip, model=self.name)
 
 
 def find_phone(server: AdbServer) -> Phone:

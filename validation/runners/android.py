@@ -20,7 +20,7 @@ from validation.android.phone import FOLDER, Phone, check_fits, find_phone, find
 from validation.android.server import AdbError, AdbServer, Answer
 from validation.android.transcript import ToolReport, read_transcript
 from validation.errors import RunnerError
-from validation.runner import Availability, Runner, native_input
+from validation.runner import Availability, OtherMachine, Runner, native_input
 
 if TYPE_CHECKING:
     from validation.latency import LatencyResult, LatencySettings, OwnBenchmark
@@ -80,9 +80,9 @@ class AndroidRunner(Runner):
         given = os.environ.get(IMAGES_VARIABLE, "")
         return int(given) if given.isdecimal() and int(given) else _IMAGES
 
-    def machine(self) -> str:
-        """The phone: what it is called and which Android it runs."""
-        return find_phone(AdbServer()).facts().title
+    def machine(self) -> OtherMachine:
+        """The phone."""
+        return find_phone(AdbServer()).facts().machine
 
     def benchmark(self, image: NDArray[np.uint8], settings: LatencySettings) -> OwnBenchmark:
         """One call of the tool with a warm-up and then `settings.samples` runs; see `Runner.benchmark`."""
