@@ -198,6 +198,7 @@ def _run_result(run: DeviceRun, result: DeviceResult, folder: RunFolder, documen
         "threads": run.threads,
         "machine": result.machine.name,
         "machine_details": result.machine.model_dump(),
+        "delegation": None if run.delegation is None else run.delegation.model_dump(),
         "peak_memory_bytes": run.peak_memory_bytes,
         "memory_reason": "not measured on the other machine" if run.peak_memory_bytes is None else "",
         "signature": run.signature,

@@ -265,6 +265,7 @@ def _joined(
             half = {key: getattr(old, key) for key in kept}
             where = new if new.machine else old
             half |= {"machine": where.machine, "machine_details": where.machine_details}
+            half["delegation"] = new.delegation or old.delegation
             completed.append(dataclasses.replace(new, **half))
         joined[name] = tuple(completed)
     return joined

@@ -203,7 +203,14 @@ def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> 
         what.matrices.save(runner.artifact, runner.name, runner.backend, result)
     comparison = None if what.reference is None else compare_with_reference(result, what.reference.accuracy)
     fields = accuracy_fields(result, comparison)
-    return {"status": Status.MEASURED, "native_agreement": runner.native_agreement(), **fields}
+    told = {"native_agreement": runner.native_agreement(), "delegation": delegation_fields(runner)}
+    return {"status": Status.MEASURED, **told, **fields}
+
+
+def delegation_fields(runner: Runner) -> dict[str, Any] | None:
+    """What a delegate took when `runner` was opened last, in plain JSON types; None if that is not told."""
+    found = runner.delegation()
+    return None if found is None else asdict(found)
 
 
 def _latency(runner: Runner, what: Measurements) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class RunResult:
         instructions: what one inference executes, see `InstructionCount`; None for a runtime that does not count.
         native_agreement: answers compared with this machine's own CPU, see `arm64.agreement`; None where nothing was compared.
         machine: where it ran, if that was another machine than the report's own (a phone on its cable is one); else empty.
+        delegation: what the delegate named by the backend took of the graph, see `Delegation`; None if that is not told.
         machine_details: what is known of that machine, see `OtherMachine`; None for the report's own.
     """
 
@@ -110,6 +111,7 @@ class RunResult:
     emulates: str = ""
     machine: str = ""
     machine_details: dict[str, Any] | None = None
+    delegation: dict[str, Any] | None = None
     output_size: tuple[int, int] | None = None
     signature: str | None = None
     thread_sweep: tuple[ThreadTime, ...] = ()
@@ -120,8 +122,9 @@ class RunResult:
 
     @property
     def title(self) -> str:
-        """Runner, backend and (if it is another) machine, for sentences."""
-        title = f"{self.runner} ({self.backend})"
+        """Runner, backend, whether its delegate took only a part, and (if it is another) machine, for sentences."""
+        part = ", in part" if self.delegation and not self.delegation["whole"] and self.backend != "cpu" else ""
+        title = f"{self.runner} ({self.backend}{part})"
         if self.signature is not None and self.output_size is not None:
             title += f" at {self.output_size[0]} x {self.output_size[1]}"
         return f"{title} on {self.machine}" if self.machine else title

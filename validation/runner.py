@@ -54,6 +54,24 @@ class OperationTime:
 
 
 @dataclass(frozen=True)
+class Delegation:
+    """What a delegate took of a graph, as the runtime says.
+
+    Attributes:
+        delegate: its name.
+        whole: True if it took every operation.
+        taken, operations: of how many operations it took how many; None if not told.
+        parts: pieces of the graph that it executes; None if not told.
+    """
+
+    delegate: str
+    whole: bool
+    taken: int | None = None
+    operations: int | None = None
+    parts: int | None = None
+
+
+@dataclass(frozen=True)
 class OtherMachine:
     """What a runner uses that is not this machine: a phone, for one.
 
@@ -270,6 +288,10 @@ class Runner(ABC):
 
         None for a runtime that does not compare, or has not answered yet; see `validation.arm64.agreement`.
         """
+        return None
+
+    def delegation(self) -> Delegation | None:
+        """What the delegate that the backend names took of the artifact when it was opened last; None if that is not told."""
         return None
 
     def undelegated(self) -> dict[str, int] | None:

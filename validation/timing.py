@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from validation.errors import RunnerError
 from validation.latency import LatencyResult, LatencySettings
+from validation.measure import delegation_fields
 from validation.memory import FreshStart, fresh_start, no_fresh_start
 from validation.result import Status, ThreadTime
 from validation.runner import Runner
@@ -125,7 +126,7 @@ def time_runs(
 
 
 def _own_benchmarks(subject: Subject, settings: LatencySettings) -> tuple[list[Timed], dict[str, Any]]:
-    """What the runtime's own benchmark tells with each thread count, and the fields about memory with its first."""
+    """What the runtime's own benchmark tells with each thread count, and the fields about memory and delegate."""
     timed: list[Timed] = []
     held: list[int | None] = []
     for entrant in subject.team(None):
@@ -138,10 +139,11 @@ def _own_benchmarks(subject: Subject, settings: LatencySettings) -> tuple[list[T
         else:
             timed.append(Timed(found.latency))
             held.append(found.peak_memory_bytes)
-    if not subject.memory:
-        return timed, {}
-    reason = "" if held[0] is not None else timed[0].reason or "its own benchmark does not tell it"
-    return timed, {"peak_memory_bytes": held[0], "memory_reason": reason}
+    told: dict[str, Any] = {"delegation": delegation_fields(subject.runner)}
+    if subject.memory:
+        reason = "" if held[0] is not None else timed[0].reason or "its own benchmark does not tell it"
+        told |= {"peak_memory_bytes": held[0], "memory_reason": reason}
+    return timed, told
 
 
 def _memory(subject: Subject, found: FreshStarts) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from toolkit.measuring import every_runtime
 from toolkit.report.coverage import STATES, counts, counts_sentence, coverage_rows
 from toolkit.report.schema import check
 from validation import litert_native
+from validation.android.phone import TOOL_VARIABLE
+from validation.android.server import PORT_VARIABLE
 from validation.float16_cpu import Float16, float16_of_this_cpu
 
 
@@ -27,6 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "names.txt").write_text("\n".join(CLASSES))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
+        patch.setenv(PORT_VARIABLE, "1")  # no adb server is there
+        patch.delenv(TOOL_VARIABLE, raising=False)
         options = [
             "--model", "brightest:Brightest", "--classes", "names.txt", "--dataset", f"folder:{root / 'data'}",
             "--input-size", str(SIDE), "--images", "3", "--latency-samples", "2", "--threads", "1", "--examples", "0",
@@ -71,6 +75,16 @@ def test_what_is_measured_emulated_and_missing_is_told_apart(folder: Path) -> No
     found = counts(list(rows.values()))
     assert all(sum(states.values()) == len(rows) for states in found.values())
     assert f"{len(rows)} pairs" in counts_sentence(list(rows.values()))
+
+
+def test_a_phone_that_is_not_there_is_not_run_and_says_what_to_type(folder: Path) -> None:
+    rows = {row.runtime: row for row in coverage_rows(check(document(folder)), "out")}
+    for backend in ("cpu", "gpu", "nnapi"):
+        row = rows[f"android ({backend})"]
+        assert row.states == ("not run", "not run", "not run")
+        (reason,) = row.missing
+        assert "adb start-server" in reason
+        assert "SEGPORT_ANDROID_BENCHMARK" in reason
 
 
 def test_anonymous_memory_is_part_of_the_memory(folder: Path) -> None:

@@ -32,7 +32,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw_dataset(root / "data")
     (root / "brightest.py").write_text(FACTORY)
     (root / "names.txt").write_text("\n".join(CLASSES))
-    phone = FakePhone(tool=FakeTool(failing={"NNAPI": "unsupported"}))
+    phone = FakePhone(tool=FakeTool(failing={"GPU": "partially"}))
     with pytest.MonkeyPatch.context() as patch, serving(phone) as server:
         patch.chdir(root)
         options = [
@@ -85,8 +85,10 @@ def test_where_the_phone_is_it_is_a_machine_of_its_own(place: Path) -> None:
         assert run["latency_ms"]["samples"] == 5
         assert run["latency_ms"]["p90"] is None
         assert run["peak_memory_bytes"] == 4.25 * 2**20
+    assert found["android", "cpu", NAME]["delegation"]["whole"]
+    assert found["android", "gpu", NAME]["delegation"]["taken"] == 2
     for name in ("report.md", "report.html"):
-        assert NAME in (place / "there" / name).read_text()
+        assert f"android (gpu, in part) on {NAME}" in (place / "there" / name).read_text()
 
 
 def test_results_are_folded_in_elsewhere(place: Path) -> None:
@@ -97,7 +99,7 @@ def test_results_are_folded_in_elsewhere(place: Path) -> None:
     for key, run in there.items():
         for field in (
             "miou", "delta_miou", "delta_miou_ci95", "per_class_iou", "pixel_agreement", "class_flips", "images", "threads",
-            "peak_memory_bytes", "output_size", "machine_details",
+            "peak_memory_bytes", "output_size", "machine_details", "delegation",
         ):  # fmt: skip
             assert merged[key][field] == run[field], field
         for figure in ("p50", "p90", "p95", "mean", "min", "samples", "cold_start", "first_run_ms"):

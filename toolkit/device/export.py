@@ -84,7 +84,7 @@ def _run(
     entry = {
         "artifact": artifact["name"], "sha256": artifact["sha256"], "runner": run["runner"], "backend": run["backend"],
         "threads": run["threads"], "signature": run["signature"], "output_size": run["output_size"], "status": "measured",
-        "reason": "", "latency_ms": None,
+        "reason": "", "latency_ms": None, "delegation": run["delegation"],
     }  # fmt: skip
     reasons = [run[f"{what}reason"] for what in ("", "latency_") if run[f"{what}status"] == "failed"]
     if reasons:

@@ -82,6 +82,16 @@ class PlannedOperation(_Strict):
     weight: float | None
 
 
+class Delegated(_Strict):
+    """What the delegate that the backend names took of the graph, as `validation.Delegation` has it."""
+
+    delegate: Name
+    whole: bool
+    taken: Count | None = None
+    operations: Count | None = None
+    parts: Count | None = None
+
+
 class DeviceRun(_Strict):
     """One artifact on one backend of the machine; `signature` names one of several in its file."""
 
@@ -101,6 +111,7 @@ class DeviceRun(_Strict):
     signature: Name | None = None
     output_size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     peak_memory_bytes: Count | None = None
+    delegation: Delegated | None = None
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:

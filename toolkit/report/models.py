@@ -176,6 +176,16 @@ class NativeAgreement(_Part):
     largest_difference: Annotated[float, Field(ge=0)]
 
 
+class Delegation(_Part):
+    """What a delegate took of the graph, as the runtime says: `taken` of `operations`, in `parts` pieces where it tells."""
+
+    delegate: str
+    whole: bool
+    taken: Count | None = None
+    operations: Count | None = None
+    parts: Count | None = None
+
+
 class Margins(_Part):
     """The float network's lead of its first class over its second, in logits, at pixels that got another class."""
 
@@ -227,11 +237,14 @@ class Run(_Part):
     anonymous_memory_bytes: Count | None = None
     memory_reason: str | None = None
     emulates: str = ""
+    delegation: Delegation | None = None
+    machine_details: dict[str, Any] | None = None
 
     @property
     def title(self) -> str:
-        """Runner, backend and (if it is another than the report's) machine, for people."""
-        title = self.runner if self.backend in ("", self.runner) else f"{self.runner} ({self.backend})"
+        """Runner, backend, whether its delegate took only a part, and (if another than the report's) machine, for people."""
+        part = ", in part" if self.delegation and not self.delegation.whole and self.backend != "cpu" else ""
+        title = self.runner if self.backend in ("", self.runner) else f"{self.runner} ({self.backend}{part})"
         return f"{title} on {self.machine}" if self.machine else title
 
 

@@ -202,7 +202,8 @@ _ADVICE = (
     ("offline", "plug the phone in again, or run: adb reconnect"),
     ("not found", "see `adb devices`"),
     ("no devices", "attach a phone with USB debugging on"),
-    ("unknown service", "the phone must run Android 7 or newer"),
+    ("insufficient permissions", "add a udev rule (Debian and Ubuntu: apt install android-sdk-platform-tools-common)"),
+    ("closed", "the phone must run Android 7 or newer"),
 )
 
 

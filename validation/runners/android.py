@@ -20,7 +20,7 @@ from validation.android.phone import FOLDER, Phone, check_fits, find_phone, find
 from validation.android.server import AdbError, AdbServer, Answer
 from validation.android.transcript import ToolReport, read_transcript
 from validation.errors import RunnerError
-from validation.runner import Availability, OtherMachine, Runner, native_input
+from validation.runner import Availability, Delegation, OtherMachine, Runner, native_input
 
 if TYPE_CHECKING:
     from validation.latency import LatencyResult, LatencySettings, OwnBenchmark
@@ -57,6 +57,7 @@ class AndroidRunner(Runner):
     tool_seconds: ClassVar[float] = 300.0
     _phone: Phone | None = None
     _load_ns: int | None = None
+    _delegation: Delegation | None = None
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
@@ -111,6 +112,15 @@ class AndroidRunner(Runner):
         # Loads the model, applies the delegate and allocates, without an inference: what cannot run is refused here.
         opened = self._call("--dry_run=true", seconds=self.tool_seconds)
         self._load_ns = round((opened.init_us or 0.0) * 1000)
+        self._delegation = _delegation(opened, _DELEGATES[self.backend])
+
+    def delegation(self) -> Delegation | None:
+        """Of XNNPACK, the GPU delegate or NNAPI."""
+        return self._delegation
+
+    def undelegated(self) -> dict[str, int] | None:
+        """None where something was left: the tool does not tell its kind."""
+        return {} if self._delegation is not None and self._delegation.whole else None
 
     def load_ns(self) -> int | None:
         """What the tool needed to open the model with its delegate, its own start excluded."""
@@ -234,6 +244,16 @@ class AndroidRunner(Runner):
             phone.server.shell(phone.serial, f"{stop}; {delete}", _CLEAN_UP_SECONDS)
         except AdbError as error:
             warnings.warn(f"{self._folder} stays on {phone.serial} ({error}); run: adb shell {delete}", stacklevel=2)
+
+
+def _delegation(report: ToolReport, wanted: str) -> Delegation | None:
+    """What the tool says that the delegate `wanted` took; None if nothing."""
+    told = next((item for item in report.delegates if item.name == wanted and item.took != "nothing"), None)
+    if told is None:
+        return None
+    # The runtime's own line names the delegate's class: TfLiteGpuDelegateV2, TfLiteNnapiDelegate, TfLiteXNNPackDelegate.
+    counted = next((item for item in report.replaced if wanted.lower() in item[0].lower()), (wanted, None, None))
+    return Delegation(wanted, told.took == "completely", counted[1], counted[2], told.kernels)
 
 
 def _last_line(answer: Answer) -> str:

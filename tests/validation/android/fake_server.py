@@ -34,6 +34,7 @@ class FakePhone:
         abis: instruction sets.
         space: bytes that fit on it.
         hang, drop: parts of commands at which it goes silent, or goes away; ``push`` stands for a file on its way to it.
+        shell_v2: whether its shell tells streams and status apart, as since Android 7.
     """
 
     serial: str = "0123456789ABCDEF"
@@ -44,6 +45,7 @@ class FakePhone:
     space: int = 1 << 30
     hang: str = ""
     drop: str = ""
+    shell_v2: bool = True
     files: dict[str, bytes] = field(default_factory=dict)
     modes: dict[str, int] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
@@ -139,13 +141,13 @@ class _Connection(socketserver.StreamRequestHandler):
                 return self._fail(REFUSED.get(phone.state, f"device still {phone.state}"))
             self.wfile.write(b"OKAY")
         asked = self._request()
-        if asked.startswith("shell,v2,raw:"):
+        if asked.startswith("shell,v2,raw:") and phone.shell_v2:
             self.wfile.write(b"OKAY")
             return self._shell(phone, asked.removeprefix("shell,v2,raw:"))
         if asked == "sync:":
             self.wfile.write(b"OKAY")
             return self._sync(phone)
-        return self._fail("unknown service")
+        return self._fail("closed")
 
     def _shell(self, phone: FakePhone, command: str) -> None:
         if phone.hang and phone.hang in command:

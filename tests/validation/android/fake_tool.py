@@ -88,6 +88,11 @@ class FakeTool:
             )
         else:
             kernels = " w/ 2 delegate kernels" if how == "partially" else ""
+            if how == "partially":
+                kind = {"GPU": "TfLiteGpuDelegateV2", "NNAPI": "TfLiteNnapiDelegate"}[name]
+                lines.append(
+                    f"VERBOSE: Replacing 2 out of 3 node(s) with delegate ({kind}) node, yielding 3 partitions."
+                )
             lines.append(
                 f"INFO: Explicitly applied {name} delegate, and the model graph will be {how} executed by the delegate{kernels}."
             )

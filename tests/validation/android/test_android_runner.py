@@ -19,6 +19,7 @@ from validation.errors import RunnerError
 from validation.latency import LatencySettings, measure_latency
 from validation.measure import Measurements, measure_run
 from validation.result import Status
+from validation.runner import Delegation
 from validation.runners.android import IMAGES_VARIABLE, AndroidRunner
 from validation.timing import FreshStarts, Subject, start_fresh, time_runs
 
@@ -105,10 +106,19 @@ def test_delegate_that_is_refused_is_no_measurement(
 
 def test_delegate_that_takes_a_part_counts(android_phone: FakePhone, artifacts: dict[str, Artifact]) -> None:
     android_phone.tool = FakeTool(failing={"GPU": "partially", "XNNPACK": "nothing"})
-    opened(artifacts["tflite-float32"], "gpu")
-    opened(
-        artifacts["tflite-float32"], "cpu"
-    )  # where XNNPACK takes nothing, LiteRT's own kernels are the CPU all the same
+    subject = Subject(AndroidRunner(artifacts["tflite-float32"], "gpu"), picture(0))
+    (fields,) = time_runs([subject], [start_fresh(subject, SETTINGS)], SETTINGS)
+    assert fields["delegation"] == {"delegate": "GPU", "whole": False, "taken": 2, "operations": 3, "parts": 2}
+    assert subject.runner.undelegated() is None
+    # Where XNNPACK takes nothing, LiteRT's own kernels are the CPU all the same.
+    with AndroidRunner(artifacts["tflite-float32"], "cpu") as runner:
+        assert runner.delegation() is None
+
+
+def test_delegate_that_takes_all_leaves_nothing(android_phone: FakePhone, artifacts: dict[str, Artifact]) -> None:
+    with AndroidRunner(artifacts["tflite-float32"], "nnapi") as runner:
+        assert runner.delegation() == Delegation("NNAPI", whole=True)
+        assert runner.undelegated() == {}
 
 
 @pytest.mark.parametrize(
