@@ -13,6 +13,11 @@ from validation.android import server as server_module
 from validation.android.phone import SERIAL_VARIABLE, find_phone
 from validation.android.server import ADDRESS_VARIABLE, PORT_VARIABLE, AdbError, AdbServer, Attached
 
+NO_PERMISSIONS = (
+    "no permissions (user in plugdev group; are your udev rules wrong?); see "
+    "[http://developer.android.com/tools/device.html]"
+)
+
 
 def client(server: FakeServer) -> AdbServer:
     return AdbServer("127.0.0.1", server.port)
@@ -26,13 +31,13 @@ def test_phones_are_listed_with_their_state() -> None:
     phones = (
         FakePhone("A1"),
         FakePhone("emulator-5554", "offline"),
-        FakePhone("B2", "no permissions (user in plugdev)"),
+        FakePhone("????????", NO_PERMISSIONS),
     )
     with serving(*phones) as server:
         assert client(server).attached() == [
             Attached("A1", "device", "Pixel 0"),
             Attached("emulator-5554", "offline"),
-            Attached("B2", "no permissions (user in plugdev)"),
+            Attached("????????", NO_PERMISSIONS),
         ]
 
 
@@ -93,7 +98,7 @@ def test_another_server_on_the_port() -> None:
         ("unauthorized", "accept the question on its screen"),
         ("authorizing", "unlock it and accept"),
         ("offline", "plug it in again"),
-        ("no permissions (missing udev rules? user is in the plugdev group)", "add a udev rule"),
+        (NO_PERMISSIONS, "add a udev rule"),
         ("recovery", "in state 'recovery'; start Android on it"),
     ],
 )
@@ -137,6 +142,11 @@ def test_phone_that_changed_after_it_was_found(state: str, says: str) -> None:
         ):
             with pytest.raises(AdbError, match=f"adb refuses: .*{says}"):
                 call()
+
+
+def test_phone_that_is_too_old() -> None:
+    with serving(FakePhone("A1", shell_v2=False)) as server, pytest.raises(AdbError, match="Android 7 or newer"):
+        client(server).shell("A1", "getprop x", 5)
 
 
 def test_phone_without_space_says_so() -> None:
