@@ -8,6 +8,8 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# It asks for torchvision, and needs that for the operators of detectors alone; PyPI's refuses a torch built for the CPU.
+WITHOUT_TORCHVISION := onnx2torch==1.5.15
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all check docs bench conformance lock clean
@@ -23,6 +25,7 @@ $(READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock \
 		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(WITHOUT_TORCHVISION)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -50,7 +53,7 @@ conformance: $(READY)  ## all of coremltools' own op tests through milrun (hours
 	$(BIN)/python -m tests.conformance
 
 lock: $(READY)  ## write requirements.lock from what is installed
-	@{ sed -n '/^#/p' requirements.lock; $(BIN)/pip freeze --all --exclude-editable | grep -v '^pip=' | sed 's/+cpu//'; } > requirements.lock.new
+	@{ sed -n '/^#/p' requirements.lock; $(BIN)/pip freeze --all --exclude-editable | grep -vE '^(pip|onnx2torch)=' | sed 's/+cpu//'; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
 
 clean:  ## delete the environment and caches (runs/ is kept)

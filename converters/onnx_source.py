@@ -19,7 +19,7 @@ class OnnxDescription:
         input_name, output_name: names of the picture and of the logits.
         input_size, output_size: (height, width).
         classes: channels of the logits.
-        class_names: from the metadata entry ``names`` or ``classes``, if there is a usable one.
+        class_names: from the metadata entry ``names``, ``classes`` or ``segport.classes``, if there is a usable one.
         parameters: number of initializer elements.
     """
 
@@ -89,7 +89,7 @@ def _shape(value: Any, path: Path) -> tuple[int, ...]:
 
 def _class_names(model: Any, count: int) -> tuple[str, ...]:
     for entry in model.metadata_props:
-        if entry.key not in ("names", "classes"):
+        if entry.key not in ("names", "classes", "segport.classes"):
             continue
         try:
             found = ast.literal_eval(entry.value)

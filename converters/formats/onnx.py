@@ -73,7 +73,7 @@ def logits_graph(source: ModelSource, workspace: Path) -> Path:
     path = workspace / "logits.onnx"
     if path.exists():
         return path
-    model = _simplified(_exported(source, workspace))
+    model = simplified(_exported(source, workspace))
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, str(path))
     return path
@@ -130,7 +130,7 @@ def _exported(source: ModelSource, workspace: Path) -> Any:
     return onnx.load(str(raw))
 
 
-def _simplified(model: Any) -> Any:
+def simplified(model: Any) -> Any:
     """Fold the shape arithmetic that the exporter leaves around every resize."""
     simplified, equal = tool("onnxsim", "onnx").simplify(model)
     if not equal:

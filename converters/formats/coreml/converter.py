@@ -24,11 +24,14 @@ from converters.formats.coreml.readback import read_back
 from converters.formats.coreml.shapes import check_every_shape, picture_shape, shape_words
 from converters.formats.coreml.targets import deployment_target
 from converters.formats.coreml.tool import coremltools
+from converters.onnx_import import IMPORTED, TOOLS, imported
 from converters.plan import Conversion
 from converters.registry import Converter, Part, Written
 from converters.source import ModelSource
 from quantization import ActivationRange, NumberType, Quantizer, Recipe
 from quantization.calibration import CalibrationSet
+
+FROM_TORCH = "coremltools"
 
 
 class CoreMLConverter(Converter):
@@ -36,24 +39,22 @@ class CoreMLConverter(Converter):
 
     format = "coreml"
     suffix = ".mlpackage"
-    routes = ("coremltools",)
+    routes = (FROM_TORCH, IMPORTED)
     keeps_operators = True
     joins = True
     several_inputs = True
     joined_facts: ClassVar[Mapping[str, str]] = {"deployment_target": JOINED_TARGET}
 
     def tools(self, route: str) -> tuple[str, ...]:
-        return ("torch", "coremltools")
+        return ("torch", "coremltools") if route == FROM_TORCH else (*TOOLS, "coremltools")
 
     def default_route(self, source: ModelSource) -> str:
-        return "coremltools"
+        return FROM_TORCH if source.module is not None else IMPORTED
 
     def check(self, source: ModelSource, route: str) -> None:
-        if source.module is None:
-            raise SourceError(
-                f"Core ML is made from a torch network, but {source.name!r} is an ONNX file; "
-                "give the network, or leave coreml out of the formats"
-            )
+        if route != self.default_route(source):
+            kind = "a torch network" if source.module is not None else "an ONNX file"
+            raise SourceError(f"route {route!r} to Core ML does not start from {kind}; leave the route out")
 
     def convert(
         self,
@@ -63,7 +64,7 @@ class CoreMLConverter(Converter):
         destination: Path,
         workspace: Path,
     ) -> Written:
-        recipe = conversion.recipe
+        source, recipe = imported(source), conversion.recipe
         computed_in = _computed_in(recipe)
         if recipe.quantizer is Quantizer.TORCH:
             model = _quantized_in_torch(source, conversion, computed_in, calibration)

@@ -12,6 +12,7 @@ from converters.formats.tflite.layers import kept_layers
 from converters.formats.tflite.quantize import quantize, quantize_by_tensorflow
 from converters.formats.tflite.readback import read_back
 from converters.formats.tflite.signatures import check_signatures, join_signatures
+from converters.onnx_import import IMPORTED, TOOLS
 from converters.plan import Conversion
 from converters.registry import Converter, Part, Written
 from converters.source import ModelSource
@@ -33,7 +34,7 @@ class TFLiteConverter(Converter):
     format = "tflite"
     edition = 3
     suffix = ".tflite"
-    routes = (FROM_TORCH, FROM_ONNX, TENSORFLOW)
+    routes = (FROM_TORCH, FROM_ONNX, TENSORFLOW, IMPORTED)
     joins = True
     keeps_operators = True
 
@@ -41,17 +42,21 @@ class TFLiteConverter(Converter):
         common = ("ai-edge-quantizer", "ai-edge-litert")
         if route == FROM_TORCH:
             return ("torch", "litert-torch", "litert-converter", *common)
+        if route == IMPORTED:
+            return (*TOOLS, "litert-torch", "litert-converter", *common)
         return ("torch", "onnx", "onnxsim", "onnx2tf", "tensorflow", "tf_keras", *common)
 
     def default_route(self, source: ModelSource) -> str:
         return FROM_TORCH if source.module is not None else FROM_ONNX
 
     def other_routes(self, source: ModelSource) -> tuple[str, ...]:
-        return (FROM_ONNX,) if source.module is not None else ()
+        return (FROM_ONNX,) if source.module is not None else (IMPORTED,)
 
     def check(self, source: ModelSource, route: str) -> None:
         if route == FROM_TORCH and source.module is None:
             raise SourceError(f"route {route!r} starts from a torch network, not from ONNX; choose {FROM_ONNX!r}")
+        if route == IMPORTED and source.module is not None:
+            raise SourceError(f"route {route!r} starts from an ONNX file, not from torch; choose {FROM_TORCH!r}")
 
     def convert(
         self,

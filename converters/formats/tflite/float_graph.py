@@ -16,6 +16,7 @@ from converters.errors import ConversionError, MissingToolError, SourceError, in
 from converters.formats.onnx import check_onnx_source, logits_graph
 from converters.formats.tflite.moves import straighten
 from converters.formats.tflite.onnx2tf_route import onnx_to_tflite
+from converters.onnx_import import IMPORTED, imported
 from converters.source import ModelSource
 from converters.tools import tool
 
@@ -23,6 +24,9 @@ LARGEST_LOGIT_ERROR = 1e-3
 """Largest accepted difference from the source, as a fraction of the logits' range (float32 round-off is below 1e-5)."""
 LARGEST_LABEL_ERROR = 1e-3
 """Largest accepted fraction of differing pixels where the graph answers with labels: near ties may fall either way."""
+
+_BEGINNING = {"litert-torch": "torch", IMPORTED: IMPORTED}
+"""Routes that hand litert-torch a torch network; where it comes from, in names of files."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def float_graph(source: ModelSource, route: str, output: OutputKind, workspace: 
         MissingToolError: a needed package is not installed.
         ConversionError: the route failed, or its file computes something else than the source.
     """
-    stem = f"tflite-{'torch' if route == 'litert-torch' else 'onnx'}-{output.value}"
+    stem = f"tflite-{_BEGINNING.get(route, 'onnx')}-{output.value}"
     made, path = workspace / f"{stem}.json", workspace / f"{stem}.tflite"
     if made.exists():
         document = json.loads(made.read_text())
@@ -61,8 +65,8 @@ def float_graph(source: ModelSource, route: str, output: OutputKind, workspace: 
 
 
 def _convert(source: ModelSource, route: str, output: OutputKind, path: Path, workspace: Path) -> None:
-    if route == "litert-torch":
-        _from_torch(source, output, path)
+    if route in _BEGINNING:
+        _from_torch(imported(source), output, path)
     else:
         onnx_to_tflite(logits_graph(source, workspace), source, output, path, workspace)
     straighten(path)
