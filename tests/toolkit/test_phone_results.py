@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tests.toolkit.test_whole_story import CLASSES, FACTORY, SIDE, draw_dataset
-from tests.validation.android.fake_server import FakePhone, serving
+from tests.validation.android.fake_phone import FakePhone
+from tests.validation.android.fake_server import serving
 from tests.validation.android.fake_tool import FakeTool, program_file
 from toolkit.cli import run_command
 from toolkit.report.schema import check

@@ -14,7 +14,8 @@ from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, Out
 from converters.perform import perform
 from quantization import recipe
 from quantization.calibration import CalibrationSet
-from tests.validation.android.fake_server import FakePhone, serving
+from tests.validation.android.fake_phone import FakePhone
+from tests.validation.android.fake_server import serving
 from tests.validation.android.fake_tool import FakeTool, program_file
 from tests.validation.tiny_network import (
     CLASSES,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from converters import Artifact
-from tests.validation.android.fake_server import FakePhone, Program
+from tests.validation.android.fake_phone import FakePhone, Program
 from tests.validation.android.fake_tool import ELF_ARM64, FakeTool, program_file
 from tests.validation.tiny_network import MemoryDataset, picture
 from validation.android.phone import TOOL_VARIABLE
@@ -189,8 +189,8 @@ def test_phone_that_goes_away_fails_the_run_and_what_stays_is_said(
 def test_tool_that_hangs_is_given_up_and_ended(
     android_phone: FakePhone, artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(AndroidRunner, "tool_seconds", 0.3)
     with AndroidRunner(artifacts["tflite-float32"]) as runner:
+        monkeypatch.setattr(AndroidRunner, "tool_seconds", 0.3)
         android_phone.hang = "--num_runs"
         with pytest.raises(RunnerError, match=r"benchmark_model did not end within 0\.3 s"):
             runner.predict(picture(0))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.validation.android.fake_server import FakePhone, FakeServer, serving
+from tests.validation.android.fake_phone import FakePhone
+from tests.validation.android.fake_server import FakeServer, serving
 from validation.android import server as server_module
 from validation.android.phone import SERIAL_VARIABLE, find_phone
 from validation.android.server import ADDRESS_VARIABLE, PORT_VARIABLE, AdbError, AdbServer, Attached
