@@ -10,7 +10,7 @@ import typer
 
 from toolkit.cli import commands
 
-ORDER = ("run", "convert", "validate", "bench", "report", "train", "search", "inspect", "compare", "doctor")
+ORDER = ("run", "convert", "validate", "bench", "report", "train", "search", "inspect", "compare", "web_demo", "doctor")
 
 
 def build() -> Any:
@@ -30,7 +30,7 @@ def build() -> Any:
     modules = {info.name: info.name for info in pkgutil.iter_modules(commands.__path__)}
     for name in sorted(modules, key=lambda item: (ORDER.index(item) if item in ORDER else len(ORDER), item)):
         module = importlib.import_module(f"{commands.__name__}.{name}")
-        app.command(name, epilog=module.EXAMPLES)(module.COMMAND)
+        app.command(name.replace("_", "-"), epilog=module.EXAMPLES)(module.COMMAND)
     return typer.main.get_command(app)
 
 

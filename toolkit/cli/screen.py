@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from toolkit.conversion import Conversions
     from toolkit.pipeline import Outcome
     from toolkit.progress import Progress
+    from toolkit.web_demo.exporting import Demo
 
 
 class Screen:
@@ -74,3 +75,13 @@ class Screen:
             soft_wrap=True,
             highlight=False,
         )
+
+    def show_web_demo(self, demo: Demo) -> None:
+        """What lies in it, what does not and why, and how to look at it."""
+        for reason in demo.left_out:
+            self._console.print(reason, style="yellow", markup=False, soft_wrap=True, highlight=False)
+        self._console.print(
+            f"{demo.size_bytes / 1e6:.2f} MB  {demo.folder}  ({', '.join(demo.artifacts)})\n"
+            f"To see it: python -m http.server --directory {demo.folder}; then open http://localhost:8000, or this machine's address on a phone",
+            soft_wrap=True, highlight=False, markup=False,
+        )  # fmt: skip

@@ -48,7 +48,8 @@ class WorkerRunner(Runner):
         if not self.artifact.path.is_file():
             raise RunnerError(f"{self.artifact.path} does not exist; convert {self.artifact.name} again")
         self._worker = self._start_worker()
-        answer, _ = self._ask("open", path=str(self.artifact.path.resolve()), threads=self.threads)
+        chosen: dict[str, Any] = {"signature": self.artifact.signature} if self.chooses_signatures else {}
+        answer, _ = self._ask("open", path=str(self.artifact.path.resolve()), threads=self.threads, **chosen)
         self._load_ns = int(answer["nanoseconds"])
         image, output = self.artifact.image, self.artifact.output
         self._input = choose([TensorInfo.of(item) for item in answer["inputs"]], image.name, self.artifact)

@@ -49,6 +49,7 @@ class WebRunner(WorkerRunner):
     name: ClassVar[str] = "web"
     backends: ClassVar[tuple[str, ...]] = (_NODE, *_PAGES)
     settable_threads: ClassVar[bool] = True
+    chooses_signatures: ClassVar[bool] = True
     reply_seconds: ClassVar[float] = 180.0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

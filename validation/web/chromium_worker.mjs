@@ -67,10 +67,10 @@ async function openPage() {
 }
 
 await serve({
-  open: async ({ path: file, threads }) => {
+  open: async ({ path: file, threads, signature }) => {
     kept.given = readFileSync(file);
     await (opened ??= openPage());
-    return [await ask("open", threads)];
+    return [await ask("open", { threads, signature })];
   },
   feed: async ({ index }, payload) => {
     kept.given = payload;

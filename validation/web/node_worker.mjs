@@ -29,9 +29,9 @@ const liteRt = await library.loadLiteRt(wasm, {}).catch((error) => error);
 const engine = new Engine(library, "wasm");
 
 await serve({
-  open: async ({ path: file, threads }) => {
+  open: async ({ path: file, threads, signature }) => {
     if (liteRt instanceof Error) throw liteRt;
-    return [await engine.open(new Uint8Array(readFileSync(file)), threads)];
+    return [await engine.open(new Uint8Array(readFileSync(file)), threads, signature)];
   },
   feed: async ({ index }, payload) => {
     await engine.feed(index, payload.buffer.slice(payload.byteOffset, payload.byteOffset + payload.length));

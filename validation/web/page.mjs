@@ -1,7 +1,7 @@
 // What `chromium_worker.mjs` calls in the page: an engine whose tensors come and go over HTTP.
 
 import * as library from "@litertjs/core";
-import { Engine } from "./engine.mjs";
+import { Engine, startLibrary } from "./engine.mjs";
 
 const WASM = "/node_modules/@litertjs/core/wasm/";
 let engine;
@@ -12,12 +12,10 @@ async function given() {
 
 globalThis.engine = {
   async load({ accelerator, threads }) {
-    if (accelerator === "webgpu" && !(await navigator.gpu?.requestAdapter())) throw new Error("there is no WebGPU adapter");
-    if (threads && !globalThis.crossOriginIsolated) throw new Error("the page is not isolated, so it has no threads");
-    await library.loadLiteRt(WASM, { threads });
+    await startLibrary(library, WASM, { accelerator, threads });
     engine = new Engine(library, accelerator);
   },
-  open: async (threads) => engine.open(new Uint8Array(await given()), threads),
+  open: async ({ threads, signature }) => engine.open(new Uint8Array(await given()), threads, signature),
   feed: async (index) => engine.feed(index, await given()),
   invoke: () => engine.invoke(),
   async fetch(index) {

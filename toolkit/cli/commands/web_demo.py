@@ -1,0 +1,70 @@
+"""`segport web-demo`: a folder with a page that segments photographs in the browser."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolkit.cli import options as o
+from toolkit.cli.screen import Screen
+
+EXAMPLES = (
+    "Examples: [bold]segport web-demo --out demo[/]  |  [bold]segport web-demo --run runs/latest --convert --out demo[/]  |  "
+    "[bold]segport web-demo net-256.tflite net-512.tflite --classes names.txt --sample street.jpg --out demo[/]  |  "
+    "then [bold]python -m http.server --directory demo[/]"
+)
+
+
+def web_demo(
+    artifacts: Annotated[
+        list[Path] | None, typer.Argument(help=".tflite files; left out, those of --run.", show_default=False)
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            "--run",
+            help="Output folder of `segport run` or `segport convert`.  [default: runs/demo]",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder to make; a demo that lies there is replaced.")
+    ] = Path("web-demo"),
+    convert: Annotated[
+        bool,
+        typer.Option(
+            "--convert", help="Make files of --run that LiteRT.js does not take (8-bit pictures) again for it."
+        ),
+    ] = False,
+    classes: o.Classes = None,
+    pixel_range: o.PixelRange = None,
+    sample: Annotated[
+        list[Path] | None,
+        typer.Option("--sample", help="A picture to start with, several times; default: drawn faces."),
+    ] = None,
+    quiet: o.Quiet = False,
+) -> int:
+    """Export a web page that segments photographs with LiteRT.js, with everything it needs: for any static server, and phones."""
+    from toolkit.errors import UsageError
+    from toolkit.web_demo.choosing import chosen_files, chosen_from_run
+    from toolkit.web_demo.exporting import export
+
+    screen = Screen(quiet)
+    if artifacts and (run is not None or convert):
+        raise UsageError("give .tflite files, or --run (with or without --convert), not both")
+    if not artifacts and (classes is not None or pixel_range is not None):
+        raise UsageError("--classes and --pixel-range are for .tflite files; a run folder's manifest says both")
+    choosing = (
+        nullcontext(chosen_files(artifacts, classes, pixel_range))
+        if artifacts
+        else chosen_from_run(run or Path("runs/demo"), convert, screen.progress)
+    )
+    with choosing as chosen:
+        screen.show_web_demo(export(chosen, out, sample or ()))
+    return 0
+
+
+COMMAND = web_demo
