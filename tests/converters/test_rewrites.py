@@ -37,6 +37,13 @@ def test_pooling_into_any_number_of_cells(height: int, width: int, rows: int, co
     torch.testing.assert_close(rewritten(pooled)(image), pooled(image), rtol=1e-5, atol=1e-5)
 
 
+@settings(max_examples=80, deadline=None)
+@given(st.integers(1, 13), st.integers(1, 13), st.integers(1, 7), st.integers(1, 7))
+def test_maxima_of_any_number_of_cells(height: int, width: int, rows: int, columns: int) -> None:
+    image, pooled = picture(2, 3, height, width), nn.AdaptiveMaxPool2d((rows, columns))
+    assert torch.equal(rewritten(pooled)(image), pooled(image))
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 3), st.integers(2, 9), st.integers(2, 9), st.booleans())
 def test_norms(batch: int, height: int, width: int, affine: bool) -> None:

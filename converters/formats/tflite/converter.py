@@ -32,7 +32,7 @@ class TFLiteConverter(Converter):
     """
 
     format = "tflite"
-    edition = 3
+    edition = 4
     suffix = ".tflite"
     routes = (FROM_TORCH, FROM_ONNX, TENSORFLOW, IMPORTED)
     joins = True

@@ -79,8 +79,9 @@ def _from_torch(source: ModelSource, output: OutputKind, path: Path) -> None:
     from converters.formats.tflite.rewrites import Rewritten
     from converters.torch_heads import example_image, torch_module
 
-    wrapped = Rewritten(torch_module(source, "TFLite"), output).eval()
-    image = example_image(source).permute(0, 2, 3, 1).contiguous()
+    picture = example_image(source)
+    wrapped = Rewritten(torch_module(source, "TFLite"), output, picture).eval()
+    image = picture.permute(0, 2, 3, 1).contiguous()
     with torch.no_grad():
         litert_torch.convert(wrapped, sample_kwargs={"image": image}).export(str(path))
 

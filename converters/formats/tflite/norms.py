@@ -121,14 +121,38 @@ def adaptive_average(
     return input
 
 
+def adaptive_maximum(
+    input: Tensor,  # noqa: A002
+    output_size: int | Sequence[int | None],
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """`torch.nn.functional.adaptive_max_pool2d`: float32 (N, C, H, W) -> (N, C, h, w), bit for bit; with places it passes.
+
+    litert-torch has no lowering for it. A cell's maximum is the maximum of its rows' maxima.
+    """
+    if input.ndim != 4 or return_indices:
+        return functional.adaptive_max_pool2d(input, output_size, return_indices)  # type: ignore[call-overload,no-any-return]
+    wanted = (output_size, output_size) if isinstance(output_size, int) else tuple(output_size)
+    for axis, cell in zip(PLANE, wanted, strict=True):
+        size = input.shape[axis]
+        parts = [
+            input.narrow(axis, start, stop - start) for start, stop in _spans(size, size if cell is None else cell)
+        ]
+        input = torch.cat([part.amax(axis, keepdim=True) for part in parts], axis)  # noqa: A001
+    return input
+
+
 def _averaged(values: Tensor, axis: int, cells: int) -> Tensor:
-    """Along one axis: cell i spans places floor(i n / cells) to ceil((i + 1) n / cells), as torch has it."""
     size = values.shape[axis]
     if size == cells:
         return values
     means = []
-    for cell in range(cells):
-        start, stop = cell * size // cells, -((cell + 1) * size // -cells)
+    for start, stop in _spans(size, cells):
         part = values.narrow(axis, start, stop - start)
         means.append(part if stop - start == 1 else part.mean(axis, keepdim=True))
     return torch.cat(means, axis)
+
+
+def _spans(size: int, cells: int) -> list[tuple[int, int]]:
+    """Along one axis: cell i spans places floor(i n / cells) to ceil((i + 1) n / cells), as torch has it."""
+    return [(cell * size // cells, -((cell + 1) * size // -cells)) for cell in range(cells)]

@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from converters.artifact import OutputKind
 from converters.formats.tflite import norms
 from converters.formats.tflite.broadcast import expanded_as
+from converters.formats.tflite.grids import GRID_SAMPLES, FixedGrid, fixed_grids
 from converters.formats.tflite.transposed import cut_transposed
 from converters.torch_heads import ChannelsLast
 
 ATEN = torch.ops.aten
-REWRITES: Mapping[Callable[..., Any], Callable[..., torch.Tensor]] = {
+REWRITES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     functional.conv_transpose2d: cut_transposed,
     ATEN.conv_transpose2d.input: cut_transposed,
     torch.Tensor.expand_as: expanded_as,
@@ -28,26 +31,42 @@ REWRITES: Mapping[Callable[..., Any], Callable[..., torch.Tensor]] = {
     ATEN.layer_norm.default: norms.layer_norm,
     functional.adaptive_avg_pool2d: norms.adaptive_average,
     ATEN.adaptive_avg_pool2d.default: norms.adaptive_average,
+    functional.adaptive_max_pool2d: norms.adaptive_maximum,
 }
 """What networks call, and what programs of torch.export call for the same."""
 
 
 class Rewritten(ChannelsLast):
-    """`ChannelsLast` with the operations of REWRITES in their other form; the same answer to rounding.
+    """`ChannelsLast` with the operations of REWRITES in their other form, and fixed grids sampled; the same answer to rounding.
 
-    A subclass and no module around it: files name layers by the modules they lie in.
+    A subclass and no module around it: files name layers by the modules they lie in. `picture`, float32 (1, 3, H, W), is any that the
+    network takes.
     """
 
+    def __init__(self, network: nn.Module, output: OutputKind, picture: torch.Tensor) -> None:
+        super().__init__(network, output)
+        self._grids = fixed_grids(network.eval(), picture)
+
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        with Rewriting():
+        with Rewriting(self._grids):
             return super().forward(image)
 
 
 class Rewriting(TorchFunctionMode):
-    """While it is entered, torch computes the operations of REWRITES in their other form."""
+    """While it is entered, torch computes the operations of REWRITES in their other form.
+
+    `grids` holds, for each call of `grid_sample` in order, what it fetches where that is known; see `fixed_grids`.
+    """
+
+    def __init__(self, grids: Sequence[FixedGrid | None] = ()) -> None:
+        super().__init__()
+        self._grids = iter(grids)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        grid = next(self._grids, None) if func in GRID_SAMPLES else None
+        if grid is not None:
+            return grid.sample(args[0] if args else (kwargs or {})["input"])
         chosen: Callable[..., Any] = REWRITES.get(func, func)
         return chosen(*args, **(kwargs or {}))
