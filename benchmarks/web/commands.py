@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--work", type=Path, default=WORK, help="run folder for the artifacts")
         command.add_argument("--page", type=Path, default=PAGE, help="the document with the markers")
         if name in ("measure", "equality"):
-            command.add_argument("--images", type=int, default=16, help="held-out drawn faces (default 16)")
+            command.add_argument("--images", type=_positive, default=16, help="held-out drawn faces (default 16)")
         if name in ("measure", "latency"):
             command.add_argument(
                 "--seconds", type=float, default=30.0, help="sampling time of each at most (default 30)"
@@ -59,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--dark", action="store_true", help="in the dark colours")
             command.add_argument("--picture", type=Path, help="where to; docs/images/web-demo.png when left out")
     return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too small; give 1 or more")
+    return value
 
 
 def _say(text: str) -> None:

@@ -26,10 +26,22 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Isolated(_Quiet):
+    def end_headers(self) -> None:
+        """With the headers that let a page use threads."""
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of `folder` on loopback, served as `python -m http.server` does, while the with-statement lasts."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+def served(folder: Path, isolated: bool = False) -> Iterator[str]:
+    """The address of `folder` on loopback while the with-statement lasts.
+
+    Served as `python -m http.server` does; if `isolated`, with the headers COOP and COEP besides.
+    """
+    handler = _Isolated if isolated else _Quiet
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     worker = threading.Thread(target=server.serve_forever, daemon=True)
     worker.start()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,6 @@ MAP = """() => {
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   return { width: canvas.width, height: canvas.height, pixels: [...pixels] };
 }"""
-WARNING = "Failed to create default WebGPU device"
-"""LiteRT.js says so in every browser without WebGPU, as a warning."""
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +39,30 @@ def demo(run: Path, litert: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return out
 
 
-@pytest.fixture
-def page(browser: Browser, demo: Path) -> Iterator[Page]:
+@contextmanager
+def opened(browser: Browser, demo: Path, isolated: bool = False) -> Iterator[Page]:
     """The page once it has shown its sample; afterwards nothing may have gone wrong or been asked of another server."""
     said: list[str] = []
     asked: list[str] = []
-    with served(demo) as address:
-        opened = browser.new_page(viewport={"width": 390, "height": 844})
-        opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        opened.on("pageerror", lambda error: said.append(str(error)))
-        opened.on("request", lambda request: asked.append(request.url))
-        opened.on("requestfailed", lambda request: said.append(f"{request.url} failed"))
-        opened.goto(address)
-        finished(opened)
-        yield opened
-        opened.close()
+    with served(demo, isolated) as address:
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("requestfailed", lambda request: said.append(f"{request.url} failed"))
+        page.goto(address)
+        finished(page)
+        yield page
+        page.close()
         assert said == []
         assert all(url.startswith((address, "data:", "blob:")) for url in asked)
+
+
+@pytest.fixture
+def page(browser: Browser, demo: Path) -> Iterator[Page]:
+    """From a server that sends no special headers."""
+    with opened(browser, demo) as found:
+        yield found
 
 
 def finished(page: Page, *shown: str) -> None:
@@ -127,6 +133,20 @@ def test_the_size_switch(page: Page, demo: Path, run: Path, tmp_path: Path) -> N
     choose(page, "#artifact", "int8_static")  # the size chosen before stays
     finished(page, "tflite-int8_static", "32 × 32 out")
     np.testing.assert_array_equal(drawn(page, demo), expected(run, "tflite-int8_static", 32, picture))
+
+
+def test_threads_where_the_server_isolates_the_page(browser: Browser, demo: Path, run: Path, tmp_path: Path) -> None:
+    picture = SyntheticFaces("test", size=SIDE)[4].image
+    with opened(browser, demo, isolated=True) as page:
+        threads = page.locator("#threads option").all_inner_texts()
+        assert threads[0] == "1"
+        assert page.locator("#threading").is_visible() == (len(threads) > 1)
+        assert "with threads" in page.locator("#note").inner_text()
+        choose(page, "#artifact", "int8_static")
+        finished(page, "tflite-int8_static")
+        give(page, picture, tmp_path / "picture.png")
+        finished(page, "tflite-int8_static")
+        np.testing.assert_array_equal(drawn(page, demo), expected(run, "tflite-int8_static", 64, picture))
 
 
 def test_legend_slider_and_time(page: Page, demo: Path) -> None:

@@ -106,6 +106,7 @@ const answering = () => artifact().answers[element("size").selectedIndex];
 
 /** Show a picture (a file, or an address) and segment it. */
 async function takePicture(source, name) {
+  if (!engine) throw new Error("LiteRT.js could not be loaded; reload the page");
   say(`Reading ${name} …`);
   const file = typeof source === "string" ? await (await fetch(source)).blob() : source;
   let picture;
