@@ -66,6 +66,9 @@ class ImageInput:
         dtype: ``"float32"``, ``"uint8"`` or ``"int8"``, as stored in the file's signature.
         quantization: for integer inputs, how real values map to stored ones.
         as_picture: True when the runtime takes a picture object (Core ML ImageType) and not a tensor.
+
+    Raises:
+        ValueError: a size below 1.
     """
 
     name: str
@@ -76,6 +79,9 @@ class ImageInput:
     dtype: str = "float32"
     quantization: Quantization | None = None
     as_picture: bool = False
+
+    def __post_init__(self) -> None:
+        _check_sizes(height=self.height, width=self.width)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -97,6 +103,9 @@ class MapOutput:
         layout: axis order of logits; label maps are (1, H, W) or (1, 1, H, W) in any case.
         dtype: as stored in the file's signature.
         quantization: for integer logits, how stored values map to real ones.
+
+    Raises:
+        ValueError: a size, or the number of classes, below 1.
     """
 
     name: str
@@ -107,6 +116,9 @@ class MapOutput:
     layout: Layout
     dtype: str = "float32"
     quantization: Quantization | None = None
+
+    def __post_init__(self) -> None:
+        _check_sizes(height=self.height, width=self.width, classes=self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -224,6 +236,12 @@ class Artifact:
 
 def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value.value if isinstance(value, Enum) else value for key, value in pairs}
+
+
+def _check_sizes(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"{name} {size!r} must be a whole number of at least 1")
 
 
 def _map_output(document: dict[str, Any]) -> MapOutput:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from converters import Artifact, OutputKind, content_hash, content_size, converter, converters
+from converters import Artifact, OutputKind, SourceError, content_hash, content_size, converter, converters
 from converters.inspect import describe
 from quantization import recipes
 from tests.converters import small_network as small
@@ -37,6 +37,16 @@ def test_artifact_survives_the_manifest(made: Made, format_name: str, recipe_nam
     artifact = made(format_name)[recipe_name]
     folder = artifact.path.parent
     assert Artifact.from_json(artifact.to_json(folder), folder) == artifact
+
+
+@pytest.mark.parametrize(("part", "name"), [("image", "height"), ("output", "width"), ("output", "classes")])
+@pytest.mark.parametrize("value", [0, -3, 1.5, "64", None])
+def test_a_manifest_with_impossible_sizes_is_refused(made: Made, part: str, name: str, value: object) -> None:
+    artifact = made("tflite")["float32"]
+    document = artifact.to_json(artifact.path.parent)
+    document[part] = {**document[part], name: value}
+    with pytest.raises(SourceError, match=f"{name} .* must be a whole number of at least 1"):
+        Artifact.from_json(document, artifact.path.parent)
 
 
 @pytest.mark.parametrize(("format_name", "recipe_name"), PAIRS)
