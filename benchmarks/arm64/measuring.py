@@ -139,9 +139,14 @@ def _instructions(artifacts: dict[str, Artifact], cpu: str, kept: Kept, tell: Te
 def _agreement(
     artifacts: dict[str, Artifact], cpu: str, asked: Asked, kept: Kept, tell: Tell
 ) -> dict[str, dict[str, Any]]:
-    """Pictures with the same bits as on this machine's CPU, and the largest difference of any two logits."""
+    """Pictures with the same bits as on this machine's CPU, and the largest difference of any two logits.
+
+    Floats are compared on the first CPU alone, and on one picture: they take minutes.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for recipe, artifact in artifacts.items():
+    recipes = artifacts if cpu == asked.cpus[0] else (INTEGERS,)
+    for recipe in recipes:
+        artifact = artifacts[recipe]
         images = asked.equality_images if recipe == INTEGERS else 1
         answers = _answers(artifact, cpu, images, kept, tell)
         found[recipe] = {
