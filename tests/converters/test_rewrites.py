@@ -95,6 +95,73 @@ def test_expanded_values_are_the_same_bits() -> None:
     assert torch.equal(rewritten(Expanded())(places), Expanded()(places))
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2))
+def test_patches_are_cut_and_joined_bit_for_bit(
+    batch: int, rows: int, columns: int, height: int, width: int, left: int
+) -> None:
+    patch, size = (height, width), (rows * height, columns * width)
+    image = picture(batch, 3, *size)
+    beyond = picture(batch, 3, size[0] + min(left, height - 1), size[1] + min(left, width - 1))  # no whole patch more
+    cut, joined = nn.Unfold(patch, stride=patch), nn.Fold(size, patch, stride=patch)
+    patches = cut(image)
+    assert torch.equal(rewritten(cut)(image), patches)
+    assert torch.equal(rewritten(cut)(beyond), cut(beyond))
+    assert torch.equal(rewritten(joined)(patches), joined(patches))
+    if batch == 1:
+        program = torch.export.export(nn.Sequential(cut, joined), (image,)).module(check_guards=False)
+        assert {node.target for node in program.graph.nodes} >= {
+            torch.ops.aten.im2col.default,
+            torch.ops.aten.col2im.default,
+        }
+        assert torch.equal(rewritten(program)(image), image)
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (nn.Unfold(3, padding=1), (1, 4, 6, 6)),
+        (nn.Unfold(2, dilation=2, stride=2), (1, 4, 6, 6)),
+        (nn.Unfold(2, stride=2), (4, 6, 6)),
+        (nn.Fold((6, 6), 3, padding=1), (1, 18, 36)),
+        (nn.Fold((7, 6), 2, stride=2), (1, 16, 9)),
+        (nn.Fold((6, 6), 2, stride=2), (16, 9)),
+    ],
+)
+def test_patches_that_overlap_or_do_not_tile_stay(module: nn.Module, shape: tuple[int, ...]) -> None:
+    image = picture(*shape)
+    assert torch.equal(rewritten(module)(image), module(image))
+
+
+class Patched(nn.Module):
+    """MobileViTV2's way into its attention and out of it: the same place of every patch as one row."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        size = image.shape[2:]
+        rows = nn.functional.unfold(image, (2, 2), stride=(2, 2)).reshape(1, image.shape[1], 4, -1)
+        rows = rows * rows.softmax(-1)
+        return nn.functional.fold(rows.reshape(1, image.shape[1] * 4, -1), size, (2, 2), stride=(2, 2))
+
+
+class WrittenOut(nn.Module):
+    """HardSwish as networks of before it had a name spell it."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image * (nn.functional.relu6(image + 3) / 6)
+
+
+class ChannelsBehind(nn.Module):
+    """A linear layer over channels, with the transpositions around it that torch needs and the file does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Linear(8, 8)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        mixed: torch.Tensor = self.mix(image.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return mixed
+
+
 class Tokens(nn.Module):
     """Pixels as a sequence, normed over channels, and back: what a vision transformer does between its convolutions."""
 
@@ -143,6 +210,9 @@ CASES: dict[str, tuple[nn.Module, set[str]]] = {
     "squeeze and HardSwish": (Squeezed(), {"MEAN", "HARD_SWISH"}),
     "aligned corners": (nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), {"RESIZE_BILINEAR"}),
     "reflection": (nn.ReflectionPad2d(2), {"MIRROR_PAD"}),
+    "HardSwish written out": (WrittenOut(), {"HARD_SWISH"}),
+    "linear over channels": (ChannelsBehind(), {"FULLY_CONNECTED"}),
+    "aligned corners to a size": (nn.Upsample((33, 41), mode="bilinear", align_corners=True), {"RESIZE_BILINEAR"}),
     "one-sided zeros": (nn.ZeroPad2d((0, 1, 0, 1)), {"PAD"}),
 }
 
@@ -156,6 +226,17 @@ def test_files_hold_what_phones_compute_well(name: str, tmp_path: Path) -> None:
     assert graph.agreement == "exact" or int(graph.agreement.split(" ")[0]) > 90  # dB
     (file,) = read_model(graph.path).graphs
     assert needed <= set(file.operators) and not CLUMSY & set(file.operators), file.operators
+
+
+def test_patches_reach_a_file_that_runs(tmp_path: Path) -> None:
+    """Their order does differ from the file's, so some transpositions are the work itself."""
+    network = lively(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), Patched(), nn.Conv2d(8, 4, 1)))
+    graph = float_graph(bare_source(network, SIZE, SIZE, 4), "litert-torch", OutputKind.LOGITS, tmp_path)
+    assert int(graph.agreement.split(" ")[0]) > 90  # dB
+    (file,) = read_model(graph.path).graphs
+    found = set(file.operators)
+    assert not found & {"STABLEHLO_SCATTER", "GATHER", "GATHER_ND", "SELECT"}, file.operators
+    assert file.operators.count("TRANSPOSE") <= 4, file.operators
 
 
 def test_normalised_pixels_that_are_padded_first_are_not_transposed(tmp_path: Path) -> None:

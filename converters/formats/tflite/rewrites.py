@@ -11,7 +11,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from converters.artifact import OutputKind
-from converters.formats.tflite import norms
+from converters.formats.tflite import norms, patches
+from converters.formats.tflite.argmax import before_nearest, copied
 from converters.formats.tflite.broadcast import expanded_as
 from converters.formats.tflite.grids import GRID_SAMPLES, FixedGrid, fixed_grids
 from converters.formats.tflite.transposed import cut_transposed
@@ -32,24 +33,35 @@ REWRITES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     functional.adaptive_avg_pool2d: norms.adaptive_average,
     ATEN.adaptive_avg_pool2d.default: norms.adaptive_average,
     functional.adaptive_max_pool2d: norms.adaptive_maximum,
+    functional.unfold: patches.unfold,
+    ATEN.im2col.default: patches.unfold,
+    functional.fold: patches.fold,
+    ATEN.col2im.default: patches.fold,
 }
 """What networks call, and what programs of torch.export call for the same."""
 
 
 class Rewritten(ChannelsLast):
-    """`ChannelsLast` with the operations of REWRITES in their other form, and fixed grids sampled; the same answer to rounding.
+    """`ChannelsLast` with the operations of REWRITES in their other form, fixed grids sampled, and labels found
+    before they are copied; the same answer to rounding.
 
     A subclass and no module around it: files name layers by the modules they lie in. `picture`, float32 (1, 3, H, W), is any that the
     network takes.
     """
 
     def __init__(self, network: nn.Module, output: OutputKind, picture: torch.Tensor) -> None:
+        network, self._copies = before_nearest(network, output, picture)
         super().__init__(network, output)
         self._grids = fixed_grids(network.eval(), picture)
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         with Rewriting(self._grids):
-            return super().forward(image)
+            answer = super().forward(image)
+        return (
+            {name: copied(labels, self._copies) for name, labels in answer.items()}
+            if self._copies != (1, 1)
+            else answer
+        )
 
 
 class Rewriting(TorchFunctionMode):
