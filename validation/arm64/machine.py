@@ -11,7 +11,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 from validation.arm64.packages import Apt, call, keep_only, unpack_wheels
 from validation.arm64.profiles import PROFILES, CpuProfile
 from validation.errors import RunnerError
-from validation.isolated.environment import cache_folder
+from validation.isolated.environment import cache_folder, made_once
 
 FOLDER_VARIABLE = "SEGPORT_ARM64"
 QEMU_VERSION = "7.2"
@@ -87,8 +86,6 @@ class Machine:
         Raises:
             RunnerError: this computer cannot have it, a tool is missing, or a download fails; the message carries the reason.
         """
-        from filelock import FileLock
-
         if self.exists():
             return self.folder
         missing = [tool for tool in TOOLS if shutil.which(tool) is None]
@@ -96,39 +93,27 @@ class Machine:
             raise RunnerError(f"arm64 cannot be set up: {unsupported()}")
         if missing:
             raise RunnerError(f"arm64 needs {', '.join(missing)} to be set up; use Debian 12, or a container with it")
-        parent = self.folder.parent
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(str(self.folder) + ".lock"):
-                if not self.exists():
-                    self._build(parent, progress)
-        except OSError as error:
-            raise RunnerError(
-                f"cannot write to {parent} ({error.strerror or error}); set {FOLDER_VARIABLE} to a folder you own"
-            ) from error
+        made_once(self.folder, self.exists, lambda workspace: _build(workspace, progress), FOLDER_VARIABLE)
+        progress(f"arm64: ready in {self.folder}")
         return self.folder
 
-    def _build(self, parent: Path, progress: Callable[[str], None]) -> None:
-        with tempfile.TemporaryDirectory(dir=parent, prefix=".making-") as name:
-            workspace = Path(name)
-            made = workspace / "machine"
-            made.mkdir()
-            progress("arm64: looking up Debian's packages")
-            versions = _unpack_debian(Apt(workspace / "apt"), made, workspace, progress)
-            progress(f"arm64: downloading {', '.join(WHEELS)}")
-            unpack_wheels(WHEELS, made / "site", workspace)
-            progress("arm64: compiling the plugin that counts instructions")
-            _compile_plugin(made)
-            for profile in PROFILES.values():
-                _write_profile(made, profile)
-                progress(f"arm64: starting LiteRT on {profile.name}")
-                _prove(made, profile, workspace)
-            versions |= dict(item.split("==") for item in WHEELS)
-            (made / "installed.json").write_text(json.dumps(versions, indent=1) + "\n", encoding="utf-8")
-            if self.folder.exists():
-                shutil.rmtree(self.folder)
-            made.replace(self.folder)
-        progress(f"arm64: ready in {self.folder}")
+
+def _build(workspace: Path, progress: Callable[[str], None]) -> Path:
+    made = workspace / "machine"
+    made.mkdir()
+    progress("arm64: looking up Debian's packages")
+    versions = _unpack_debian(Apt(workspace / "apt"), made, workspace, progress)
+    progress(f"arm64: downloading {', '.join(WHEELS)}")
+    unpack_wheels(WHEELS, made / "site", workspace)
+    progress("arm64: compiling the plugin that counts instructions")
+    _compile_plugin(made)
+    for profile in PROFILES.values():
+        _write_profile(made, profile)
+        progress(f"arm64: starting LiteRT on {profile.name}")
+        _prove(made, profile, workspace)
+    versions |= dict(item.split("==") for item in WHEELS)
+    (made / "installed.json").write_text(json.dumps(versions, indent=1) + "\n", encoding="utf-8")
+    return made
 
 
 def _unpack_debian(apt: Apt, made: Path, workspace: Path, progress: Callable[[str], None]) -> dict[str, str]:

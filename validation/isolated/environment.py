@@ -61,37 +61,23 @@ class IsolatedEnvironment:
         Raises:
             RunnerError: packages cannot be installed or imported; the message carries pip's reason.
         """
-        from filelock import FileLock
-
         if self.exists():
             return self.python
-        parent = self.folder.parent
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(str(self.folder) + ".lock"):
-                if not self.exists():
-                    self._build(parent, progress)
-        except OSError as error:
-            raise RunnerError(
-                f"cannot write to {parent} ({error.strerror or error}); set {ENVS_VARIABLE} to a folder you own"
-            ) from error
+        made_once(self.folder, self.exists, lambda workspace: self._build(workspace, progress), ENVS_VARIABLE)
+        progress(f"{self.name}: ready")
         return self.python
 
-    def _build(self, parent: Path, progress: Callable[[str], None]) -> None:
-        with tempfile.TemporaryDirectory(dir=parent, prefix=".making-") as workspace:
-            folder = Path(workspace) / "env"
-            progress(f"{self.name}: making {self.folder}")
-            venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(folder)
-            python = _interpreter(folder)
-            progress(f"{self.name}: installing {', '.join(self.requirements)}")
-            pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-input"]
-            self._call([*pip, "--only-binary=:all:", *self.requirements])
-            progress(f"{self.name}: checking that it imports")
-            self._call([str(python), "-c", f"import {self.imports}"])
-            if self.folder.exists():
-                shutil.rmtree(self.folder)
-            folder.replace(self.folder)
-        progress(f"{self.name}: ready")
+    def _build(self, workspace: Path, progress: Callable[[str], None]) -> Path:
+        folder = workspace / "env"
+        progress(f"{self.name}: making {self.folder}")
+        venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(folder)
+        python = _interpreter(folder)
+        progress(f"{self.name}: installing {', '.join(self.requirements)}")
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-input"]
+        self._call([*pip, "--only-binary=:all:", *self.requirements])
+        progress(f"{self.name}: checking that it imports")
+        self._call([str(python), "-c", f"import {self.imports}"])
+        return folder
 
     def _call(self, command: list[str]) -> None:
         try:
@@ -104,6 +90,37 @@ class IsolatedEnvironment:
             ) from error
         if done.returncode:
             raise RunnerError(f"cannot make the {self.name} environment: {tail(done.stderr) or tail(done.stdout)}")
+
+
+def made_once(folder: Path, exists: Callable[[], bool], build: Callable[[Path], Path], variable: str) -> None:
+    """Give the name `folder` to what `build` makes, unless it exists. Processes that want it at the same time wait for one another.
+
+    Args:
+        folder: where it shall lie.
+        exists: whether it lies there, complete.
+        build: makes it somewhere in the workspace it is given, which lies on the same file system, and returns it.
+        variable: that puts it elsewhere, for people.
+
+    Raises:
+        RunnerError: the folder cannot be written to; and whatever `build` raises, which leaves nothing behind.
+    """
+    from filelock import FileLock
+
+    parent = folder.parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(str(folder) + ".lock"):
+            if exists():
+                return
+            with tempfile.TemporaryDirectory(dir=parent, prefix=".making-") as workspace:
+                made = build(Path(workspace))
+                if folder.exists():
+                    shutil.rmtree(folder)
+                made.replace(folder)
+    except OSError as error:
+        raise RunnerError(
+            f"cannot write to {parent} ({error.strerror or error}); set {variable} to a folder you own"
+        ) from error
 
 
 def environments_folder() -> Path:

@@ -9,13 +9,12 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from validation.errors import RunnerError
-from validation.isolated.environment import cache_folder
+from validation.isolated.environment import cache_folder, made_once
 from validation.native_output import tail
 
 FOLDER_VARIABLE = "SEGPORT_WEB"
@@ -70,49 +69,36 @@ def ensure(progress: Callable[[str], None] = lambda message: None) -> Path:
     Raises:
         RunnerError: Node or npm is missing, or npm fails (its integrity check included); the message carries the reason.
     """
-    from filelock import FileLock
-
     folder = web_folder()
     if is_set_up():
         return folder
     program = node()
     if program is None or _node_version(program) < LEAST_NODE or shutil.which("npm") is None:
         raise RunnerError(f"web needs Node {LEAST_NODE} or newer with npm; install them (nodejs.org) and try again")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(str(folder) + ".lock"):
-            if not is_set_up():
-                _install(folder, progress)
-    except OSError as error:
-        raise RunnerError(
-            f"cannot write to {folder.parent} ({error.strerror or error}); set {FOLDER_VARIABLE} to a folder you own"
-        ) from error
+    made_once(folder, is_set_up, lambda workspace: _install(workspace, progress), FOLDER_VARIABLE)
+    progress(f"web: ready in {folder}")
     if chromium() is None:
         progress(f"web: there is no Chromium; for its backends, install it or name one in {BROWSER_VARIABLE}")
     return folder
 
 
-def _install(folder: Path, progress: Callable[[str], None]) -> None:
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as name:
-        made = Path(name) / "web"
-        made.mkdir()
-        for item in ("package.json", "package-lock.json"):
-            shutil.copyfile(SCRIPTS / item, made / item)
-        progress("web: fetching LiteRT.js and playwright-core")
-        # `ci` takes the lock file's versions and refuses anything whose hash is another; no script of a package is run.
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        try:
-            done = subprocess.run(
-                command, cwd=made, capture_output=True, text=True, errors="replace", timeout=_INSTALL_SECONDS, check=False
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise RunnerError(f"npm took over {_INSTALL_SECONDS} s; try again") from error
-        if done.returncode:
-            raise RunnerError(f"npm could not fetch LiteRT.js: {tail(done.stderr) or tail(done.stdout)}")
-        if folder.exists():
-            shutil.rmtree(folder)
-        made.replace(folder)
-    progress(f"web: ready in {folder}")
+def _install(workspace: Path, progress: Callable[[str], None]) -> Path:
+    made = workspace / "web"
+    made.mkdir()
+    for item in ("package.json", "package-lock.json"):
+        shutil.copyfile(SCRIPTS / item, made / item)
+    progress("web: fetching LiteRT.js and playwright-core")
+    # `ci` takes the lock file's versions and refuses anything whose hash is another; no script of a package is run.
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    try:
+        done = subprocess.run(
+            command, cwd=made, capture_output=True, text=True, errors="replace", timeout=_INSTALL_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RunnerError(f"npm took over {_INSTALL_SECONDS} s; try again") from error
+    if done.returncode:
+        raise RunnerError(f"npm could not fetch LiteRT.js: {tail(done.stderr) or tail(done.stdout)}")
+    return made
 
 
 @cache
