@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.reliability.starting import small_run, started
@@ -97,3 +98,19 @@ def test_nothing_a_runner_can_tell_is_lost_on_the_way() -> None:
     hooks = {name for name in vars(Runner) if not name.startswith("_") and callable(getattr(Runner, name))} - here
     assert {"undelegated", "emulates", "images_limit"} <= hooks
     assert sorted(name for name in hooks if name not in vars(IsolatedRunner)) == []
+
+
+def test_what_lies_behind_a_runtime_is_told_from_its_process(tmp_path: Path) -> None:
+    from tests.reliability.talkative import DELEGATION, MACHINE, TalkativeRunner, artifact
+    from toolkit.isolation.limits import Limits
+    from toolkit.isolation.runtimes import isolated, processes_released
+    from validation.latency import LatencySettings
+
+    picture = np.zeros((4, 4, 3), np.uint8)
+    with processes_released():
+        runner = isolated(TalkativeRunner, Limits(60.0, 10**10))(artifact(tmp_path / "none"))
+        assert runner.benchmarks_itself and runner.machine() == MACHINE and runner.delegation() is None
+        with runner:
+            assert runner.benchmark(picture, LatencySettings(samples=7)).latency.samples == 7
+            assert runner.delegation() == DELEGATION
+        assert runner.delegation() == DELEGATION, "asked for after the answers were judged"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import subprocess
@@ -16,13 +17,17 @@ from PIL import Image
 
 from segdata import FACE11, FACE19
 
+ROOT = Path(__file__).parents[2]
 Arguments = list[str]
 
 
 def segport(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run the installed console command."""
+    """Run the installed console command, which finds the tests' networks."""
     command = Path(sys.executable).parent / "segport"
-    return subprocess.run([str(command), *arguments], capture_output=True, text=True, cwd=cwd, check=False, timeout=300)
+    return subprocess.run(
+        [str(command), *arguments], capture_output=True, text=True, cwd=cwd, check=False, timeout=300,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
 
 
 def folder_dataset(root: Path, classes: tuple[str, ...], mask_size: int = 64) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,7 +12,17 @@ if TYPE_CHECKING:
 
     from converters import Artifact
     from validation.arm64.instructions import InstructionCount
-    from validation.runner import OperationTime, Runner
+    from validation.latency import LatencySettings, OwnBenchmark
+    from validation.runner import Delegation, OperationTime, Runner
+
+
+@dataclass(frozen=True)
+class LastWords:
+    """What a runner knows of its last opening, and may be asked for afterwards; see `Runner`."""
+
+    native_agreement: dict[str, Any] | None = None
+    delegation: Delegation | None = None
+
 
 _open: list[Runner] = []
 
@@ -64,9 +75,14 @@ def count_instructions(image: NDArray[np.uint8]) -> InstructionCount:
     return _open[0].count_instructions(image)
 
 
-def native_agreement() -> dict[str, Any] | None:
-    """How its answers compare with this machine's own."""
-    return _open[0].native_agreement()
+def benchmark(image: NDArray[np.uint8], settings: LatencySettings) -> OwnBenchmark:
+    """What the runtime's own benchmark tells."""
+    return _open[0].benchmark(image, settings)
+
+
+def last_words() -> LastWords:
+    """What it knows so far."""
+    return LastWords(_open[0].native_agreement(), _open[0].delegation())
 
 
 def undelegated() -> dict[str, int] | None:
@@ -74,11 +90,10 @@ def undelegated() -> dict[str, int] | None:
     return _open[0].undelegated()
 
 
-def close() -> dict[str, Any] | None:
-    """Release what is open, if anything is; its `native_agreement`, which may be asked for afterwards."""
+def close() -> LastWords:
+    """Release what is open, if anything is."""
     if not _open:
-        return None
-    runner = _open.pop()
-    agreement = runner.native_agreement()
-    runner.__exit__(None, None, None)
-    return agreement
+        return LastWords()
+    words = last_words()
+    _open.pop().__exit__(None, None, None)
+    return words

@@ -20,9 +20,13 @@ from toolkit.isolation.limits import Limits
 from toolkit.isolation.process import GuardedProcess, LostError
 from validation.arm64.instructions import InstructionCount
 from validation.errors import RunnerError
-from validation.runner import Availability, OperationTime, Runner
+from validation.latency import LatencySettings, OwnBenchmark
+from validation.runner import Availability, Delegation, OperationTime, OtherMachine, Runner
 
 Value = TypeVar("Value")
+_FACTS = (
+    "name", "formats", "backends", "default", "settable_threads", "chooses_signatures", "counts_instructions", "benchmarks_itself",
+)  # fmt: skip
 _idle: dict[tuple[type[Runner], Limits], GuardedProcess] = {}
 """One process of each kind that has its runtime imported and nothing open: the next artifact's."""
 
@@ -32,8 +36,7 @@ def isolated(kind: type[Runner], limits: Limits) -> type[Runner]:
     """`kind`, each open runner in a process of its own; `kind` itself if it is that already."""
     if kind.own_process:
         return kind
-    facts = ("name", "formats", "backends", "default", "settable_threads", "chooses_signatures", "counts_instructions")
-    own = {fact: getattr(kind, fact) for fact in facts}
+    own = {fact: getattr(kind, fact) for fact in _FACTS}
     return type(f"Isolated{kind.__name__}", (IsolatedRunner,), {**own, "inner": kind, "limits": limits})
 
 
@@ -54,7 +57,7 @@ class IsolatedRunner(Runner):
         super().__init__(*arguments, **options)
         self._process: GuardedProcess | None = None
         self._load_ns: int | None = None
-        self._agreement: dict[str, Any] | None = None
+        self._last_words = there.LastWords()
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
@@ -92,8 +95,21 @@ class IsolatedRunner(Runner):
         self._check_open()
         return self._call(there.count_instructions, image)
 
+    def machine(self) -> OtherMachine | None:
+        return self.inner(self.artifact, self.backend, self.threads).machine()  # asked before anything is opened
+
+    def benchmark(self, image: NDArray[np.uint8], settings: LatencySettings) -> OwnBenchmark:
+        self._check_open()
+        return self._call(there.benchmark, image, settings)
+
     def native_agreement(self) -> dict[str, Any] | None:
-        return self._call(there.native_agreement) if self._process is not None else self._agreement
+        return self._words().native_agreement
+
+    def delegation(self) -> Delegation | None:
+        return self._words().delegation
+
+    def _words(self) -> there.LastWords:
+        return self._last_words if self._process is None else self._call(there.last_words)
 
     def undelegated(self) -> dict[str, int] | None:
         self._check_open()
@@ -137,7 +153,7 @@ class IsolatedRunner(Runner):
         if process is None or not process.alive:
             return
         try:
-            self._agreement = process.call(there.close)
+            self._last_words = process.call(there.close)
         except (LostError, RunnerError):
             process.stop()
             return

@@ -93,8 +93,8 @@ class Machine:
             raise RunnerError(f"arm64 cannot be set up: {unsupported()}")
         if missing:
             raise RunnerError(f"arm64 needs {', '.join(missing)} to be set up; use Debian 12, or a container with it")
-        made_once(self.folder, self.exists, lambda workspace: _build(workspace, progress), FOLDER_VARIABLE)
-        progress(f"arm64: ready in {self.folder}")
+        if made_once(self.folder, self.exists, lambda workspace: _build(workspace, progress), FOLDER_VARIABLE):
+            progress(f"arm64: ready in {self.folder}")
         return self.folder
 
 

@@ -63,8 +63,8 @@ class IsolatedEnvironment:
         """
         if self.exists():
             return self.python
-        made_once(self.folder, self.exists, lambda workspace: self._build(workspace, progress), ENVS_VARIABLE)
-        progress(f"{self.name}: ready")
+        if made_once(self.folder, self.exists, lambda workspace: self._build(workspace, progress), ENVS_VARIABLE):
+            progress(f"{self.name}: ready")
         return self.python
 
     def _build(self, workspace: Path, progress: Callable[[str], None]) -> Path:
@@ -92,7 +92,7 @@ class IsolatedEnvironment:
             raise RunnerError(f"cannot make the {self.name} environment: {tail(done.stderr) or tail(done.stdout)}")
 
 
-def made_once(folder: Path, exists: Callable[[], bool], build: Callable[[Path], Path], variable: str) -> None:
+def made_once(folder: Path, exists: Callable[[], bool], build: Callable[[Path], Path], variable: str) -> bool:
     """Give the name `folder` to what `build` makes, unless it exists. Processes that want it at the same time wait for one another.
 
     Args:
@@ -100,6 +100,9 @@ def made_once(folder: Path, exists: Callable[[], bool], build: Callable[[Path], 
         exists: whether it lies there, complete.
         build: makes it somewhere in the workspace it is given, which lies on the same file system, and returns it.
         variable: that puts it elsewhere, for people.
+
+    Returns:
+        Whether it was made now.
 
     Raises:
         RunnerError: the folder cannot be written to; and whatever `build` raises, which leaves nothing behind.
@@ -111,12 +114,13 @@ def made_once(folder: Path, exists: Callable[[], bool], build: Callable[[Path], 
         parent.mkdir(parents=True, exist_ok=True)
         with FileLock(str(folder) + ".lock"):
             if exists():
-                return
+                return False
             with tempfile.TemporaryDirectory(dir=parent, prefix=".making-") as workspace:
                 made = build(Path(workspace))
                 if folder.exists():
                     shutil.rmtree(folder)
                 made.replace(folder)
+            return True
     except OSError as error:
         raise RunnerError(
             f"cannot write to {parent} ({error.strerror or error}); set {variable} to a folder you own"

@@ -75,8 +75,8 @@ def ensure(progress: Callable[[str], None] = lambda message: None) -> Path:
     program = node()
     if program is None or _node_version(program) < LEAST_NODE or shutil.which("npm") is None:
         raise RunnerError(f"web needs Node {LEAST_NODE} or newer with npm; install them (nodejs.org) and try again")
-    made_once(folder, is_set_up, lambda workspace: _install(workspace, progress), FOLDER_VARIABLE)
-    progress(f"web: ready in {folder}")
+    if made_once(folder, is_set_up, lambda workspace: _install(workspace, progress), FOLDER_VARIABLE):
+        progress(f"web: ready in {folder}")
     if chromium() is None:
         progress(f"web: there is no Chromium; for its backends, install it or name one in {BROWSER_VARIABLE}")
     return folder
