@@ -31,7 +31,8 @@ def main() -> None:
     from toolkit.progress import ConsoleProgress
     from toolkit.run_folder import RunFolder
     from validation.latency import LatencySettings, Stopwatch
-    from validation.runner import Runner, runners
+    from validation.registry import runners
+    from validation.runner import Runner
 
     console = Console()
     options = RunOptions(images=1, threads=THREADS)

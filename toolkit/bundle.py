@@ -213,7 +213,7 @@ def _reference_answers(
     """The float reference's class maps at the source's output size, uint8 (h, w) each."""
     from toolkit.measuring import reference_runner
     from validation.pictures import fit_picture
-    from validation.runner import label_map
+    from validation.values import label_map
 
     runner: Runner = reference_runner(source, options)
     image, found = runner.artifact.image, []

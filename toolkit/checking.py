@@ -127,7 +127,7 @@ def _others(
     artifact: Artifact, title: str, ends: Ends | None, options: RunOptions
 ) -> tuple[dict[str, MakeRunner], dict[str, str]]:
     """Every other runtime and backend of the artifact's format by title, and why some are not asked."""
-    from validation.runner import runners
+    from validation.registry import runners
 
     asked = {item.title for item in choose_runtimes(options)}
     others: dict[str, MakeRunner] = {}

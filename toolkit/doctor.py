@@ -115,7 +115,7 @@ def _run_everywhere(artifacts: list[Artifact]) -> Iterator[Tool]:
     from toolkit.isolation.runtimes import isolated
     from validation.errors import RunnerError
     from validation.milrun.errors import MilRunError
-    from validation.runner import runners
+    from validation.registry import runners
 
     picture = _noise().images[0]
     for runner_type in runners().values():
@@ -138,7 +138,7 @@ def _run_everywhere(artifacts: list[Artifact]) -> Iterator[Tool]:
 
 def set_up(name: str, console: Console) -> int:
     """Create the separate environment that runner `name` lives in; raises UsageError for a name that has none."""
-    from validation.runner import runners
+    from validation.registry import runners
 
     homes = {key: importlib.import_module(value.__module__) for key, value in runners().items()}
     offered = {key: home.ensure_environment for key, home in homes.items() if hasattr(home, "ensure_environment")}

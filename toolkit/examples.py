@@ -85,7 +85,7 @@ def choose_examples(results: Mapping[str, Sequence[RunResult]], ids: Sequence[st
 
 def _answers(artifact: Artifact, samples: Sequence[Any], options: RunOptions) -> list[NDArray[np.uint8]]:
     from validation.pictures import fit_picture
-    from validation.runner import label_map
+    from validation.values import label_map
 
     runtime = next(
         item

@@ -41,7 +41,7 @@ class Runtime:
 
 def choose_runtimes(options: RunOptions) -> list[Runtime]:
     """Runtimes the options name, or every default one; raises UsageError listing the known ones on a miss."""
-    from validation.runner import runners
+    from validation.registry import runners
 
     # The reference runs the source itself, never an artifact, so it is not offered here.
     known = {name: guarded(item, options) for name, item in runners().items() if set(item.formats) & set(_formats())}
@@ -60,7 +60,7 @@ def choose_runtimes(options: RunOptions) -> list[Runtime]:
 
 def every_runtime() -> list[str]:
     """``name:backend`` of all there are for artifacts, as `--runners` takes them."""
-    from validation.runner import runners
+    from validation.registry import runners
 
     known = [item for item in runners().values() if set(item.formats) & set(_formats())]
     return [f"{item.name}:{backend}" for item in known for backend in item.backends]

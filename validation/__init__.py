@@ -1,7 +1,7 @@
 """From an artifact on disk to evidence: runners, accuracy, latency, verdicts.
 
 The names below are the public surface; each is imported on first use, so that importing this package costs nothing.
-All runners by name are given by `validation.runner.runners()`.
+All runners by name are given by `validation.registry.runners()`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from validation.measure import Measurements, Reference, measure_reference, measure_run
     from validation.memory import MemoryResult, peak_memory
     from validation.result import RunResult, Status
-    from validation.runner import Availability, Runner, label_map
+    from validation.runner import Runner
     from validation.runners.reference import TorchRunner, torch_artifact
+    from validation.runtime_facts import Availability
+    from validation.values import label_map
     from validation.verdict import Verdict, VerdictStatus, judge
 
 _HOMES = {
@@ -39,8 +41,10 @@ _HOMES = {
     "measure": ("Measurements", "Reference", "measure_reference", "measure_run"),
     "memory": ("MemoryResult", "peak_memory"),
     "result": ("RunResult", "Status"),
-    "runner": ("Availability", "Runner", "label_map"),
+    "runner": ("Runner",),
     "runners.reference": ("TorchRunner", "torch_artifact"),
+    "runtime_facts": ("Availability",),
+    "values": ("label_map",),
     "verdict": ("Verdict", "VerdictStatus", "judge"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -22,7 +22,8 @@ from validation.errors import ValidationError
 from validation.maps import LabelMaps
 from validation.margins import MarginCounts, margin_map
 from validation.pictures import fit_mask, fit_picture
-from validation.runner import Runner, label_map
+from validation.runner import Runner
+from validation.values import label_map
 
 JudgedAt = Literal["network", "original"]
 """Whose pixels are counted: the answer's, or those of the picture's own mask."""

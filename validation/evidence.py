@@ -17,7 +17,8 @@ from converters import Artifact, OutputKind, PixelRange, Quantization
 from segdata import Dataset
 from validation.errors import RunnerError
 from validation.pictures import fit_picture
-from validation.runner import Runner, label_map
+from validation.runner import Runner
+from validation.values import label_map
 
 Picture = NDArray[np.uint8]
 Values = NDArray[np.float32]

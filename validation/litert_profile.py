@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from validation.litert_native import Event
-from validation.runner import OperationTime
+from validation.runtime_facts import OperationTime
 
 _FAMILIES = {
     "multiply and add": (

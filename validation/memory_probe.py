@@ -14,7 +14,7 @@ import numpy as np
 
 from converters import Artifact
 from validation.errors import RunnerError
-from validation.runner import runners
+from validation.registry import runners
 
 
 def main() -> int:

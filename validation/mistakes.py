@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.evidence import Answer, Picture, Values
-from validation.runner import label_map
+from validation.values import label_map
 
 GRID = 64
 """Answers are compared at up to this many rows and columns, spread evenly: enough to tell mistakes apart."""

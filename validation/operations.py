@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import RunnerError
-from validation.runner import OperationTime, Runner
+from validation.runner import Runner
+from validation.runtime_facts import OperationTime
 
 PROFILED_RUNS = 10
 SHOWN = 20

@@ -13,7 +13,7 @@ from validation.litert_native import NativeError, NativeModel
 from validation.litert_profile import Node, nodes_of, operation_times
 from validation.native_output import captured_stderr
 from validation.operations import PROFILED_RUNS, OperationProfile, added_up
-from validation.runner import OperationTime
+from validation.runtime_facts import OperationTime
 from validation.tflite_float16 import FLOAT16, FLOAT16_OPTIONS
 from validation.tflite_graph import delegated_parts
 

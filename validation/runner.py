@@ -6,88 +6,24 @@ checks have passed. A runner says of itself what it can and cannot measure, so t
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import entry_points
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from converters import Artifact, ImageInput, Layout, MapOutput, OutputKind, PixelRange
+from converters import Artifact
 from validation.errors import RunnerError, ValidationError
+from validation.runtime_facts import Availability, Delegation, OperationTime, OtherMachine
+from validation.values import canonical_output
 
 if TYPE_CHECKING:
     from validation.arm64.instructions import InstructionCount
     from validation.latency import LatencySettings, OwnBenchmark
-
-
-@dataclass(frozen=True)
-class Availability:
-    """Whether a runtime can be used on this machine; if not, why and what to do, in one sentence."""
-
-    ok: bool
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class OperationTime:
-    """One call of one operation, as a runtime's profiler recorded it.
-
-    Attributes:
-        name, kind: see `OperationShare`.
-        nanoseconds: of this call.
-        delegated: whether the runtime's delegate ran it; None for a runtime that has none.
-    """
-
-    name: str
-    kind: str
-    nanoseconds: int
-    delegated: bool | None = None
-
-
-@dataclass(frozen=True)
-class Delegation:
-    """What a delegate took of a graph, as the runtime says.
-
-    Attributes:
-        delegate: its name.
-        whole: True if it took every operation.
-        taken, operations: of how many operations it took how many; None if not told.
-        parts: pieces of the graph that it executes; None if not told.
-    """
-
-    delegate: str
-    whole: bool
-    taken: int | None = None
-    operations: int | None = None
-    parts: int | None = None
-
-
-@dataclass(frozen=True)
-class OtherMachine:
-    """What a runner uses that is not this machine: a phone, for one.
-
-    Attributes:
-        name: in reports; tells machines apart.
-        system, release: of its operating system.
-        chip, model: of the machine; empty if it does not say.
-        cores: of its processor, if it says.
-    """
-
-    name: str
-    system: str
-    release: str
-    chip: str = ""
-    model: str = ""
-    cores: int | None = None
 
 
 class Runner(ABC):
@@ -371,79 +307,3 @@ class Runner(ABC):
         if raw.dtype.kind == "f" and not np.isfinite(raw).all():
             raise RunnerError(f"{self.name} answered with NaN or infinity on {self.artifact.name}")
         return canonical_output(raw, self.artifact.output)
-
-
-def native_input(image: NDArray[np.uint8], spec: ImageInput) -> NDArray[Any]:
-    """A uint8 (H, W, 3) picture as the tensor `spec` describes: scaled, quantized, laid out, batch of one.
-
-    Raises:
-        ValidationError: `spec` wants integers for values 0..1 and does not say how they are quantized.
-    """
-    if spec.pixel_range is PixelRange.UNIT and spec.quantization is None and not spec.dtype.startswith("float"):
-        raise ValidationError(f"input {spec.name!r} is {spec.dtype} without quantization parameters; convert it again")
-    values = image[np.newaxis].astype(np.float32)
-    if spec.pixel_range is PixelRange.UNIT:
-        values /= np.float32(255.0)
-    if spec.quantization is not None:
-        info = np.iinfo(spec.dtype)
-        stored = np.rint(values / spec.quantization.scale) + spec.quantization.zero_point
-        values = np.clip(stored, info.min, info.max)
-    if spec.layout is Layout.NCHW:
-        values = values.transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(values.astype(spec.dtype))
-
-
-def canonical_output(raw: NDArray[Any], spec: MapOutput) -> NDArray[np.float32] | NDArray[np.uint8]:
-    """A runtime's raw answer as float32 logits (h, w, C) or a uint8 label map (h, w).
-
-    Raises:
-        RunnerError: the shape is not the one `spec` promises, or a label is no id of a class.
-    """
-    if spec.kind is OutputKind.LABELS:
-        if raw.size != spec.height * spec.width:
-            raise RunnerError(f"expected a {spec.height}x{spec.width} label map, got shape {raw.shape}")
-        if raw.min() < 0 or raw.max() >= spec.classes:
-            raise RunnerError(f"expected labels 0 to {spec.classes - 1}, got {raw.min():g} to {raw.max():g}")
-        if raw.dtype.kind == "f" and (raw != np.rint(raw)).any():
-            raise RunnerError("expected whole numbers as labels, got fractions")
-        return raw.reshape(spec.height, spec.width).astype(np.uint8)
-    if raw.shape != spec.shape:
-        raise RunnerError(f"expected logits of shape {spec.shape}, got {raw.shape}")
-    logits = raw.astype(np.float32)
-    if spec.quantization is not None:
-        logits = (logits - np.float32(spec.quantization.zero_point)) * np.float32(spec.quantization.scale)
-    if spec.layout is Layout.NCHW:
-        logits = logits.transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(logits[0])
-
-
-def label_map(answer: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 class ids (h, w) from either kind of answer; ties go to the lower id, as in every argmax here."""
-    labels: NDArray[np.uint8] = (answer if answer.ndim == 2 else answer.argmax(axis=2)).astype(np.uint8)
-    return labels
-
-
-ENTRY_POINTS = "segport.runners"
-"""Other packages add runtimes under this group of entry points: a subclass of Runner."""
-
-
-@cache
-def runners() -> dict[str, type[Runner]]:
-    """All runners by name: every module in `validation.runners` that defines RUNNER, then those of other packages.
-
-    Raises:
-        ValidationError: two runners share a name, or a package offers something else.
-    """
-    from validation import runners as runner_room
-
-    names = sorted(info.name for info in pkgutil.iter_modules(runner_room.__path__))
-    candidates = [(importlib.import_module(f"{runner_room.__name__}.{name}").RUNNER, name) for name in names]
-    candidates += [(entry.load(), entry.value) for entry in entry_points(group=ENTRY_POINTS)]
-    found: dict[str, type[Runner]] = {}
-    for candidate, origin in candidates:
-        if not (isinstance(candidate, type) and issubclass(candidate, Runner)):
-            raise ValidationError(f"entry point {origin!r} is no Runner; mend or uninstall the package that offers it")
-        if candidate.name in found:
-            raise ValidationError(f"two runners are named {candidate.name!r}, one of them in {origin!r}; rename one")
-        found[candidate.name] = candidate
-    return found

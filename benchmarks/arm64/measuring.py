@@ -187,7 +187,7 @@ def _accuracy(artifact: Artifact, asked: Asked, kept: Kept, tell: Tell) -> dict[
 def _answers(artifact: Artifact, cpu: str, images: int, kept: Kept, tell: Tell) -> list[dict[str, Any]]:
     """For each of the first held-out pictures: how the answer agrees, and its confusion matrix."""
     from validation.confusion import confusion_matrix
-    from validation.runner import label_map
+    from validation.values import label_map
 
     samples = held_out(images, SIDE)
     with ExitStack() as resources:

@@ -51,7 +51,7 @@ def cached(work: Path, name: str, decided: Any, make: Callable[[], NDArray[np.in
 def runner_counts(runner: Runner, pool: Pool) -> NDArray[np.int64]:
     """Confusion matrix of each picture, int64 (N, C, C), rows truth; opens and closes the runner."""
     from validation.confusion import confusion_matrix
-    from validation.runner import label_map
+    from validation.values import label_map
 
     classes = runner.artifact.output.classes
     with runner:

@@ -41,7 +41,7 @@ def measure_rewrite(images: int, seconds: float, work: Path, tell: Callable[[str
 def _parity(models: Mapping[str, Model], images: int) -> dict[str, Any]:
     """Largest difference of the float logits, their largest value, and the share of pixels with the same class."""
     from toolkit.measuring import reference_runner
-    from validation.runner import label_map
+    from validation.values import label_map
 
     worst, largest, same, pixels = 0.0, 0.0, 0, 0
     options = _options()

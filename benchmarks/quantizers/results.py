@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def measure(
         artifact, seconds = made_artifact(peer, setting)
         tell(f"{peer.title}: {images} pictures")
         counts = pixel_counts(
-            peer.name, artifact.sha256, faces.digest(), pool, setting, lambda made=artifact: open_runner(made, setting)
+            peer.name, artifact.sha256, faces.digest(), pool, setting, partial(open_runner, artifact, setting)
         )
         rows.append(
             {

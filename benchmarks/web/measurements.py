@@ -40,8 +40,8 @@ def artifacts(work: Path, tell: Tell) -> list[Artifact]:
 def equality(files: list[Artifact], images: int, tell: Tell) -> dict[str, Any]:
     """Raw answers and class maps of `images` held-out drawn faces in every backend, against LiteRT with XNNPACK here."""
     from validation.arm64.agreement import Agreement
-    from validation.runner import label_map
     from validation.runners.litert import LiteRtRunner
+    from validation.values import label_map
 
     pictures = _faces(images)
     rows = []

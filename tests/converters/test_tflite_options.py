@@ -22,8 +22,8 @@ from toolkit.config import RunOptions
 from toolkit.conversion import Conversions, _routes, wanted_pairs
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.run_folder import RunFolder
-from validation.runner import label_map
 from validation.runners.litert import LiteRtRunner
+from validation.values import label_map
 
 
 def converted(

@@ -19,7 +19,7 @@ from quantization.calibration import CalibrationSet
 from quantization.qat import FakeQuantization, ObservedRanges
 from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 from toolkit.fine_tuning import rounding_of
-from validation.runner import runners
+from validation.registry import runners
 
 
 def pixel_centres(size: int) -> Tensor:

@@ -20,7 +20,8 @@ from converters.plan import Conversion
 from converters.registry import Converter, Written
 from quantization import AccuracyLimits, ActivationRange, NumberType, Recipe
 from quantization.calibration import CalibrationSet
-from validation.runner import Availability, Runner
+from validation.runner import Runner
+from validation.runtime_facts import Availability
 
 NAMES = (
     "make_segfault", "make_abort", "make_hang", "make_eater", "make_fine",

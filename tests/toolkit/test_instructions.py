@@ -26,9 +26,9 @@ from validation.arm64.instructions import InstructionCount
 from validation.errors import RunnerError
 from validation.measure import Measurements
 from validation.result import RunResult, Status
-from validation.runner import Availability
 from validation.runners.arm64 import Arm64Runner
 from validation.runners.litert import LiteRtRunner
+from validation.runtime_facts import Availability
 
 Document = dict[str, Any]
 TOTAL = 3_000_000_000

@@ -22,7 +22,7 @@ from tests.toolkit.test_bad_input import Executes
 from toolkit.config import RunOptions
 from toolkit.errors import UsageError
 from toolkit.models import load_source
-from validation.runner import runners
+from validation.registry import runners
 
 HERE = "tests.toolkit.awkward_networks"
 PICTURE = torch.rand((1, 3, *SIZE), generator=torch.Generator().manual_seed(1))

@@ -17,7 +17,7 @@ from tests.toolkit.test_bad_input import folder_dataset
 from toolkit.cli import run_command
 from toolkit.config import RunOptions
 from toolkit.models import load_source
-from validation.runner import runners
+from validation.registry import runners
 
 HERE = "tests.toolkit.awkward_networks"
 SIZE = (32, 48)

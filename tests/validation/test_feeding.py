@@ -15,10 +15,10 @@ from converters import Artifact, ImageInput, Layout, MapOutput, OutputKind, Pixe
 from tests.validation.tiny_network import HEIGHT, REPEATABLE, WIDTH, picture
 from validation.errors import RunnerError, ValidationError
 from validation.native_output import captured_stderr, tail
-from validation.runner import canonical_output, label_map, native_input
 from validation.runners.litert import LiteRtRunner
 from validation.tensors import TensorInfo, choose
 from validation.torch_threads import TorchThreads
+from validation.values import canonical_output, label_map, native_input
 
 UNIT = ImageInput("image", HEIGHT, WIDTH, PixelRange.UNIT, Layout.NHWC)
 LOGITS = MapOutput("logits", 2, 3, 4, OutputKind.LOGITS, Layout.NCHW)

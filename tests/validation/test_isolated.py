@@ -19,7 +19,7 @@ from validation.isolated.environment import ENVS_VARIABLE, IsolatedEnvironment, 
 from validation.isolated.process import WorkerProcess
 from validation.latency import LatencySettings, measure_latency
 from validation.memory import peak_memory
-from validation.runner import runners
+from validation.registry import runners
 from validation.runners.litert import LiteRtRunner
 from validation.runners.tflite_runtime import ENVIRONMENT, WORKER, TfliteRuntimeRunner, ensure_environment
 

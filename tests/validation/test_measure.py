@@ -19,8 +19,8 @@ from validation.errors import ValidationError
 from validation.gates import Gates
 from validation.latency import LatencySettings
 from validation.measure import Measurements, Reference, measure_reference, measure_run
+from validation.registry import runners
 from validation.result import RunResult, Status
-from validation.runner import runners
 from validation.runners.reference import TorchArtifact, TorchRunner
 from validation.verdict import VerdictStatus, judge
 
@@ -193,7 +193,7 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("statement", ["import validation", "from validation.runner import runners; runners()"])
+@pytest.mark.parametrize("statement", ["import validation", "from validation.registry import runners; runners()"])
 def test_importing_brings_nothing_heavy(statement: str) -> None:
     script = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
     loaded = set(subprocess.check_output([sys.executable, "-c", script], text=True).split())

@@ -12,10 +12,11 @@ from converters import Artifact
 from tests.validation.tiny_network import damaged, picture
 from validation.errors import RunnerError
 from validation.operations import OperationProfile, added_up, profile_operations
-from validation.runner import OperationTime, runners
+from validation.registry import runners
 from validation.runners.milrun import MilRunRunner
 from validation.runners.onnxruntime import OnnxRuntimeRunner
 from validation.runners.reference import TorchArtifact, TorchRunner
+from validation.runtime_facts import OperationTime
 
 
 def test_calls_are_added_up_by_name_and_by_kind() -> None:

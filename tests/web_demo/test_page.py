@@ -21,8 +21,8 @@ from toolkit.cli import run_command
 from toolkit.errors import ExitStatus
 from toolkit.run_folder import RunFolder
 from validation.pictures import fit_picture
-from validation.runner import label_map
 from validation.runners.litert import LiteRtRunner
+from validation.values import label_map
 
 pytestmark = pytest.mark.web
 MAP = """() => {

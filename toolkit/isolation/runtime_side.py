@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from converters import Artifact
     from validation.arm64.instructions import InstructionCount
     from validation.latency import LatencySettings, OwnBenchmark
-    from validation.runner import Delegation, OperationTime, Runner
+    from validation.runner import Runner
+    from validation.runtime_facts import Delegation, OperationTime
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from toolkit.isolation.process import GuardedProcess, LostError
 from validation.arm64.instructions import InstructionCount
 from validation.errors import RunnerError
 from validation.latency import LatencySettings, OwnBenchmark
-from validation.runner import Availability, Delegation, OperationTime, OtherMachine, Runner
+from validation.runner import Runner
+from validation.runtime_facts import Availability, Delegation, OperationTime, OtherMachine
 
 Value = TypeVar("Value")
 _FACTS = (

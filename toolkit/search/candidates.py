@@ -89,7 +89,7 @@ class CandidateMaker:
         from toolkit.measuring import latency_settings
         from validation.errors import RunnerError
         from validation.measure import Measurements, measure_run
-        from validation.runner import runners
+        from validation.registry import runners
 
         artifact = dataclasses.replace(
             self.base, name=f"candidate-{len(kept)}", path=path, size_bytes=path.stat().st_size

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from validation.android.server import AdbError, AdbServer, Attached
-from validation.runner import OtherMachine
+from validation.runtime_facts import OtherMachine
 
 SERIAL_VARIABLE = "ANDROID_SERIAL"
 TOOL_VARIABLE = "SEGPORT_ANDROID_BENCHMARK"

@@ -12,7 +12,7 @@ from validation.confusion import confusion_matrix
 from validation.errors import RunnerError
 from validation.evidence import Answer, ArtifactEvidence, Values
 from validation.mistakes import EXPLAINS, FAR, OUTPUT_MISTAKES, PLAUSIBLE, ReadWrongly, error, explain, right, sampled
-from validation.runner import label_map
+from validation.values import label_map
 
 
 def look(evidence: ArtifactEvidence) -> Finding:

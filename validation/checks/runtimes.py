@@ -12,7 +12,7 @@ from typing import Any
 from validation.check import ArtifactCheck, CheckStatus, Finding
 from validation.errors import RunnerError
 from validation.evidence import ArtifactEvidence
-from validation.runner import label_map
+from validation.values import label_map
 
 _PICTURES = 1
 """Shown to the other runtimes: some of them are slow, and a kernel that computes something else shows on any picture."""

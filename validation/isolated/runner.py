@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from validation.errors import RunnerError
 from validation.isolated.process import WorkerProcess
-from validation.runner import Runner, native_input
+from validation.runner import Runner
 from validation.tensors import TensorInfo, check_image_tensor, check_map_tensor, choose
+from validation.values import native_input
 
 
 class WorkerRunner(Runner):

@@ -20,7 +20,9 @@ from validation.android.phone import FOLDER, Phone, check_fits, find_phone, find
 from validation.android.server import AdbError, AdbServer, Answer
 from validation.android.transcript import ToolReport, read_transcript
 from validation.errors import RunnerError
-from validation.runner import Availability, Delegation, OtherMachine, Runner, native_input
+from validation.runner import Runner
+from validation.runtime_facts import Availability, Delegation, OtherMachine
+from validation.values import native_input
 
 if TYPE_CHECKING:
     from validation.latency import LatencyResult, LatencySettings, OwnBenchmark

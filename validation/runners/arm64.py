@@ -25,8 +25,8 @@ from validation.arm64.profiles import PROFILES
 from validation.errors import RunnerError
 from validation.isolated.process import WorkerProcess
 from validation.isolated.runner import WorkerRunner
-from validation.runner import Availability
 from validation.runners.litert import LiteRtRunner
+from validation.runtime_facts import Availability
 
 IMAGES_VARIABLE = "SEGPORT_ARM64_IMAGES"
 """Pictures an accuracy run shows to it; a picture takes seconds to minutes."""

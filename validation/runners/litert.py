@@ -14,10 +14,12 @@ from validation.float16_cpu import Float16, float16_of_this_cpu
 from validation.litert_native import NativeError, unusable
 from validation.native_output import captured_stderr
 from validation.profiled_graph import ProfiledGraph
-from validation.runner import Availability, OperationTime, Runner, native_input
+from validation.runner import Runner
+from validation.runtime_facts import Availability, OperationTime
 from validation.tensors import check_image_tensor, check_map_tensor, choose
 from validation.tflite_float16 import FLOAT16, Float16Graph
 from validation.tflite_graph import TFLiteGraph, left_behind
+from validation.values import native_input
 
 _RESOLVERS = {
     "xnnpack": "AUTO",

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import RunnerError
-from validation.runner import Availability, Runner, native_input
+from validation.runner import Runner
+from validation.runtime_facts import Availability
 from validation.torch_threads import TorchThreads
+from validation.values import native_input
 
 
 class MilRunRunner(Runner):

@@ -13,7 +13,7 @@ from typing import ClassVar
 from validation.isolated.environment import IsolatedEnvironment
 from validation.isolated.process import WorkerProcess
 from validation.isolated.runner import WorkerRunner
-from validation.runner import Availability
+from validation.runtime_facts import Availability
 from validation.tflite_graph import left_behind
 
 ENVIRONMENT = IsolatedEnvironment(

@@ -20,8 +20,8 @@ from validation.errors import RunnerError
 from validation.isolated.process import WorkerProcess
 from validation.isolated.runner import WorkerRunner
 from validation.native_output import tail
-from validation.runner import Availability
 from validation.runners.litert import LiteRtRunner
+from validation.runtime_facts import Availability
 from validation.web import packages
 
 _NODE, _PLAIN, _THREADS, _WEBGPU = "node", "chromium", "chromium-threads", "chromium-webgpu"

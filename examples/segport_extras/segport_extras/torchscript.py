@@ -12,7 +12,9 @@ from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, Sou
 from converters.plan import Conversion
 from converters.registry import Converter, Written
 from quantization.calibration import CalibrationSet
-from validation.runner import Availability, Runner, native_input
+from validation.runner import Runner
+from validation.runtime_facts import Availability
+from validation.values import native_input
 
 
 class TorchScriptConverter(Converter):

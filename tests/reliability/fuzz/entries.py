@@ -68,7 +68,7 @@ def _run_once(path: Path, described: dict[str, Any], runner: str, limits: tuple[
     from converters import Artifact
     from toolkit.isolation.limits import Limits
     from toolkit.isolation.runtimes import isolated
-    from validation.runner import runners
+    from validation.registry import runners
 
     opened = dataclasses.replace(Artifact.from_json(described, path.parent), path=path)
     picture = np.zeros((opened.image.height, opened.image.width, 3), np.uint8)

@@ -19,8 +19,8 @@ from validation.errors import RunnerError
 from validation.latency import LatencySettings, measure_latency
 from validation.measure import Measurements, measure_run
 from validation.result import Status
-from validation.runner import Delegation
 from validation.runners.android import IMAGES_VARIABLE, AndroidRunner
+from validation.runtime_facts import Delegation
 from validation.timing import FreshStarts, Subject, start_fresh, time_runs
 
 SETTINGS = LatencySettings(samples=20, max_warmup=4)
