@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,8 +66,9 @@ def equality(files: list[Artifact], images: int, tell: Tell) -> dict[str, Any]:
 
 def latency(files: list[Artifact], seconds: float, tell: Tell) -> dict[str, Any]:
     """Percentiles of an inference; all runtimes of one file open together and sampled in turns, so that drift hits all alike."""
-    from validation.latency import LatencySettings, Stopwatch
+    from validation.latency import LatencySettings
     from validation.runners.litert import LiteRtRunner
+    from validation.turns import Entrant, time_in_turns
 
     settings = LatencySettings(samples=2000, max_seconds=seconds)
     (picture,) = _faces(1)
@@ -78,20 +78,13 @@ def latency(files: list[Artifact], seconds: float, tell: Tell) -> dict[str, Any]
             ("litert", LiteRtRunner(artifact, "xnnpack", 1)), ("litert", LiteRtRunner(artifact, "xnnpack", THREADS)),
             *((backend, _web(artifact, backend, threads)) for backend, threads in BACKENDS),
         ]  # fmt: skip
-        with ExitStack() as stack:
-            watches = [(name, stack.enter_context(Stopwatch(runner, picture, settings))) for name, runner in runners]
-            for name, watch in watches:
-                tell(f"{artifact.name}: {name}, warm up")
-                watch.warm_up()
-            tell(f"{artifact.name}: sample in turns")
-            while any(watch.wants_more() for _, watch in watches):
-                for _, watch in watches:
-                    if watch.wants_more():
-                        watch.sample()
-            rows += [
-                {"artifact": artifact.name, "sha256": artifact.sha256, "backend": name, "threads": runner.threads, **watch.result().to_json()}
-                for (name, watch), (_, runner) in zip(watches, runners, strict=True)
-            ]  # fmt: skip
+        tell(f"{artifact.name}: sample in turns")
+        (timed,) = time_in_turns([[Entrant(runner, picture) for _, runner in runners]], settings)
+        for (name, runner), item in zip(runners, timed, strict=True):
+            if item.latency is None:
+                raise UsageError(f"{artifact.name} could not be timed ({name}): {item.reason}")
+            row = {"artifact": artifact.name, "sha256": artifact.sha256, "backend": name, "threads": runner.threads}
+            rows.append({**row, **item.latency.to_json()})
     return {**_where(), "rows": rows}
 
 
