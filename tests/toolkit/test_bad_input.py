@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -228,15 +228,6 @@ def test_help_shows_examples(command: str, tmp_path: Path) -> None:
         assert "Example" in done.stdout
 
 
-@pytest.fixture
-def heeds_ctrl_c() -> Iterator[None]:
-    """Shells start background jobs, such as a CI's, with the signal ignored, and children inherit that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_says_so_and_leaves_nothing_unfinished(tmp_path: Path) -> None:
     command = Path(sys.executable).parent / "segport"
     out = tmp_path / "out"
