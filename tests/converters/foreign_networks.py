@@ -49,12 +49,48 @@ class Scaled(nn.Module):
         return logits
 
 
-def _scaled() -> ModelSource:
-    return bare_source(Scaled().eval(), SIZE, (4, 6), 4)
+class Positions(nn.Module):
+    """Attention with a bias for each pair of places, out of a table that is written while the network computes, as in BEiT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 4, stride=4)
+        self.table = nn.Parameter(torch.randn(7))
+        self.head = nn.Conv2d(8, 4, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        x = self.stem(image)
+        places = x.shape[2] * x.shape[3]
+        numbers = torch.zeros((places, places), dtype=torch.int64)
+        numbers[1:, 1:] = (torch.arange(places - 1)[:, None] - torch.arange(places - 1)).clamp(-2, 2) + 2
+        numbers[0, 0:] = places - 19
+        numbers[0, 0] = places - 18
+        tokens = x.flatten(2)
+        mixed = tokens @ (tokens.transpose(1, 2) @ tokens / 8 + self.table[numbers]).softmax(-1)
+        logits: torch.Tensor = self.head(x + mixed.reshape(x.shape))
+        return logits
 
 
-def _token() -> ModelSource:
-    return bare_source(Token().eval(), SIZE, (4, 6), 4)
+class Untrained(nn.Module):
+    """Norms and layers with biases of zeros in equal number, which coremltools stores once for both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 128, 4, stride=4)
+        self.norm = nn.LayerNorm(128)
+        self.linear = nn.Linear(128, 128)
+        self.head = nn.Conv2d(128, 4, 1)
+        for layer in (self.stem, self.linear, self.head):
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # it has one
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        x = self.linear(self.norm(self.stem(image).permute(0, 2, 3, 1)))
+        logits: torch.Tensor = self.head(x.permute(0, 3, 1, 2))
+        return logits
+
+
+def _sixteenth(network: nn.Module) -> ModelSource:
+    return bare_source(network.eval(), SIZE, (4, 6), 4)
 
 
 def _binary() -> ModelSource:
@@ -63,7 +99,13 @@ def _binary() -> ModelSource:
     return bare_source(Adapted(network, PictureForm(), AnswerForm(binary=True)).eval(), SIZE, SIZE, 2)
 
 
-NETWORKS: dict[str, Callable[[], ModelSource]] = {"token": _token, "binary": _binary, "scaled": _scaled}
+NETWORKS: dict[str, Callable[[], ModelSource]] = {
+    "token": lambda: _sixteenth(Token()),
+    "binary": _binary,
+    "scaled": lambda: _sixteenth(Scaled()),
+    "positions": lambda: _sixteenth(Positions()),
+    "untrained": lambda: _sixteenth(Untrained()),
+}
 
 
 def foreign(name: str) -> ModelSource:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tests.toolkit.test_whole_story import CLASSES, FACTORY, SIDE, draw_dataset
 from toolkit.cli import run_command
 from toolkit.errors import ExitStatus
 from toolkit.measuring import every_runtime
-from toolkit.report.coverage import STATES, counts, counts_sentence, coverage_rows
+from toolkit.report.coverage import (
+    EMULATED,
+    STATES,
+    counts,
+    counts_sentence,
+    coverage_notes,
+    coverage_rows,
+    render_coverage,
+)
 from toolkit.report.schema import check
 from validation import litert_native
 from validation.android.phone import TOOL_VARIABLE
@@ -63,15 +73,15 @@ def test_what_is_measured_emulated_and_missing_is_told_apart(folder: Path) -> No
     assert rows["litert (xnnpack)"].states == ("measured", "measured", "measured")
     assert rows["litert (xnnpack)"].missing == ()
     assert rows["milrun (cpu)"].states == ("emulated", "not run", "not run")
-    assert any("--bundle" in line for line in rows["milrun (cpu)"].missing)
+    assert any("--bundle" in item.sentence for item in rows["milrun (cpu)"].missing)
     assert rows["litert (builtin)"].states == ("not run", "measured", "measured")
-    assert rows["litert (builtin)"].missing == (
-        "accuracy not run: segport validate out --runners litert:builtin",
-    )  # fmt: skip
-    assert "checked, not to be fast" in " ".join(rows["litert (reference)"].missing)
+    assert [item.sentence for item in rows["litert (builtin)"].missing] == [
+        "accuracy not run: segport validate out --runners litert:builtin"
+    ]
+    assert any("checked, not to be fast" in item.sentence for item in rows["litert (reference)"].missing)
     if float16_of_this_cpu() is Float16.ROUNDING:
         assert rows["litert (xnnpack-fp16)"].states == ("emulated", "not run", "not run")
-        assert "emulated" in rows["litert (xnnpack-fp16)"].cells[0]
+        assert rows["litert (xnnpack-fp16)"].cells[0].endswith(EMULATED)
     found = counts(list(rows.values()))
     assert all(sum(states.values()) == len(rows) for states in found.values())
     assert f"{len(rows)} pairs" in counts_sentence(list(rows.values()))
@@ -82,9 +92,35 @@ def test_a_phone_that_is_not_there_is_not_run_and_says_what_to_type(folder: Path
     for backend in ("cpu", "gpu", "nnapi"):
         row = rows[f"android ({backend})"]
         assert row.states == ("not run", "not run", "not run")
-        (reason,) = row.missing
-        assert "adb start-server" in reason
-        assert "SEGPORT_ANDROID_BENCHMARK" in reason
+        (item,) = row.missing
+        assert item.sentence.startswith("not run: ")
+        assert "adb start-server" in item.sentence
+        assert "SEGPORT_ANDROID_BENCHMARK" in item.sentence
+
+
+def test_what_is_missing_is_said_once_for_all_backends(folder: Path) -> None:
+    rows = coverage_rows(check(document(folder)), "out")
+    notes = coverage_notes(rows)
+    assert len({sentence for sentence, _ in notes}) == len(notes)
+    for place, row in enumerate(rows):
+        assert len([places for _, places in notes if place in places]) == len(row.missing)
+    (asked,) = [sentence for sentence, _ in notes if "segport validate out --runners" in sentence]
+    assert "litert:reference,litert:builtin" in asked
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_one_table_that_fits(folder: Path, width: int) -> None:
+    console = Console(width=width, record=True, file=StringIO())
+    found = check(document(folder))
+    render_coverage(found, "out", console)
+    shown = console.export_text()
+    lines = shown.splitlines()
+    table = lines[: next(place for place, line in enumerate(lines) if line.startswith("* emulated"))]
+    assert max(len(line.rstrip()) for line in table) <= width
+    rows = coverage_rows(found, "out")
+    for row in rows:
+        assert len([line for line in table if line.startswith(f"  {row.runtime} ")]) == 1
+    assert shown.count("adb start-server") == 1
 
 
 def test_anonymous_memory_is_part_of_the_memory(folder: Path) -> None:

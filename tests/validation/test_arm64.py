@@ -253,7 +253,7 @@ def test_integers_give_the_same_bits_and_one_number(
     artifact = artifacts["tflite-int8_static"]
     found = []
     for seed in range(2):
-        with Arm64Runner(artifact, backend) as runner:
+        with Arm64Runner(artifact, backend, threads=1 + seed) as runner:  # it must not use two
             found.append(runner.count_instructions(picture(seed)))
             for other in range(3):
                 runner.predict(picture(other))

@@ -36,16 +36,15 @@ class Screen:
         from toolkit.report import render_terminal
 
         render_terminal(outcome.document, self._console)
-        self._console.print(f"Report: {outcome.folder.root / 'report.html'}", soft_wrap=True, highlight=False)
+        self._show_place(outcome)
 
     def show_coverage(self, outcome: Outcome) -> None:
         """Every artifact in every backend: what there is of it, and how to get what there is not."""
-        from toolkit.report.coverage import counts_sentence, coverage_rows, coverage_table
+        from toolkit.report.coverage import render_coverage
         from toolkit.report.schema import check
 
-        rows = coverage_rows(check(outcome.document), str(outcome.folder.root))
-        self._console.print(coverage_table(rows))
-        self._console.print(counts_sentence(rows), highlight=False, soft_wrap=True)
+        render_coverage(check(outcome.document), str(outcome.folder.root), self._console)
+        self._show_place(outcome)
 
     def show_artifacts(self, conversions: Conversions) -> None:
         """One line per artifact, failures with their reason."""
@@ -85,3 +84,6 @@ class Screen:
             f"To see it: python -m http.server --directory {demo.folder}; then open http://localhost:8000, or this machine's address on a phone",
             soft_wrap=True, highlight=False, markup=False,
         )  # fmt: skip
+
+    def _show_place(self, outcome: Outcome) -> None:
+        self._console.print(f"Report: {outcome.folder.root / 'report.html'}", soft_wrap=True, highlight=False)

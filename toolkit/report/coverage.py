@@ -4,20 +4,45 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from toolkit.report.models import ArtifactEntry, ReportDocument, Run
-from toolkit.report.wording import MISSING, fraction, megabytes, milliseconds
+from toolkit.report.wording import MISSING, fraction, milliseconds
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 State = Literal["measured", "emulated", "not run", "failed"]
 STATES: tuple[State, ...] = ("measured", "emulated", "not run", "failed")
 WHAT = ("accuracy", "time", "memory")
+EMULATED = "*"
 _NO_DATASET = "no dataset was given"
 _NOT_ASKED = "not asked for"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What is not there of one artifact in one backend.
+
+    Attributes:
+        what: one of `WHAT`; empty for all of it.
+        state: how it stands.
+        reason: why, and what to do.
+        command: instead of a reason, what gives it; `backend` is to follow, and others may, with commas between.
+        backend: ``"litert:xnnpack"``.
+    """
+
+    what: str
+    state: State
+    reason: str
+    command: str
+    backend: str
+
+    @property
+    def sentence(self) -> str:
+        return _sentence(self, [self.backend])
 
 
 @dataclass(frozen=True)
@@ -27,15 +52,15 @@ class CoverageRow:
     Attributes:
         artifact, runtime: names.
         states: of accuracy, time and memory, in the order of `WHAT`.
-        cells: what to show of each.
-        missing: sentences on what is not there, with what gives it.
+        cells: what to show of each, and executed instructions; what is emulated has EMULATED behind it.
+        missing: what is not there, with what gives it.
     """
 
     artifact: str
     runtime: str
     states: tuple[State, State, State]
-    cells: tuple[str, str, str]
-    missing: tuple[str, ...]
+    cells: tuple[str, str, str, str]
+    missing: tuple[Missing, ...]
 
 
 def coverage_rows(document: ReportDocument, folder: str) -> list[CoverageRow]:
@@ -60,38 +85,84 @@ def counts_sentence(rows: Sequence[CoverageRow]) -> str:
     return f"{len(rows)} pairs of artifact and backend: {'; '.join(parts)}."
 
 
-def coverage_table(rows: Sequence[CoverageRow]) -> Table:
-    """For the terminal."""
+def coverage_notes(rows: Sequence[CoverageRow]) -> list[tuple[str, list[int]]]:
+    """Each different sentence on what is missing, once, and the places of the rows it belongs to.
+
+    Commands that differ in their backend alone are one command for all.
+    """
+    groups: dict[tuple[str, str, str, str], list[tuple[int, Missing]]] = {}
+    for place, row in enumerate(rows):
+        for item in row.missing:
+            groups.setdefault((item.what, item.state, item.reason, item.command), []).append((place, item))
+    return [
+        (_sentence(found[0][1], list(dict.fromkeys(item.backend for _, item in found))), [place for place, _ in found])
+        for found in groups.values()
+    ]
+
+
+def render_coverage(document: ReportDocument, folder: str, console: Console) -> None:
+    """Print one table of every artifact in every backend, and below it, numbered, what is missing and how to get it."""
+    from rich.text import Text
+
+    rows = coverage_rows(document, folder)
+    notes = coverage_notes(rows)
+    console.print()
+    console.print(_table(rows, notes))
+    for number, (sentence, _) in enumerate(notes, 1):
+        console.print(Text(f"{number:>2}  {sentence}"), style="dim", soft_wrap=True)  # commands are copied from here
+    console.print()
+    for warning in document.warnings:
+        console.print(Text(f"warning: {warning}", style="yellow"))
+    console.print(counts_sentence(rows), highlight=False, soft_wrap=True)
+
+
+def _table(rows: Sequence[CoverageRow], notes: Sequence[tuple[str, list[int]]]) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
-    for title in ("artifact", "runtime", "mIoU", "p50 ms", "memory (anonymous)", "what is missing, and how to get it"):
-        table.add_column(title, overflow="fold", justify="right" if title[0] in "mp" else "left")
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold",
+        caption=f"{EMULATED} emulated, as all counts of instructions are", caption_justify="left",
+    )  # fmt: skip
+    table.add_column("artifact\n  runtime", overflow="fold")
+    for title in ("mIoU", "p50 ms", "memory MB\n(anonym.)", "instructions"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("notes", overflow="fold")
     before = ""
-    for row in rows:
-        name = "" if row.artifact == before else row.artifact
-        table.add_row(*map(Text, (name, row.runtime, *row.cells, "\n".join(row.missing))))
+    for place, row in enumerate(rows):
+        heading = "" if row.artifact == before else f"{row.artifact}\n"
+        above = "\n" if heading else ""
+        numbers = ", ".join(str(number) for number, (_, places) in enumerate(notes, 1) if place in places)
+        cells = (f"{heading}  {row.runtime}", *(above + cell for cell in (*row.cells, numbers)))
+        table.add_row(*map(Text, cells))
         before = row.artifact
     return table
+
+
+def _sentence(item: Missing, backends: Sequence[str]) -> str:
+    return f"{item.what} {item.state}: {item.command + ','.join(backends) if item.command else item.reason}".lstrip()
 
 
 def _row(artifact: ArtifactEntry, run: Run, folder: str) -> CoverageRow:
     accuracy, time = _accuracy_state(run), _time_state(run)
     memory: State = "measured" if run.peak_memory_bytes is not None else "not run"
     states = (accuracy, time, memory)
+    backend = f"{run.runner}:{run.backend}"
     missing = []
     if accuracy == "emulated":
-        missing.append(f"accuracy emulated: {run.emulates}")
+        missing.append(Missing("accuracy", accuracy, str(run.emulates), "", backend))
     elif accuracy != "measured":
-        missing.append(f"accuracy {accuracy}: {_accuracy_reason(run, folder)}")
+        asked = run.reason in (None, "", _NO_DATASET)
+        command = f"segport validate {folder} --runners " if asked else ""
+        missing.append(Missing("accuracy", accuracy, "" if asked else str(run.reason), command, backend))
     if time != "measured":
-        missing.append(f"time {time}: {_latency_reason(artifact, run, folder)}")
+        missing.append(_missing_time(artifact, run, time, folder))
     if memory != "measured" and run.memory_reason not in (run.latency_reason, run.reason):
-        missing.append(f"memory not run: {run.memory_reason or 'its reason was not recorded'}")
-    if len({line.partition(": ")[2] for line in missing}) == 1 and len(missing) > 1:
-        missing = [f"not run: {missing[0].partition(': ')[2]}"]
+        reason = run.memory_reason or "its reason was not recorded"
+        missing.append(Missing("memory", memory, reason, "", backend))
+    if len(missing) > 1 and len({(item.state, item.reason, item.command) for item in missing}) == 1:
+        missing = [replace(missing[0], what="")]
     return CoverageRow(artifact.name, run.title, states, _cells(run, states), tuple(missing))
 
 
@@ -107,26 +178,20 @@ def _time_state(run: Run) -> State:
     return "failed" if run.latency_status == "failed" else "not run"
 
 
-def _accuracy_reason(run: Run, folder: str) -> str:
-    if run.reason in (None, "", _NO_DATASET):
-        return f"segport validate {folder} --runners {run.runner}:{run.backend}"
-    return str(run.reason)
+def _missing_time(artifact: ArtifactEntry, run: Run, state: State, folder: str) -> Missing:
+    backend = f"{run.runner}:{run.backend}"
+    if run.latency_reason in (None, "", _NOT_ASKED):
+        return Missing("time", state, "", f"segport bench {folder} --runners ", backend)
+    packed = f"; for a Mac or iPhone: segport bench {folder} --bundle FILE.zip" if artifact.format == "coreml" else ""
+    return Missing("time", state, f"{run.latency_reason}{packed}", "", backend)
 
 
-def _latency_reason(artifact: ArtifactEntry, run: Run, folder: str) -> str:
-    reason = run.latency_reason or _NOT_ASKED
-    if reason == _NOT_ASKED:
-        reason = f"segport bench {folder} --runners {run.runner}:{run.backend}"
-    if artifact.format == "coreml":
-        reason += f"; for a Mac or iPhone: segport bench {folder} --bundle FILE.zip"
-    return reason
-
-
-def _cells(run: Run, states: tuple[State, State, State]) -> tuple[str, str, str]:
+def _cells(run: Run, states: tuple[State, State, State]) -> tuple[str, str, str, str]:
     miou = fraction(run.miou) if run.status == "measured" else MISSING
     if states[0] == "emulated":
-        miou = f"{miou} emulated"
-    memory = megabytes(run.peak_memory_bytes)
+        miou = f"{miou} {EMULATED}"
+    memory = MISSING if run.peak_memory_bytes is None else f"{run.peak_memory_bytes / 1e6:.0f}"
     if run.anonymous_memory_bytes is not None:
         memory += f" ({run.anonymous_memory_bytes / 1e6:.0f})"
-    return miou, milliseconds(run.latency_ms.p50 if run.latency_ms else None), memory
+    executed = f"{run.instructions.total:,}" if run.instructions is not None else MISSING
+    return miou, milliseconds(run.latency_ms.p50 if run.latency_ms else None), memory, executed

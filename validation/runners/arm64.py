@@ -82,8 +82,9 @@ class Arm64Runner(WorkerRunner):
         return int(given) if given.isdecimal() and int(given) else _IMAGES
 
     def __init__(self, artifact: Artifact, backend: str | None = None, threads: int = 1) -> None:
-        """See `Runner`; whatever `threads` says, one is used."""
+        """See `Runner`; whatever `threads` says, one is used: two share the work differently, and wait, every time."""
         super().__init__(artifact, backend, threads)
+        self.threads = 1
         self._resources = ExitStack()
         self._agreement = Agreement()
 

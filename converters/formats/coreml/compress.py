@@ -30,6 +30,7 @@ def with_compressed_weights(model: Any, recipe: Recipe, left_alone: Collection[s
         left_alone: names of operators whose weights stay as they are.
     """
     optimize = _optimize()
+    left_alone = [*left_alone, *_read_by_others(model, left_alone)]
     if recipe.sparsity:
         pruner = optimize.OpMagnitudePrunerConfig(target_sparsity=recipe.sparsity, weight_threshold=0)
         model = optimize.prune_weights(model, config=_for_operators(pruner, left_alone))
@@ -74,6 +75,22 @@ def _quantizer(recipe: Recipe) -> Any:
     return _optimize().OpLinearQuantizerConfig(
         mode="linear_symmetric", dtype=recipe.weights.value, granularity=granularity, weight_threshold=0, **block
     )
+
+
+def _read_by_others(model: Any, left_alone: Collection[str]) -> list[str]:
+    """Constants that an operator with weights shares with one that keeps its constants.
+
+    coremltools stores equal constants once (zero biases of an untrained network, for one) and compresses none with two readers that
+    want different things; it stops there instead.
+    """
+    wishes: dict[str, set[bool]] = {}
+    for operation in operations_of(model):
+        compressed = operation.op_type in OPERATORS_WITH_WEIGHTS and operation.name not in left_alone
+        for given in operation.inputs.values():
+            for variable in given if isinstance(given, list | tuple) else (given,):
+                if variable is not None and variable.op is not None and variable.op.op_type == "const":
+                    wishes.setdefault(variable.op.name, set()).add(compressed)
+    return [name for name, wanted in wishes.items() if len(wanted) > 1]
 
 
 def _too_small(model: Any, palette: Palette) -> list[str]:

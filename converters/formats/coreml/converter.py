@@ -1,4 +1,4 @@
-"""The Core ML converter: trace -> ML Program -> (8-bit activations) -> (smaller weights) -> metadata -> .mlpackage -> read back."""
+"""The Core ML converter: trace or export -> ML Program -> (8-bit activations) -> (smaller weights) -> metadata -> .mlpackage -> read back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from converters.artifact import OutputKind, PixelRange
 from converters.errors import ConversionError, SourceError
+from converters.failures import failing_once
 from converters.formats.coreml.activations import with_integer_activations
 from converters.formats.coreml.compress import with_compressed_weights
 from converters.formats.coreml.functions import DEPLOYMENT_TARGET as JOINED_TARGET
@@ -32,6 +33,9 @@ from quantization import ActivationRange, NumberType, Quantizer, Recipe
 from quantization.calibration import CalibrationSet
 
 FROM_TORCH = "coremltools"
+"""Starts from a trace."""
+EXPORTED = "coremltools-export"
+"""Starts from a program of torch.export."""
 
 
 class CoreMLConverter(Converter):
@@ -39,20 +43,25 @@ class CoreMLConverter(Converter):
 
     format = "coreml"
     suffix = ".mlpackage"
-    routes = (FROM_TORCH, IMPORTED)
+    routes = (FROM_TORCH, EXPORTED, IMPORTED)
     keeps_operators = True
     joins = True
     several_inputs = True
     joined_facts: ClassVar[Mapping[str, str]] = {"deployment_target": JOINED_TARGET}
 
     def tools(self, route: str) -> tuple[str, ...]:
-        return ("torch", "coremltools") if route == FROM_TORCH else (*TOOLS, "coremltools")
+        return (*TOOLS, "coremltools") if route == IMPORTED else ("torch", "coremltools")
 
     def default_route(self, source: ModelSource) -> str:
         return FROM_TORCH if source.module is not None else IMPORTED
 
+    def other_routes(self, source: ModelSource) -> tuple[str, ...]:
+        return (EXPORTED,) if source.module is not None and not source.input_shapes else ()
+
     def check(self, source: ModelSource, route: str) -> None:
-        if route != self.default_route(source):
+        if route == EXPORTED and source.input_shapes:
+            raise SourceError(f"route {route!r} to Core ML takes pictures of one size; leave the route out")
+        if (route == IMPORTED) != (source.module is None):
             kind = "a torch network" if source.module is not None else "an ONNX file"
             raise SourceError(f"route {route!r} to Core ML does not start from {kind}; leave the route out")
 
@@ -119,12 +128,14 @@ def _float_program(
 ) -> _FloatProgram:
     """The float ML Program, converted once per workspace, number type and deployment target."""
     target = deployment_target(conversion.recipe)
-    kept = _FloatProgram(workspace / f"coreml-{computed_in.value}-{target}-{conversion.output.value}.mlpackage")
+    stem = f"{conversion.route}-{computed_in.value}-{target}-{conversion.output.value}"
+    kept = _FloatProgram(workspace / f"{stem}.mlpackage")
     if kept.package.exists():
         return kept
-    keeper = Keeper(conversion.keep, computed_in)
-    model = _program_of(source.module, source, conversion, _precision(keeper))
-    keeper.check()
+    with failing_once(workspace / f"{stem}.failed"):
+        keeper = Keeper(conversion.keep, computed_in)
+        model = _program_of(source.module, source, conversion, _precision(keeper))
+        keeper.check()
     keeper.save(kept.record)
     save_package(model, kept.package)
     return kept
@@ -153,7 +164,7 @@ def _program_of(
     ct = coremltools()
     labels = conversion.output is OutputKind.LABELS
     return ct.convert(
-        _traced(dataclasses.replace(source, module=network), conversion.output),
+        _graph(dataclasses.replace(source, module=network), conversion),
         convert_to="mlprogram",
         inputs=[_picture(source)],
         outputs=[ct.TensorType(name=conversion.output.value, dtype=np.int32 if labels else np.float32)],
@@ -171,12 +182,16 @@ def _precision(keeper: Keeper) -> Any:
     return {NumberType.FLOAT32: ct.precision.FLOAT32, NumberType.FLOAT16: ct.precision.FLOAT16}[keeper.computed_in]
 
 
-def _traced(source: ModelSource, output: OutputKind) -> Any:
+def _graph(source: ModelSource, conversion: Conversion) -> Any:
+    """What coremltools starts from: a trace, or a program of torch.export."""
     import torch
 
+    from converters.formats.coreml.exported import exported
     from converters.torch_heads import channels_first, example_image, torch_module
 
-    module = channels_first(torch_module(source, "Core ML"), output)
+    module = channels_first(torch_module(source, "Core ML"), conversion.output)
+    if conversion.route == EXPORTED:
+        return exported(module, example_image(source))
     with torch.no_grad():
         traced = torch.jit.trace(module, example_image(source))  # type: ignore[no-untyped-call]
     check_every_shape(source, module, traced)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import OutputKind
-from converters.errors import ConversionError, MissingToolError, SourceError, in_one_line
+from converters.errors import ConversionError
+from converters.failures import failing_once
 from converters.formats.onnx import check_onnx_source, logits_graph
 from converters.formats.tflite.moves import straighten
 from converters.formats.tflite.onnx2tf_route import onnx_to_tflite
@@ -49,17 +50,9 @@ def float_graph(source: ModelSource, route: str, output: OutputKind, workspace: 
     if made.exists():
         document = json.loads(made.read_text())
         return FloatGraph(Path(document["path"]), document["agreement"])
-    failed = workspace / f"{stem}.failed"
-    if failed.exists():  # no recipe gets further than the first one did
-        raise ConversionError(failed.read_text(encoding="utf-8"))
-    try:
+    with failing_once(workspace / f"{stem}.failed"):
         _convert(source, route, output, path, workspace)
         graph = FloatGraph(path, _agreement(source, path, output, workspace))
-    except (MissingToolError, SourceError):
-        raise
-    except Exception as error:
-        failed.write_text(str(error) if isinstance(error, ConversionError) else in_one_line(error), encoding="utf-8")
-        raise
     made.write_text(json.dumps(asdict(graph), default=str))
     return graph
 

@@ -76,9 +76,7 @@ def bench(
         screen.show_bundle(write_bundle(options, bundle, bundle_pictures, screen.progress), folder)
         return 0
     outcome = bench_pipeline(options, screen.progress)
-    screen.show_report(outcome)
-    if everything:
-        screen.show_coverage(outcome)
+    (screen.show_coverage if everything else screen.show_report)(outcome)
     return outcome.status
 
 
