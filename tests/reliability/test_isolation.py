@@ -114,3 +114,13 @@ def test_what_lies_behind_a_runtime_is_told_from_its_process(tmp_path: Path) -> 
             assert runner.benchmark(picture, LatencySettings(samples=7)).latency.samples == 7
             assert runner.delegation() == DELEGATION
         assert runner.delegation() == DELEGATION, "asked for after the answers were judged"
+
+
+def test_a_network_whose_hooks_ask_a_context_variable_is_sent() -> None:
+    from tests.reliability.collecting import Collecting, answered
+    from toolkit.isolation.limits import Limits
+    from toolkit.isolation.process import GuardedProcess
+
+    process = GuardedProcess("a test's process", Limits(60.0, 10**10))
+    assert process.call(answered, Collecting(), [1.0, 2.0]) == [1.0, 2.0]
+    process.stop()
