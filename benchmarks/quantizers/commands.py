@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.kept_page import keep_result, read_results
 from benchmarks.quantizers.fine_tuned import fine_tuned_table, measure_fine_tuned
-from benchmarks.quantizers.page import PAGE, PARTS, table
+from benchmarks.quantizers.page import IMAGES, PAGE, PARTS, table
 from benchmarks.quantizers.peers import PEERS, VARIANTS
 from benchmarks.quantizers.recipes import merged, read_recipes, recipes_table
 from benchmarks.quantizers.results import measure
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--recipes", type=Path, metavar="RUN", help="a finished run over all recipes, for their table")
     parser.add_argument("--only", help="comma-separated rows; the page stays as it is")
-    parser.add_argument("--images", type=int, default=400, help="how many drawn faces judge")
+    parser.add_argument("--images", type=int, default=IMAGES, help="how many drawn faces judge")
     parser.add_argument("--split", choices=("val", "test"), help="test for other tools, val for variants, by default")
     parser.add_argument("--calibration", type=int, default=32, help="how many training pictures fix the ranges")
     parser.add_argument("--latency-samples", type=int, default=40, help="timed inferences each; 0 for none")

@@ -160,32 +160,16 @@ VARIANTS = (
     variant("weights-octav", "mean, weights by OCTAV", weight_range=WeightRange.OCTAV),
     variant("int8_dynamic", "int8_dynamic", "int8_dynamic"),
     variant("int8_dynamic-bias", "int8_dynamic, biases corrected", "int8_dynamic", repairs=(Repair.BIAS,)),
-    variant("int4", "int4_dynamic, plain", "int4_dynamic"),
-    variant("int4-bias", "int4_dynamic, biases corrected", "int4_dynamic", repairs=(Repair.BIAS,)),
-    variant("int4-gptq", "int4_dynamic, GPTQ", "int4_dynamic", repairs=(Repair.GPTQ,)),
-    variant(
-        "int4-gptq-bias", "int4_dynamic, GPTQ, biases corrected", "int4_dynamic", repairs=(Repair.GPTQ, Repair.BIAS)
+    variant("int4", "int4_dynamic, nothing repaired", "int4_dynamic", repairs=(), weight_range=WeightRange.MINMAX),
+    variant("int4-octav", "int4_dynamic, weights by OCTAV", "int4_dynamic", repairs=(), weight_range=WeightRange.OCTAV),
+    *(
+        variant(f"int4-{name}", f"int4_dynamic, {title}", "int4_dynamic", repairs=repairs, weight_range=weight_range)
+        for name, title, repairs, weight_range in (
+            ("bias", "biases corrected", (Repair.BIAS,), WeightRange.MINMAX),
+            ("gptq", "GPTQ", (Repair.GPTQ,), WeightRange.MINMAX),
+            ("gptq-bias", "GPTQ, biases corrected", (Repair.GPTQ, Repair.BIAS), WeightRange.MINMAX),
+            ("octav-gptq", "weights by OCTAV, GPTQ", (Repair.GPTQ,), WeightRange.OCTAV),
+        )
     ),
-    variant("int4-octav", "int4_dynamic, weights by OCTAV", "int4_dynamic", weight_range=WeightRange.OCTAV),
-    variant(
-        "int4-octav-bias",
-        "int4_dynamic, weights by OCTAV, biases corrected",
-        "int4_dynamic",
-        repairs=(Repair.BIAS,),
-        weight_range=WeightRange.OCTAV,
-    ),
-    variant(
-        "int4-octav-gptq",
-        "int4_dynamic, weights by OCTAV, GPTQ",
-        "int4_dynamic",
-        repairs=(Repair.GPTQ,),
-        weight_range=WeightRange.OCTAV,
-    ),
-    variant(
-        "int4-all",
-        "int4_dynamic, weights by OCTAV, equalized, GPTQ, biases corrected",
-        "int4_dynamic",
-        repairs=(Repair.EQUALIZE, Repair.GPTQ, Repair.BIAS),
-        weight_range=WeightRange.OCTAV,
-    ),
+    variant("int4-all", "int4_dynamic as it is: OCTAV, equalized, GPTQ, biases", "int4_dynamic"),
 )

@@ -1,4 +1,4 @@
-"""A network that collects what passes through it, as transformers' do: a hook asks a global around a context variable where to."""
+"""A network that lives in its process, as transformers' do: a register of what was made, and a hook around a context variable."""
 
 from __future__ import annotations
 
@@ -8,37 +8,44 @@ from typing import Any
 import torch
 from torch import nn
 
-
-class Collector:
-    """A context variable with something around it."""
-
-    def __init__(self) -> None:
-        self.variable: ContextVar[list[Any] | None] = ContextVar("collector", default=None)
-
-
-COLLECTOR = Collector()
+MADE: set[str] = set()
+COLLECTOR: ContextVar[list[Any] | None] = ContextVar("collector", default=None)
 
 
 class Collecting(nn.Module):
-    """Answers with the sum of what its hook has seen: float32 (n,) -> (n,)."""
+    """Answers with what its hook has seen, times a weight: float32 (n,) -> (n,)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layer = nn.Identity()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.register_buffer("offset", torch.zeros(1), persistent=False)
+        MADE.add(type(self).__name__)
+
+        variable = COLLECTOR
 
         def collect(module: nn.Module, given: Any, answer: Any) -> None:
-            seen = COLLECTOR.variable.get()
+            seen = variable.get()
             if seen is not None:
                 seen.append(answer)
 
         self.layer.register_forward_hook(collect)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        seen: list[Any] = []
-        token = COLLECTOR.variable.set(seen)
+        assert type(self).__name__ in MADE
+        seen: list[torch.Tensor] = []
+        token = COLLECTOR.set(seen)
         self.layer(image)
-        COLLECTOR.variable.reset(token)
-        return torch.stack(seen).sum(0)
+        COLLECTOR.reset(token)
+        return seen[0] * self.weight + self.get_buffer("offset")
+
+
+def another() -> nn.Module:
+    """Not the same every time."""
+    network = Collecting()
+    network.weight = nn.Parameter(torch.ones(len(MADE)))
+    MADE.add(str(len(MADE)))
+    return network
 
 
 def answered(network: nn.Module, values: list[float]) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import time
 from pathlib import Path
 from typing import Any
@@ -116,11 +117,36 @@ def test_what_lies_behind_a_runtime_is_told_from_its_process(tmp_path: Path) -> 
         assert runner.delegation() == DELEGATION, "asked for after the answers were judged"
 
 
-def test_a_network_whose_hooks_ask_a_context_variable_is_sent() -> None:
-    from tests.reliability.collecting import Collecting, answered
+def test_a_network_that_lives_in_its_process_is_made_again_in_the_other() -> None:
+    import torch
+
+    from tests.reliability.collecting import answered
     from toolkit.isolation.limits import Limits
     from toolkit.isolation.process import GuardedProcess
+    from toolkit.isolation.sending import NotSendableError, remember_maker
+    from toolkit.models.factory import called
 
+    name = "tests.reliability.collecting:Collecting"
+    network = called(name)
     process = GuardedProcess("a test's process", Limits(60.0, 10**10))
-    assert process.call(answered, Collecting(), [1.0, 2.0]) == [1.0, 2.0]
+    with pytest.raises(NotSendableError, match="ContextVar"):
+        process.call(answered, network, [1.0, 2.0])
+    remember_maker(network, called, name)
+    with torch.no_grad():
+        network.get_parameter("weight").fill_(3.0)
+        network.get_buffer("offset").fill_(0.5)
+    assert process.call(answered, network, [1.0, 2.0]) == [3.5, 6.5]
     process.stop()
+
+
+def test_a_factory_that_makes_something_else_each_time_is_named() -> None:
+    from tests.reliability.collecting import another
+    from toolkit.isolation.sending import packed, remember_maker
+    from toolkit.models.factory import called
+
+    name = "tests.reliability.collecting:another"
+    another()
+    network = called(name)
+    remember_maker(network, called, name)
+    with pytest.raises(ValueError, match="another makes another network when it is called again"):
+        pickle.loads(packed(network))

@@ -1,72 +1,90 @@
 """What is sent to another process: pickles, by value what it could not import, and TorchScript as torch itself saves it.
 
-Context variables cannot be sent, and a copy would be another variable. Where one, or an object around one, is a global of a module,
-the other process takes its own: transformers leaves hooks on a network that ask such an object where to put what they see.
+A network that refuses, and that a factory made, is made again there by the same factory and given the same tensors. transformers needs
+that: its networks keep context variables in hooks, and registers of what has been made in their process.
 """
 
 from __future__ import annotations
 
-import importlib
 import io
 import pickle
 import sys
-from contextvars import ContextVar
-from types import FunctionType, ModuleType
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import cloudpickle
+
+if TYPE_CHECKING:
+    import torch
+
+_MADE: WeakKeyDictionary[Any, tuple[Callable[[str], torch.nn.Module], str]] = WeakKeyDictionary()
 
 
 class NotSendableError(ValueError):
     """Something that cannot leave this process; the message says why."""
 
 
+def remember_maker(network: torch.nn.Module, factory: Callable[[str], torch.nn.Module], name: str) -> None:
+    """`factory(name)` made `network`, and makes another with tensors of the same names and shapes in any process."""
+    _MADE[network] = factory, name
+
+
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle, which knows neither TorchScript nor context variables."""
+    """cloudpickle, which knows no TorchScript; with `again`, networks of factories are made again."""
+
+    def __init__(self, file: io.BytesIO, again: bool) -> None:
+        super().__init__(file, protocol=5)
+        self._again = again
 
     def reducer_override(self, obj: Any) -> Any:
         """See `pickle.Pickler`."""
         torch = sys.modules.get("torch")
+        if self._again and torch is not None and isinstance(obj, torch.nn.Module) and obj in _MADE:
+            return made_again, (*_MADE[obj], _tensors(obj))
         if torch is not None and isinstance(obj, torch.jit.ScriptModule):
             content = io.BytesIO()
             torch.jit.save(obj, content)
             return script_from, (content.getvalue(),)
-        if _is_of_its_process(obj) and (place := _place_of(obj)) is not None:
-            return global_named, place
         return super().reducer_override(obj)
-
-
-def _is_of_its_process(obj: Any) -> bool:
-    """A context variable, or an object that holds one."""
-    if isinstance(obj, ContextVar):
-        return True
-    if isinstance(obj, type | FunctionType | ModuleType):
-        return False
-    return any(isinstance(held, ContextVar) for held in getattr(obj, "__dict__", {}).values())
-
-
-def _place_of(obj: Any) -> tuple[str, str] | None:
-    """Module and name of the global that is this very object."""
-    for module in list(sys.modules.values()):
-        for name, value in list(getattr(module, "__dict__", {}).items()):
-            if value is obj and module.__name__ != "__main__":
-                return module.__name__, name
-    return None
-
-
-def global_named(module: str, name: str) -> Any:
-    """What this process has under a module's name."""
-    return getattr(importlib.import_module(module), name)
 
 
 def packed(value: Any) -> bytes:
     """`value` for `pickle.loads` in a process that finds the same modules; raises NotSendableError."""
-    content = io.BytesIO()
     try:
-        _Pickler(content, protocol=5).dump(value)
-    except Exception as error:  # any object may refuse in its own way; the reason is passed on
-        raise NotSendableError(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
+        return _pickled(value, again=False)
+    except Exception as error:  # noqa: BLE001 - any object may refuse in its own way; the reason is passed on
+        try:
+            return _pickled(value, again=True)
+        except Exception:  # noqa: BLE001 - the first reason is the plain one
+            raise NotSendableError(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
+
+
+def _pickled(value: Any, again: bool) -> bytes:
+    content = io.BytesIO()
+    _Pickler(content, again).dump(value)
     return content.getvalue()
+
+
+def _tensors(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """All of them, those that checkpoints leave out as well."""
+    return {name: tensor.detach() for name, tensor in (*network.named_parameters(), *network.named_buffers())}
+
+
+def made_again(
+    factory: Callable[[str], torch.nn.Module], name: str, tensors: Mapping[str, torch.Tensor]
+) -> torch.nn.Module:
+    """A network of `factory` in eval mode with other tensors; raises ValueError if it has not the same ones."""
+    import torch
+
+    network = factory(name).eval()
+    mine = _tensors(network)
+    if {key: tensor.shape for key, tensor in mine.items()} != {key: tensor.shape for key, tensor in tensors.items()}:
+        raise ValueError(f"{name} makes another network when it is called again; make it the same every time")
+    with torch.no_grad():
+        for key, tensor in mine.items():
+            tensor.copy_(tensors[key])
+    return network
 
 
 def script_from(content: bytes) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from converters import ModelSource, SourceError
 from toolkit.config import RunOptions
 from toolkit.errors import in_one_line
+from toolkit.isolation.sending import remember_maker
 
 if TYPE_CHECKING:
     import torch
@@ -23,13 +24,15 @@ def from_factory(named: str, options: RunOptions) -> ModelSource:
     """
     from toolkit.models.modules import from_module
 
-    module = _call_factory(named)
+    module = called(named)
+    remember_maker(module, called, named)
     if options.weights is not None:
         _load_weights(module, options.weights)
     return from_module(module, options, name=named.rsplit(":", 1)[1], origin=named)
 
 
-def _call_factory(named: str) -> torch.nn.Module:
+def called(named: str) -> torch.nn.Module:
+    """What the factory returns; raises SourceError."""
     import torch
 
     module_name, _, attribute = named.partition(":")

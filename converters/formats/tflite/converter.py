@@ -32,7 +32,7 @@ class TFLiteConverter(Converter):
     """
 
     format = "tflite"
-    edition = 5
+    edition = 6
     suffix = ".tflite"
     routes = (FROM_TORCH, FROM_ONNX, TENSORFLOW, IMPORTED)
     joins = True

@@ -1,4 +1,6 @@
-"""Transpositions and reshapes of a float .tflite file that only undo one another are taken out; nothing is computed differently.
+"""Operations of a float .tflite file that need not be there are taken out; nothing is computed differently.
+
+What no picture changes is stored (`fixed.py`). Of transpositions and reshapes go those that only undo one another:
 
     TRANSPOSE -> RESHAPE -> TRANSPOSE    ->  RESHAPE, where the values come out in the order in which they went in
     TRANSPOSE -> TRANSPOSE               ->  nothing, or the one TRANSPOSE that both together are
@@ -19,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.formats.tflite.fixed import Fixed, fixed_values
 from converters.formats.tflite.flatbuffer import IDENTIFIER
 from converters.tools import tool
 
@@ -36,6 +39,7 @@ def straighten(path: Path) -> int:
         return 0
     graph = _MovingGraph(schema, model)
     before = len(graph.steps)
+    graph.store(fixed_values(path))
     flattened = graph.flatten_biases()
     graph.straighten()
     if flattened or len(graph.steps) < before:
@@ -72,6 +76,21 @@ class _MovingGraph:
         ]
         self.steps: list[Any] = list(self._graph.operators)
         self._constants: dict[tuple[tuple[int, ...], int], int] = {}
+
+    def store(self, fixed: Fixed) -> None:
+        """Make constants of values that are known, and take out what computed nothing else."""
+        for number, value in fixed.values.items():
+            buffer = self._schema.BufferT()
+            buffer.data = np.frombuffer(np.ascontiguousarray(value).tobytes(), dtype=np.uint8)
+            self._model.buffers.append(buffer)
+            self._graph.tensors[number].buffer = len(self._model.buffers) - 1
+        for step in reversed(list(self.steps)):
+            stored = all(
+                number in fixed.values or (number in fixed.tensors and not self._readers(number))
+                for number in step.outputs
+            )
+            if stored:
+                self.steps.remove(step)
 
     def flatten_biases(self) -> int:
         """Give layers their constant biases with one axis; the same bytes. How many there were."""
