@@ -89,6 +89,18 @@ class Untrained(nn.Module):
         return logits
 
 
+def _pyramid() -> ModelSource:
+    """Maps made larger by transposed convolutions that cut nothing off, with a trained norm between, as in BEiT's pyramid."""
+    norm = nn.BatchNorm2d(6)
+    for values in (norm.bias, norm.running_mean, norm.running_var):
+        nn.init.uniform_(values, 0.5, 1.0)  # type: ignore[arg-type]  # it has them
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 4, stride=4), nn.ConvTranspose2d(8, 6, 2, stride=2), norm, nn.GELU(),
+        nn.ConvTranspose2d(6, 4, 2, stride=2),
+    )  # fmt: skip
+    return bare_source(network.eval(), SIZE, SIZE, 4)
+
+
 def _sixteenth(network: nn.Module) -> ModelSource:
     return bare_source(network.eval(), SIZE, (4, 6), 4)
 
@@ -104,6 +116,7 @@ NETWORKS: dict[str, Callable[[], ModelSource]] = {
     "binary": _binary,
     "scaled": lambda: _sixteenth(Scaled()),
     "positions": lambda: _sixteenth(Positions()),
+    "pyramid": _pyramid,
     "untrained": lambda: _sixteenth(Untrained()),
 }
 

@@ -27,7 +27,8 @@ from converters.tools import tool
 
 MOST_AXES = 5
 """Permutations of more are not looked for: there are 720 of six, and files hold none that would help."""
-LAYERS = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
+BIASES = {"FULLY_CONNECTED": 2, "CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "TRANSPOSE_CONV": 3}
+"""Which of a layer's inputs is its bias."""
 Places = NDArray[np.int64]
 
 
@@ -96,13 +97,14 @@ class _MovingGraph:
         """Give layers their constant biases with one axis; the same bytes. How many there were."""
         found = 0
         for step in self.steps:
-            if self._kind(step) not in LAYERS or len(step.inputs) < 3 or step.inputs[2] < 0:
+            place = BIASES.get(self._kind(step), len(step.inputs))
+            if place >= len(step.inputs) or step.inputs[place] < 0:
                 continue
-            bias = self._graph.tensors[step.inputs[2]]
-            shape = self._shape(step.inputs[2])
+            bias = self._graph.tensors[step.inputs[place]]
+            shape = self._shape(step.inputs[place])
             if len(shape) > 1 and shape[-1] == np.prod(shape) and self._model.buffers[bias.buffer].data is not None:
-                flat = self._added(shape[-1:], bias.type, bias.buffer, step.inputs[2])
-                step.inputs = [*step.inputs[:2], flat, *step.inputs[3:]]
+                flat = self._added(shape[-1:], bias.type, bias.buffer, step.inputs[place])
+                step.inputs = [*step.inputs[:place], flat, *step.inputs[place + 1 :]]
                 found += 1
         return found
 
