@@ -35,6 +35,7 @@ def test_every_route_made_a_file(found: dict[str, Tool]) -> None:
         "onnx2tf)",
         "tensorflow)",
         "coremltools)",
+        "coremltools-export)",
         "torch)",
     }
     assert {tool.state for tool in made.values()} == {"works"}, made
