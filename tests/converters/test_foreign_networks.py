@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from converters import Artifact, converter, make_plan
+from converters.formats.coreml.converter import EXPORTED
 from converters.perform import perform
 from converters.routes import INSTEAD_OF
-from quantization import recipes
+from quantization import recipe, recipes
 from tests.converters import small_network as small
 from tests.converters.foreign_networks import NETWORKS, foreign
 from tests.converters.making import artifact_of
@@ -49,6 +50,16 @@ def test_recipes(name: str, format_name: str, tmp_path: Path) -> None:
         found[artifact.recipe] = small.decibels(expected, _answer(artifact, picture, expected.shape))
     too_far = {recipe: value for recipe, value in found.items() if value < LEAST_DECIBELS.get(recipe, 14.0)}
     assert len(found) == len(wanted) and not too_far
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_exported_programs_are_the_network(name: str, tmp_path: Path) -> None:
+    source = foreign(name)
+    plan = make_plan(source, [("coreml", recipe("float32"))], routes={"coreml": EXPORTED})
+    (outcome,) = perform(plan, tmp_path)
+    picture = small.pictures(1, source.input_size, seed=99)[0]
+    expected = small.torch_logits(source, picture[np.newaxis].astype(np.float32) / 255)[0]
+    assert small.decibels(expected, _answer(artifact_of(outcome), picture, expected.shape)) > 90
 
 
 def _answer(artifact: Artifact, picture: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.float32]:
