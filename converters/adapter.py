@@ -66,6 +66,14 @@ class PictureForm:
         """How many channels the network takes."""
         return ORDERS[self.order]
 
+    def shape_at(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """Shape of the picture that the network takes at (height, width)."""
+        return (1, *size, self.channels) if self.channels_last else (1, self.channels, *size)
+
+    def sizes_in(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """(height, width) in such a shape."""
+        return (shape[1], shape[2]) if self.channels_last else (shape[2], shape[3])
+
 
 @dataclass(frozen=True)
 class AnswerForm:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from converters.errors import ConversionError, SourceError, in_one_line
-from converters.formats.onnx import check_onnx_source, simplified
+from converters.formats.onnx import OPSET, check_onnx_source, simplified
+from converters.onnx_opsets import lowered
 from converters.tools import tool
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _module(source: ModelSource) -> torch.nn.Module:
 
 def _read(path: Path) -> torch.nn.Module:
     """The graph as onnx2torch reads it once shape arithmetic and repeated names of one tensor are folded away."""
-    model = simplified(tool("onnx", "onnx").load(str(path)))
+    model = lowered(simplified(tool("onnx", "onnx").load(str(path))), OPSET)
     with _without_detection():
         onnx2torch = tool("onnx2torch", "onnx")
     try:

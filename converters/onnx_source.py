@@ -1,14 +1,16 @@
-"""Reads from an ONNX file what a ModelSource must state: sizes, classes, parameters."""
+"""Reads ONNX files, and what a ModelSource must state of one: sizes, classes, parameters."""
 
 from __future__ import annotations
 
 import ast
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from converters.errors import MissingToolError, SourceError
+from converters.errors import MissingToolError, SourceError, in_one_line
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,11 @@ class OnnxDescription:
     parameters: int
 
 
-def describe_onnx(path: Path) -> OnnxDescription:
-    """Describe an ONNX file with one NCHW picture input and one NCHW logits output, both of fixed size.
+def read_onnx(path: Path) -> Any:
+    """The checked onnx.ModelProto of a file, with the weights that lie in files beside it.
 
     Raises:
-        SourceError: missing or damaged file, several inputs or outputs, free sizes, or not an image network.
+        SourceError: missing or damaged file.
         MissingToolError: the onnx package is not installed.
     """
     try:
@@ -50,35 +52,103 @@ def describe_onnx(path: Path) -> OnnxDescription:
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
-        model = onnx.shape_inference.infer_shapes(model)
     except Exception as error:  # protobuf, checker and C++ errors share no base class
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise SourceError(f"{path} is not a usable ONNX model ({reason}); export it again") from error
+    return model
+
+
+def onnx_hash(path: Path) -> str:
+    """SHA-256 of an ONNX file; where weights lie in files beside it, of their names and contents too.
+
+    Raises:
+        SourceError: one of the files cannot be read.
+    """
+    from converters.artifact import content_hash
+
+    beside = weights_beside(path)
+    if not beside:
+        return content_hash(path)
+    state = hashlib.sha256(content_hash(path).encode())
+    for name in beside:
+        try:
+            state.update(f"\0{name}\0{content_hash(path.parent / name)}".encode())
+        except OSError as error:
+            raise SourceError(
+                f"{path} keeps weights in {name}, which cannot be read ({error}); put it beside"
+            ) from error
+    return state.hexdigest()
+
+
+def weights_beside(path: Path) -> tuple[str, ...]:
+    """Names of the files, relative to `path`, in which the model keeps its weights; none for a model in one file."""
+    import onnx
+
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+    except Exception as error:  # protobuf's errors share no base class
+        raise SourceError(f"{path} is not a usable ONNX model ({in_one_line(error)}); export it again") from error
+    tensors = _tensors(graph)
+    return tuple(
+        sorted({entry.value for tensor in tensors for entry in tensor.external_data if entry.key == "location"})
+    )
+
+
+def picture_and_answers(model: Any) -> tuple[list[Any], list[Any]]:
+    """The graph's inputs that are no stored tensors, and its outputs."""
     stored = {item.name for item in model.graph.initializer}
-    inputs = [item for item in model.graph.input if item.name not in stored]
-    if len(inputs) != 1 or len(model.graph.output) != 1:
+    return [item for item in model.graph.input if item.name not in stored], list(model.graph.output)
+
+
+def sizes_of(value: Any) -> tuple[int, ...]:
+    """Shape of a graph input or output; 0 where a size is left open."""
+    return tuple(
+        dimension.dim_value if dimension.HasField("dim_value") else 0 for dimension in value.type.tensor_type.shape.dim
+    )
+
+
+def describe_onnx(path: Path) -> OnnxDescription:
+    """Describe an ONNX file with one NCHW picture input and one NCHW logits output, both of fixed size.
+
+    Raises:
+        SourceError: missing or damaged file, several inputs or outputs, free sizes, or not an image network.
+        MissingToolError: the onnx package is not installed.
+    """
+    return described(read_onnx(path), path)
+
+
+def described(model: Any, path: Path) -> OnnxDescription:
+    """As `describe_onnx`, of a model that has been read from `path`."""
+    import onnx
+
+    model = onnx.shape_inference.infer_shapes(model)
+    inputs, outputs = picture_and_answers(model)
+    if len(inputs) != 1 or len(outputs) != 1:
         raise SourceError(
-            f"{path} has {len(inputs)} inputs and {len(model.graph.output)} outputs; export it with one picture in and "
+            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; export it with one picture in and "
             "one logits tensor out"
         )
-    picture, logits = _shape(inputs[0], path), _shape(model.graph.output[0], path)
+    picture, logits = _fixed(inputs[0], path), _fixed(outputs[0], path)
     if picture[1] != 3:
         raise SourceError(f"{path} takes {picture[1]} channels; segport needs one RGB picture, (1, 3, H, W)")
     return OnnxDescription(
         input_name=inputs[0].name,
-        output_name=model.graph.output[0].name,
+        output_name=outputs[0].name,
         input_size=(picture[2], picture[3]),
         output_size=(logits[2], logits[3]),
         classes=logits[1],
-        class_names=_class_names(model, logits[1]),
-        parameters=sum(prod(item.dims) for item in model.graph.initializer),
+        class_names=stored_class_names(model, logits[1]),
+        parameters=count_parameters(model),
     )
 
 
-def _shape(value: Any, path: Path) -> tuple[int, ...]:
-    sizes = tuple(
-        dimension.dim_value if dimension.HasField("dim_value") else 0 for dimension in value.type.tensor_type.shape.dim
-    )
+def count_parameters(model: Any) -> int:
+    """Number of elements of stored tensors."""
+    return sum(prod(item.dims) for item in model.graph.initializer)
+
+
+def _fixed(value: Any, path: Path) -> tuple[int, ...]:
+    sizes = sizes_of(value)
     if len(sizes) != 4 or sizes[0] != 1 or not all(sizes):
         shown = "x".join(str(size) if size else "?" for size in sizes)
         raise SourceError(
@@ -87,7 +157,8 @@ def _shape(value: Any, path: Path) -> tuple[int, ...]:
     return sizes
 
 
-def _class_names(model: Any, count: int) -> tuple[str, ...]:
+def stored_class_names(model: Any, count: int) -> tuple[str, ...]:
+    """Class names in the file's metadata, where there are `count` of them."""
     for entry in model.metadata_props:
         if entry.key not in ("names", "classes", "segport.classes"):
             continue
@@ -99,3 +170,15 @@ def _class_names(model: Any, count: int) -> tuple[str, ...]:
         if isinstance(names, list | tuple) and len(names) == count and all(isinstance(name, str) for name in names):
             return tuple(names)
     return ()
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Every stored tensor of a graph and of those inside its operations."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                yield from _tensors(inner)

@@ -63,9 +63,11 @@ def compare(
     images = [shown[index].image for index in range(len(shown))]
     if Path(against).suffix == PACKAGE:
         return compare_packages(artifact, Path(against), images, threshold_db=threshold_db)
+    from converters.onnx_import import imported
     from toolkit.models import load_source
 
-    source = load_source(options)
+    with tempfile.TemporaryDirectory() as place:
+        source = imported(load_source(options.model_copy(update={"out": Path(place)})))
     with _float32_package(source, model) as reference:
         found = compare_packages(artifact, reference, images, source.pixel_range.scale, threshold_db)
         outputs = (
@@ -118,7 +120,7 @@ def _against_torch(
 
     from validation.pictures import fit_picture
 
-    assert source.module is not None  # the Core ML converter refuses sources without one
+    assert source.module is not None  # it was imported
     expected = []
     with torch.inference_mode():
         for image in images:

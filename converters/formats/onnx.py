@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +131,9 @@ def _exported(source: ModelSource, workspace: Path) -> Any:
     return onnx.load(str(raw))
 
 
-def simplified(model: Any) -> Any:
-    """Fold the shape arithmetic that the exporter leaves around every resize."""
-    simplified, equal = tool("onnxsim", "onnx").simplify(model)
+def simplified(model: Any, shapes: Mapping[str, Sequence[int]] | None = None) -> Any:
+    """Fold the shape arithmetic that the exporter leaves around every resize; `shapes` fixes inputs whose sizes are open."""
+    simplified, equal = tool("onnxsim", "onnx").simplify(model, overwrite_input_shapes=shapes)
     if not equal:
         raise ConversionError("onnxsim changed what the exported ONNX graph computes; please report the network")
     del simplified.metadata_props[:]  # the simplifier's diary, longer than the graph

@@ -126,8 +126,8 @@ def test_networks_that_cannot_be_used_say_why(name: str, options: dict[str, Any]
 def test_options_of_foreign_networks_are_refused_elsewhere(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--mean"):
         load_source(RunOptions(mean=MEAN))
-    with pytest.raises(UsageError, match="--upsample"):
-        load_source(RunOptions(model=str(tmp_path / "net.onnx"), upsample="nearest"))
+    with pytest.raises(UsageError, match="--weights"):
+        load_source(RunOptions(weights=tmp_path / "net.safetensors"))
 
 
 def exported(path: Path) -> Path:

@@ -26,6 +26,10 @@ def load_source(options: RunOptions) -> ModelSource:
     named, path = options.model, Path(options.model)
     is_factory = ":" in named and not path.exists()
     is_graph = path.suffix in EXPORTED or (path.is_file() and is_torchscript(path))
+    if options.weights is not None and not is_factory:
+        raise UsageError(
+            f"--weights fills the network of a factory, package.module:name; {named} has weights of its own, so leave it out"
+        )
     if options.output_sizes and (is_factory or is_graph or path.suffix == ".onnx"):
         raise UsageError(
             f"--output-sizes is for FP-LIIF checkpoints, which answer at any size; {named} answers at one, so leave it out"

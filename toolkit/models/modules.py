@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 from converters import ModelSource, PixelRange, SourceError
 from toolkit.config import RunOptions
 from toolkit.errors import in_one_line
-from toolkit.models.naming import class_names, palette
+from toolkit.models.naming import MOST_CLASSES, class_names, palette, picture_form
 
 if TYPE_CHECKING:
     import torch
 
     from converters.adapter import Adapted, AnswerForm, PictureForm
-
-MOST_CLASSES = 256
-"""Label maps are stored in bytes."""
 
 
 def from_module(
@@ -47,7 +44,7 @@ def from_module(
     module = module.eval()
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-    picture = _picture_form(options)
+    picture = picture_form(options)
     bare = _answer_form(module, picture, options, origin)
     adapted = Adapted(module, picture, bare).eval()
     logits = _tried(adapted, options, origin)
@@ -71,18 +68,6 @@ def from_module(
         weights_sha256=_fingerprint(whole, file_hash),
         origin=origin,
         module=module if plain else whole,
-    )
-
-
-def _picture_form(options: RunOptions) -> PictureForm:
-    from converters.adapter import PictureForm
-
-    return PictureForm(
-        mean=options.mean,
-        std=options.std,
-        order=options.channel_order,
-        channels_last=options.model_layout == "nhwc",
-        white=PixelRange(options.pixel_range).scale if options.channel_order.endswith("a") else 1.0,
     )
 
 

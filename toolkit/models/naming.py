@@ -1,9 +1,30 @@
-"""Names and colours of classes, for models that carry none."""
+"""What options say of any network of one's own: its picture's form, and names and colours of classes where it carries none."""
 
 from __future__ import annotations
 
-from converters import SourceError
+from typing import TYPE_CHECKING
+
+from converters import PixelRange, SourceError
 from toolkit.config import RunOptions
+
+if TYPE_CHECKING:
+    from converters.adapter import PictureForm
+
+MOST_CLASSES = 256
+"""Label maps are stored in bytes."""
+
+
+def picture_form(options: RunOptions) -> PictureForm:
+    """How the network wants its picture; raises SourceError for means or deviations that fit no channels."""
+    from converters.adapter import PictureForm
+
+    return PictureForm(
+        mean=options.mean,
+        std=options.std,
+        order=options.channel_order,
+        channels_last=options.model_layout == "nhwc",
+        white=PixelRange(options.pixel_range).scale if options.channel_order.endswith("a") else 1.0,
+    )
 
 
 def class_names(options: RunOptions, count: int, stored: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -1,39 +1,116 @@
-"""ONNX files: one NCHW picture in, one NCHW map of logits out."""
+"""ONNX files of any form; what they lack for one NCHW picture in and one NCHW map of logits out is put around their graph."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from converters import ModelSource, PixelRange, content_hash
+from converters import ModelSource, PixelRange, SourceError
 from toolkit.config import RunOptions
 from toolkit.errors import UsageError
-from toolkit.models.naming import class_names, palette
+from toolkit.models.naming import MOST_CLASSES, class_names, palette, picture_form
+from toolkit.run_folder import RunFolder, write_bytes
+
+if TYPE_CHECKING:
+    from converters.onnx_adapter import OnnxForm
 
 ADAPTING = ("mean", "std", "channel_order", "model_layout", "upsample", "answer", "output_size")
 """Options that put something around a network."""
 
 
 def from_onnx(path: Path, options: RunOptions) -> ModelSource:
-    """Describe the file; raises SourceError, UsageError (options it cannot honour) or MissingToolError."""
-    foreign = options.given(*ADAPTING)
-    if foreign:
-        raise UsageError(
-            f"--{foreign[0].replace('_', '-')} is for torch networks; an ONNX file is taken as it is, so put it into the graph "
-            "when you export it"
-        )
-    from converters.onnx_source import describe_onnx
+    """The network of a file: as it is where it fits, else in a file of our own in the run folder's cache.
 
-    described = describe_onnx(path)
-    classes = class_names(options, described.classes, described.class_names)
+    Raises:
+        SourceError: no usable file, or one that cannot be brought to take a picture and answer with logits.
+        UsageError: the run folder cannot be written.
+        MissingToolError: the onnx extra is not installed.
+    """
+    from converters.onnx_adapter import fits_already
+    from converters.onnx_source import (
+        count_parameters,
+        described,
+        onnx_hash,
+        read_onnx,
+        stored_class_names,
+        weights_beside,
+    )
+
+    model, form = read_onnx(path), _form(options)
+    fits = fits_already(model, form) and not weights_beside(path)
+    weights = onnx_hash(path) if fits else hashlib.sha256(f"{onnx_hash(path)}\0{form}".encode()).hexdigest()
+    used, whole = (path, model) if fits else _adapted(path, form, options, weights)
+    found = described(whole, path)
+    if found.classes > MOST_CLASSES:
+        raise SourceError(f"{path} answers with {found.classes} classes; segport goes up to {MOST_CLASSES}")
+    classes = class_names(options, found.classes, stored_class_names(model, found.classes))
     return ModelSource(
         name=path.stem,
         classes=classes,
         colours=palette(len(classes)),
-        input_size=described.input_size,
-        output_size=described.output_size,
+        input_size=found.input_size,
+        output_size=found.output_size,
         pixel_range=PixelRange(options.pixel_range),
-        parameters=described.parameters,
-        weights_sha256=content_hash(path),
+        parameters=count_parameters(model),
+        weights_sha256=weights,
         origin=str(path),
-        onnx_path=path,
+        onnx_path=used,
     )
+
+
+def _form(options: RunOptions) -> OnnxForm:
+    from converters.onnx_adapter import OnnxForm
+
+    return OnnxForm(
+        picture=picture_form(options),
+        size=options.input_size,
+        insists=bool(options.given("input_size")),
+        answer=options.answer,
+        output_size=options.output_size,
+        upsample=options.upsample,
+    )
+
+
+def _adapted(path: Path, form: OnnxForm, options: RunOptions, fingerprint: str) -> tuple[Path, Any]:
+    """A file in the run folder's cache, named by all that decides it, and what it holds; made anew each time, so that it is never
+    another's."""
+    import onnx
+
+    content = (
+        _adapted_elsewhere(path, form, options) if options.isolate else adapted_bytes(path, form, options.pixel_range)
+    )
+    kept = RunFolder(options.out).cache / "onnx" / f"{path.stem}-{fingerprint[:12]}.onnx"
+    try:
+        write_bytes(kept, content)
+    except OSError as error:
+        raise UsageError(
+            f"output folder {options.out} cannot be written ({error}); choose another with --out"
+        ) from error
+    return kept, onnx.load_model_from_string(content)
+
+
+def adapted_bytes(path: Path, form: OnnxForm, pixel_range: str) -> bytes:
+    """The file of `converters.onnx_adapter.adapted_onnx`; raises as that and `read_onnx`."""
+    from converters.onnx_adapter import adapted_onnx
+    from converters.onnx_source import read_onnx
+
+    whole = adapted_onnx(read_onnx(path), str(path), form, PixelRange(pixel_range).scale)
+    return bytes(whole.SerializeToString(deterministic=True))
+
+
+def _adapted_elsewhere(path: Path, form: OnnxForm, options: RunOptions) -> bytes:
+    """The same in a process of its own: a damaged graph may crash or hang what folds and runs it."""
+    from toolkit.isolation.limits import Limits
+    from toolkit.isolation.process import GuardedProcess, LostError
+
+    try:
+        process = GuardedProcess(
+            "the process that fits ONNX files", Limits.of(options.time_limit, options.memory_limit)
+        )
+        try:
+            return process.call(adapted_bytes, path, form, options.pixel_range)
+        finally:
+            process.stop()
+    except LostError as lost:
+        raise SourceError(f"{path} could not be brought into segport's form ({lost}); export it again") from lost

@@ -1,0 +1,323 @@
+"""What is put around an ONNX network so that every converter meets the same one: `converters.adapter`, in nodes of the graph itself.
+
+The nodes compute what `Adapted` computes, in the same order, so the file stays the float reference, in ONNX Runtime. Sizes that the file leaves
+open are fixed first, and shape arithmetic is folded away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.errors import SourceError, in_one_line
+from converters.onnx_source import picture_and_answers, sizes_of
+from converters.tools import tool
+
+if TYPE_CHECKING:
+    from converters.adapter import PictureForm
+
+LEAST_OPSET = 13
+"""Up to which older graphs are brought, so that one form of every node will do."""
+MODES: dict[str, dict[str, str]] = {
+    "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
+    "bilinear-corners": {"mode": "linear", "coordinate_transformation_mode": "align_corners"},
+    "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+}
+"""`converters.adapter.RESIZES` as ONNX writes them."""
+
+
+@dataclass(frozen=True)
+class OnnxForm:
+    """What an ONNX network wants of its picture, and what is wanted of its answer.
+
+    Attributes:
+        picture: channels, normalisation, axes.
+        size: (height, width) of the picture where the file leaves them open.
+        insists: True if a file of another fixed size is to be refused.
+        answer: name of the output with the logits; None finds it.
+        output_size: (height, width) to resize logits to; None leaves them.
+        upsample: how: a key of MODES; alone it means the picture's size. None is bilinear.
+    """
+
+    picture: PictureForm
+    size: tuple[int, int]
+    insists: bool = field(default=False, repr=False)
+    answer: str | None = None
+    output_size: tuple[int, int] | None = None
+    upsample: str | None = None
+
+
+def fits_already(model: Any, form: OnnxForm) -> bool:
+    """True if the graph takes and answers what every converter wants, and nothing is to be put around it."""
+    from converters.adapter import PictureForm
+
+    onnx = tool("onnx", "onnx")
+    inputs, outputs = picture_and_answers(onnx.shape_inference.infer_shapes(model))
+    if form.picture != PictureForm() or (form.answer, form.output_size, form.upsample) != (None, None, None):
+        return False
+    if len(inputs) != 1 or len(outputs) != 1:
+        return False
+    picture, logits = sizes_of(inputs[0]), sizes_of(outputs[0])
+    floats = all(item.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for item in (inputs[0], outputs[0]))
+    fixed = all(len(sizes) == 4 and sizes[0] == 1 and all(sizes) for sizes in (picture, logits))
+    refused = form.insists and picture[2:] != form.size
+    return floats and fixed and picture[1] == 3 and logits[1] > 1 and not refused
+
+
+def adapted_onnx(model: Any, origin: str, form: OnnxForm, scale: float) -> Any:
+    """A graph float32 RGB (1, 3, H, W) -> float32 logits (1, C, h, w) around the one of `model`, which is left as it is.
+
+    Args:
+        model: onnx.ModelProto with one picture among its inputs.
+        origin: for sentences.
+        form: what to put around it.
+        scale: value of full white.
+
+    Raises:
+        SourceError: it takes no such picture, gives no map of scores, or several of which none is named.
+        MissingToolError: onnx, onnxsim or onnxruntime is not installed.
+    """
+    onnx = tool("onnx", "onnx")
+    whole = _fixed_sizes(model, origin, form)
+    size = form.picture.sizes_in(sizes_of(picture_and_answers(whole)[0][0]))
+    _put_before(whole, form.picture, size, origin, scale)
+    grey = np.full((1, 3, *size), 0.5 * scale, dtype=np.float32)
+    _put_behind(whole, _answers(whole, grey, origin), form, size, origin)
+    (logits,) = _answers(whole, grey, origin).values()
+    _state_shape(whole.graph.output[0], logits.shape)
+    del whole.graph.value_info[:]
+    onnx.checker.check_model(whole, full_check=True)
+    return whole
+
+
+class _Nodes:
+    """Nodes to be put into a graph, in their order, with names that nothing else there has."""
+
+    def __init__(self, model: Any) -> None:
+        self._onnx = tool("onnx", "onnx")
+        self.graph = model.graph
+        self.made: list[Any] = []
+        self._taken = {name for node in self.graph.node for name in (*node.input, *node.output, node.name)}
+        self._taken |= {item.name for item in (*self.graph.initializer, *self.graph.input, *self.graph.output)}
+
+    def add(self, kind: str, *given: str, **attributes: Any) -> str:
+        """The name of what the new node answers."""
+        name = self.fresh(f"segport_{kind.lower()}")
+        self.made.append(self._onnx.helper.make_node(kind, list(given), [name], name=name, **attributes))
+        return name
+
+    def constant(self, values: Any, dtype: Any = np.float32) -> str:
+        """The name of a new stored tensor."""
+        name = self.fresh("segport_constant")
+        self.graph.initializer.append(self._onnx.numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
+        return name
+
+    def fresh(self, wanted: str) -> str:
+        """`wanted`, or with a number behind it where that name is taken."""
+        name, number = wanted, 1
+        while name in self._taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._taken.add(name)
+        return name
+
+    def tensor(self, name: str, shape: Sequence[int]) -> Any:
+        """The description of a float32 input or output."""
+        return self._onnx.helper.make_tensor_value_info(name, self._onnx.TensorProto.FLOAT, list(shape))
+
+
+def _fixed_sizes(model: Any, origin: str, form: OnnxForm) -> Any:
+    """A copy for one picture of a fixed size, at an opset that has all nodes we add, with shape arithmetic folded."""
+    from converters.formats.onnx import simplified
+
+    onnx = tool("onnx", "onnx")
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    inputs, outputs = picture_and_answers(copy)
+    if len(inputs) != 1:
+        names = ", ".join(item.name for item in inputs) or "none"
+        raise SourceError(f"{origin} has {len(inputs)} inputs ({names}); export it with one, the picture")
+    shape = _picture_shape(inputs[0], origin, form)
+    _state_shape(inputs[0], shape)
+    for output in outputs:  # they follow from the picture's
+        for number, dimension in enumerate(output.type.tensor_type.shape.dim):
+            dimension.dim_param = f"{output.name}_{number}"
+    del copy.graph.value_info[:]
+    opset = next((item.version for item in copy.opset_import if item.domain in ("", "ai.onnx")), LEAST_OPSET)
+    try:
+        if opset < LEAST_OPSET:
+            copy = onnx.version_converter.convert_version(copy, LEAST_OPSET)
+        return simplified(copy, {inputs[0].name: list(shape)})
+    except Exception as error:  # C++ errors share no base class
+        raise SourceError(
+            f"{origin} cannot be fixed to a picture {_shown(shape)} ({in_one_line(error)}); check --input-size and --model-layout, or "
+            "export it with fixed sizes"
+        ) from error
+
+
+def _picture_shape(value: Any, origin: str, form: OnnxForm) -> tuple[int, ...]:
+    """The shape of the picture, with the file's own sizes where it has them; raises SourceError for one that is no such picture."""
+    found, picture = sizes_of(value), form.picture
+    channels = found[3 if picture.channels_last else 1] if len(found) == 4 else -1
+    if found[:1] not in ((0,), (1,)) or channels not in (0, picture.channels):
+        raise SourceError(
+            f"{origin} takes {value.name!r} ({_shown(found)}), not one picture of {picture.channels} channels "
+            f"({_shown(picture.shape_at(form.size))}); check --channel-order and --model-layout, or export it with a batch of one"
+        )
+    height, width = picture.sizes_in(found)
+    if form.insists and (height or form.size[0], width or form.size[1]) != form.size:
+        raise SourceError(
+            f"{origin} is fixed to pictures of {height} x {width}; leave --input-size out, or export it for "
+            f"{form.size[0]} x {form.size[1]}"
+        )
+    return picture.shape_at((height or form.size[0], width or form.size[1]))
+
+
+def _put_before(model: Any, picture: PictureForm, size: tuple[int, int], origin: str, scale: float) -> None:
+    """Nodes that make of an RGB picture what the network takes; none where it takes that."""
+    nodes, ((given,), _) = _Nodes(model), picture_and_answers(model)
+    start = nodes.fresh("image")
+    image = _channels(nodes, start, picture)
+    if picture.mean is not None:
+        image = nodes.add("Sub", image, nodes.constant(np.reshape(picture.mean, (1, -1, 1, 1))))
+    if picture.std is not None:
+        image = nodes.add("Mul", image, nodes.constant(1.0 / np.reshape(picture.std, (1, -1, 1, 1))))
+    if picture.channels_last:
+        image = nodes.add("Transpose", image, perm=[0, 2, 3, 1])
+    image = _cast_picture(nodes, image, given, picture, origin, scale)
+    if not nodes.made:
+        return
+    nodes.made[-1].output[0] = given.name
+    behind = list(nodes.graph.node)
+    del nodes.graph.node[:]
+    nodes.graph.node.extend([*nodes.made, *behind])
+    given.CopyFrom(nodes.tensor(start, (1, 3, *size)))
+
+
+def _channels(nodes: _Nodes, image: str, picture: PictureForm) -> str:
+    """As the first half of `Adapted.to_picture`."""
+    from converters.adapter import LUMA
+
+    if picture.order == "rgb":
+        return image
+
+    def channel(number: int) -> str:
+        start, end, axis = (nodes.constant([value], np.int64) for value in (number, number + 1, 1))
+        return nodes.add("Slice", image, start, end, axis)
+
+    red, green, blue = channel(0), channel(1), channel(2)
+    if picture.order == "grey":
+        shares = [
+            nodes.add("Mul", one, nodes.constant(share)) for one, share in zip((red, green, blue), LUMA, strict=True)
+        ]
+        return nodes.add("Add", nodes.add("Add", shares[0], shares[1]), shares[2])
+    colours = (blue, green, red) if picture.order.startswith("bgr") else (red, green, blue)
+    if not picture.order.endswith("a"):
+        return nodes.add("Concat", *colours, axis=1)
+    # Worked out from a channel, so that no file holds a picture of one value.
+    alpha = nodes.add("Add", nodes.add("Mul", red, nodes.constant(0.0)), nodes.constant(picture.white))
+    return nodes.add("Concat", *colours, alpha, axis=1)
+
+
+def _cast_picture(nodes: _Nodes, image: str, given: Any, picture: PictureForm, origin: str, scale: float) -> str:
+    """In the type that the graph takes; raises SourceError for one that pixels cannot be brought to."""
+    types = tool("onnx", "onnx").TensorProto
+    wanted = given.type.tensor_type.elem_type
+    if wanted == types.FLOAT:
+        return image
+    if wanted in (types.FLOAT16, types.DOUBLE):
+        return nodes.add("Cast", image, to=wanted)
+    name = types.DataType.Name(wanted).lower()
+    if wanted != types.UINT8:
+        raise SourceError(f"{origin} takes a picture of {name}; export it for float32 or uint8 pixels")
+    if scale == 1.0 or picture.mean is not None or picture.std is not None:
+        raise SourceError(
+            f"{origin} takes bytes; give --pixel-range byte, and leave out --mean and --std, which its graph has already"
+        )
+    return nodes.add("Cast", image, to=wanted)
+
+
+def _put_behind(
+    model: Any, answers: Mapping[str, NDArray[Any]], form: OnnxForm, size: tuple[int, int], origin: str
+) -> None:
+    """Keep the output that holds the logits, as float32 (1, C, h, w), and nothing that leads to others."""
+    import torch
+
+    from converters.adapter import key_of_logits
+
+    nodes = _Nodes(model)
+    types = tool("onnx", "onnx").TensorProto
+    name = str(key_of_logits({key: torch.from_numpy(value) for key, value in answers.items()}, form.answer, origin))
+    logits, shape = name, answers[name].shape
+    (kind,) = (item.type.tensor_type.elem_type for item in nodes.graph.output if item.name == name)
+    if kind not in (types.FLOAT, types.FLOAT16, types.DOUBLE):
+        raise SourceError(
+            f"{origin} answers in {types.DataType.Name(kind).lower()}, which are no scores; export it with the logits in floats"
+        )
+    if kind != types.FLOAT:
+        logits = nodes.add("Cast", logits, to=types.FLOAT)
+    if form.picture.channels_last:
+        logits, shape = nodes.add("Transpose", logits, perm=[0, 3, 1, 2]), (1, shape[3], *shape[1:3])
+    if shape[1] == 1:
+        logits, shape = nodes.add("Mul", logits, nodes.constant([[[-0.5]], [[0.5]]])), (1, 2, *shape[2:])
+    wanted = form.output_size or (size if form.upsample else shape[2:])
+    if tuple(shape[2:]) != tuple(wanted):
+        sizes = nodes.constant([1, shape[1], *wanted], np.int64)
+        logits = nodes.add("Resize", logits, "", "", sizes, **MODES[form.upsample or "bilinear"])
+    nodes.graph.node.extend(nodes.made)
+    del nodes.graph.output[:]
+    nodes.graph.output.append(nodes.tensor(logits, (1, shape[1], *wanted)))
+    _prune(nodes.graph)
+
+
+def _prune(graph: Any) -> None:
+    """Take out what does not lead to the graph's outputs: heads that only training needs."""
+    needed = {item.name for item in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            kept.append(node)
+            needed |= set(node.input) | _outer_names(node)
+    del graph.node[:]
+    graph.node.extend(reversed(kept))
+    stored = [item for item in graph.initializer if item.name in needed]
+    del graph.initializer[:]
+    graph.initializer.extend(stored)
+
+
+def _outer_names(node: Any) -> set[str]:
+    """Names that graphs inside an operation take from outside."""
+    inner = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+    return {name for graph in inner for item in graph.node for name in (set(item.input) | _outer_names(item))}
+
+
+def _answers(model: Any, picture: NDArray[np.float32], origin: str) -> dict[str, NDArray[Any]]:
+    """What ONNX Runtime makes of the picture, by the outputs' names."""
+    runtime = tool("onnxruntime", "onnx")
+    settings = runtime.SessionOptions()
+    settings.log_severity_level = 3
+    try:
+        session = runtime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
+        (given,) = session.get_inputs()
+        found = session.run(None, {given.name: picture})
+    except Exception as error:  # its errors share no base class
+        raise SourceError(
+            f"{origin} could not answer to a picture {_shown(picture.shape)}: {in_one_line(error)}; check --input-size, --channel-order "
+            "and --model-layout, or the network"
+        ) from error
+    return dict(zip([item.name for item in session.get_outputs()], found, strict=True))
+
+
+def _state_shape(value: Any, shape: Sequence[int]) -> None:
+    sizes = value.type.tensor_type.shape
+    del sizes.dim[:]
+    for size in shape:
+        sizes.dim.add().dim_value = size
+
+
+def _shown(shape: Sequence[int]) -> str:
+    return " x ".join(str(size) if size else "?" for size in shape)
