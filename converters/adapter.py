@@ -40,9 +40,11 @@ class PictureForm:
         order: a key of ORDERS: which channels it takes, in which order.
         channels_last: True if it takes (1, H, W, C).
         white: value of a full channel, which an opaque alpha channel has.
+        given: channels of the picture that the artifact takes. Of others than three the network takes all, as they are.
 
     Raises:
-        SourceError: as many means or deviations as fit no channels, or a deviation that is not above 0.
+        SourceError: as many means or deviations as fit no channels, a deviation that is not above 0, or an order of other
+            channels than red, green and blue.
     """
 
     mean: tuple[float, ...] | None = None
@@ -50,12 +52,17 @@ class PictureForm:
     order: str = "rgb"
     channels_last: bool = False
     white: float = 1.0
+    given: int = 3
 
     def __post_init__(self) -> None:
+        if self.given != len(LUMA) and self.order != "rgb":
+            raise SourceError(
+                f"channel order {self.order!r} is for pictures of red, green and blue, not of {self.given} channels; leave it out"
+            )
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is not None and len(values) not in (1, self.channels):
                 raise SourceError(
-                    f"{name} has {len(values)} numbers but the network takes {self.channels} channels ({self.order}); "
+                    f"{name} has {len(values)} numbers but the network takes {self.channels} channels; "
                     "give one for each, or one for all"
                 )
         if self.std is not None and min(self.std) <= 0:
@@ -64,7 +71,7 @@ class PictureForm:
     @property
     def channels(self) -> int:
         """How many channels the network takes."""
-        return ORDERS[self.order]
+        return ORDERS[self.order] if self.given == len(LUMA) else self.given
 
     def shape_at(self, size: tuple[int, int]) -> tuple[int, ...]:
         """Shape of the picture that the network takes at (height, width)."""

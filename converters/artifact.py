@@ -66,9 +66,10 @@ class ImageInput:
         dtype: ``"float32"``, ``"uint8"`` or ``"int8"``, as stored in the file's signature.
         quantization: for integer inputs, how real values map to stored ones.
         as_picture: True when the runtime takes a picture object (Core ML ImageType) and not a tensor.
+        channels: 3 for RGB; other numbers are taken as the dataset stores them.
 
     Raises:
-        ValueError: a size below 1.
+        ValueError: a size, or the number of channels, below 1.
     """
 
     name: str
@@ -79,16 +80,17 @@ class ImageInput:
     dtype: str = "float32"
     quantization: Quantization | None = None
     as_picture: bool = False
+    channels: int = 3
 
     def __post_init__(self) -> None:
-        _check_sizes(height=self.height, width=self.width)
+        _check_sizes(height=self.height, width=self.width, channels=self.channels)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Tensor shape with a batch of one."""
         if self.layout is Layout.NCHW:
-            return (1, 3, self.height, self.width)
-        return (1, self.height, self.width, 3)
+            return (1, self.channels, self.height, self.width)
+        return (1, self.height, self.width, self.channels)
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,9 @@ def fits_already(model: Any, form: OnnxForm) -> bool:
     from converters.adapter import PictureForm
 
     onnx = tool("onnx", "onnx")
+    plain = PictureForm(given=form.picture.given)
     inputs, outputs = picture_and_answers(onnx.shape_inference.infer_shapes(model))
-    if form.picture != PictureForm() or (form.answer, form.output_size, form.upsample) != (None, None, None):
+    if form.picture != plain or (form.answer, form.output_size, form.upsample) != (None, None, None):
         return False
     if len(inputs) != 1 or len(outputs) != 1:
         return False
@@ -65,11 +66,12 @@ def fits_already(model: Any, form: OnnxForm) -> bool:
     floats = all(item.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for item in (inputs[0], outputs[0]))
     fixed = all(len(sizes) == 4 and sizes[0] == 1 and all(sizes) for sizes in (picture, logits))
     refused = form.insists and picture[2:] != form.size
-    return floats and fixed and picture[1] == 3 and logits[1] > 1 and not refused
+    return floats and fixed and picture[1] == form.picture.given and logits[1] > 1 and not refused
 
 
 def adapted_onnx(model: Any, origin: str, form: OnnxForm, scale: float) -> Any:
-    """A graph float32 RGB (1, 3, H, W) -> float32 logits (1, C, h, w) around the one of `model`, which is left as it is.
+    """A graph float32 RGB (1, 3, H, W) -> float32 logits (1, C, h, w) around the one of `model`, which is left as it is; of other
+    channels than three where the form says so.
 
     Args:
         model: onnx.ModelProto with one picture among its inputs.
@@ -85,7 +87,7 @@ def adapted_onnx(model: Any, origin: str, form: OnnxForm, scale: float) -> Any:
     whole = _fixed_sizes(model, origin, form)
     size = form.picture.sizes_in(sizes_of(picture_and_answers(whole)[0][0]))
     _put_before(whole, form.picture, size, origin, scale)
-    grey = np.full((1, 3, *size), 0.5 * scale, dtype=np.float32)
+    grey = np.full((1, form.picture.given, *size), 0.5 * scale, dtype=np.float32)
     _put_behind(whole, _answers(whole, grey, origin), form, size, origin)
     (logits,) = _answers(whole, grey, origin).values()
     _state_shape(whole.graph.output[0], logits.shape)
@@ -195,7 +197,7 @@ def _put_before(model: Any, picture: PictureForm, size: tuple[int, int], origin:
     behind = list(nodes.graph.node)
     del nodes.graph.node[:]
     nodes.graph.node.extend([*nodes.made, *behind])
-    given.CopyFrom(nodes.tensor(start, (1, 3, *size)))
+    given.CopyFrom(nodes.tensor(start, (1, picture.given, *size)))
 
 
 def _channels(nodes: _Nodes, image: str, picture: PictureForm) -> str:

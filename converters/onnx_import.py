@@ -57,7 +57,7 @@ def _module(source: ModelSource) -> torch.nn.Module:
     check_onnx_source(source)
     path = source.onnx_path
     assert path is not None  # `check_onnx_source` would have refused
-    picture = torch.rand((1, 3, *source.input_size), generator=torch.Generator().manual_seed(0))
+    picture = torch.rand(source.picture_shape(), generator=torch.Generator().manual_seed(0))
     picture *= source.pixel_range.scale
     network = _read(path)
     try:

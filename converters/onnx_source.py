@@ -23,6 +23,7 @@ class OnnxDescription:
         classes: channels of the logits.
         class_names: from the metadata entry ``names``, ``classes`` or ``segport.classes``, if there is a usable one.
         parameters: number of initializer elements.
+        channels: of the picture.
     """
 
     input_name: str
@@ -32,6 +33,7 @@ class OnnxDescription:
     classes: int
     class_names: tuple[str, ...]
     parameters: int
+    channels: int = 3
 
 
 def read_onnx(path: Path) -> Any:
@@ -129,8 +131,6 @@ def described(model: Any, path: Path) -> OnnxDescription:
             "one logits tensor out"
         )
     picture, logits = _fixed(inputs[0], path), _fixed(outputs[0], path)
-    if picture[1] != 3:
-        raise SourceError(f"{path} takes {picture[1]} channels; segport needs one RGB picture, (1, 3, H, W)")
     return OnnxDescription(
         input_name=inputs[0].name,
         output_name=outputs[0].name,
@@ -139,6 +139,7 @@ def described(model: Any, path: Path) -> OnnxDescription:
         classes=logits[1],
         class_names=stored_class_names(model, logits[1]),
         parameters=count_parameters(model),
+        channels=picture[1],
     )
 
 

@@ -31,12 +31,14 @@ class ModelSource:
         parameters: number of trained parameters (before any folding).
         weights_sha256: hash of the weights it came from; part of every artifact's key.
         origin: for people: the checkpoint path or factory name.
-        module: eval-mode, trace-friendly `torch.nn.Module`, float32 (1, 3, H, W) -> float32 logits (1, C, h, w).
+        module: eval-mode, trace-friendly `torch.nn.Module`, float32 (1, 3, H, W) -> float32 logits (1, C, h, w); of `channels`
+            channels where that is another number.
         onnx_path: an ONNX file with one NCHW float32 image input and one NCHW logits output.
         sizes: the same network at several output sizes, this one among them, each as a source of its own; empty for
             an artifact that answers at `output_size` alone.
         input_shapes: (height, width) of every picture that one artifact shall take, `input_size` among them; empty for that
             one alone. Only for a module whose graph allows it.
+        channels: of the picture: 3 for RGB; others as the dataset stores them.
 
     Raises:
         SourceError: if neither or both of `module` and `onnx_path` are given, or the counts disagree.
@@ -55,6 +57,7 @@ class ModelSource:
     onnx_path: Path | None = None
     sizes: tuple[ModelSource, ...] = field(default=(), repr=False)
     input_shapes: tuple[tuple[int, int], ...] = ()
+    channels: int = 3
 
     def __post_init__(self) -> None:
         if (self.module is None) == (self.onnx_path is None):
@@ -70,6 +73,10 @@ class ModelSource:
                 return one
         there = ", ".join(f"{height} x {width}" for height, width in self.output_sizes)
         raise SourceError(f"{self.name} does not answer at {size[0]} x {size[1]} here; choose from: {there}")
+
+    def picture_shape(self, size: tuple[int, int] | None = None) -> tuple[int, int, int, int]:
+        """(1, channels, height, width) of the picture, or of one at another size."""
+        return (1, self.channels, *(size or self.input_size))
 
     @property
     def output_sizes(self) -> tuple[tuple[int, int], ...]:

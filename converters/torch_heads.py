@@ -46,9 +46,8 @@ def channels_first(network: nn.Module, output: OutputKind) -> nn.Module:
 
 
 def example_image(source: ModelSource) -> torch.Tensor:
-    """A seeded noise picture, float32 (1, 3, H, W), in the value range the network takes."""
-    height, width = source.input_size
-    image = torch.rand((1, 3, height, width), generator=torch.Generator().manual_seed(0))
+    """A seeded noise picture, float32 (1, channels, H, W), in the value range the network takes."""
+    image = torch.rand(source.picture_shape(), generator=torch.Generator().manual_seed(0))
     return image * source.pixel_range.scale
 
 

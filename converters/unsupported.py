@@ -55,7 +55,7 @@ def _calls(module: torch.nn.Module, source: ModelSource) -> list[Node]:
     import torch
 
     try:
-        program = torch.export.export(module, (torch.zeros((1, 3, *source.input_size)),), strict=False)
+        program = torch.export.export(module, (torch.zeros(source.picture_shape()),), strict=False)
     except Exception:  # noqa: BLE001  # what cannot be exported has failed for a reason that is told already
         return []
     return [node for node in program.graph.nodes if node.op == "call_function"]

@@ -19,7 +19,7 @@ class Sample:
 
     Attributes:
         id: stable name of the sample inside its dataset; goes into the manifest.
-        image: uint8 RGB, shape (H, W, 3).
+        image: uint8 RGB, shape (H, W, 3); or other channels, as stored.
         mask: uint8 class ids, shape (H, W); 255 is ignored.
     """
 

@@ -11,7 +11,7 @@ from segdata.dataset import Dataset, Sample
 from segdata.errors import DataError
 from segdata.labels import IGNORE_INDEX, LabelSet
 from segdata.paired import fingerprint_of
-from segdata.pictures import IMAGE_SUFFIXES, read_image
+from segdata.pictures import BAND_SUFFIX, IMAGE_SUFFIXES, read_picture
 
 
 class Photos(Dataset):
@@ -35,7 +35,7 @@ class Photos(Dataset):
         self._paths = tuple(
             path
             for path in sorted(folder.rglob("*"))
-            if path.suffix.lower() in IMAGE_SUFFIXES
+            if path.suffix.lower() in (*IMAGE_SUFFIXES, BAND_SUFFIX)
             and path.is_file()
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         )
@@ -52,7 +52,7 @@ class Photos(Dataset):
         """Read one photograph, turned the way its camera noted; raises DataError naming a damaged file."""
         if not 0 <= index < len(self._paths):
             raise IndexError(f"photograph {index} of {len(self._paths)}")
-        image = read_image(self._paths[index])
+        image = read_picture(self._paths[index])
         return Sample(self.sample_id(index), image, np.full(image.shape[:2], IGNORE_INDEX, dtype=np.uint8))
 
     def mask_at(self, index: int, height: int, width: int) -> NDArray[np.uint8]:

@@ -13,6 +13,8 @@ from segdata.errors import DataError
 from segdata.labels import IGNORE_INDEX
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+BAND_SUFFIX = ".npy"
+"""Pictures of any number of channels: uint8 (H, W, C), as numpy.save writes them."""
 _ID_MODES = {"P", "L", "1"}
 
 
@@ -32,6 +34,25 @@ def _load(path: Path, kind: str, content: bytes | None = None) -> Image.Image:
 def read_image(path: Path) -> NDArray[np.uint8]:
     """uint8 RGB (H, W, 3), turned the way its EXIF orientation asks; raises DataError naming the file."""
     return _upright(_load(path, "image"))
+
+
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """As `read_image`, or the uint8 (H, W, C) array of a .npy file, nothing in which is executed; raises DataError naming the file."""
+    if path.suffix.lower() != BAND_SUFFIX:
+        return read_image(path)
+    if path.exists() and not path.is_file():
+        raise DataError(f"image {path} is not a file; remove it, or put the picture there")
+    try:
+        bands = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"image {path} does not exist; restore it or remove its partner") from None
+    except (OSError, ValueError, EOFError, SyntaxError, MemoryError) as problem:
+        reason = " ".join(str(problem).split())
+        raise DataError(f"image {path} cannot be read ({reason}); replace the file, it may be damaged") from None
+    if not isinstance(bands, np.ndarray) or bands.dtype != np.uint8 or bands.ndim != 3 or 0 in bands.shape:
+        found = f"{bands.dtype} {bands.shape}" if isinstance(bands, np.ndarray) else "an archive"
+        raise DataError(f"image {path} holds {found}; store a picture as uint8 (height, width, channels)")
+    return bands
 
 
 def decoded_image(content: bytes, where: Path) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from segdata.dataset import Dataset, Sample
@@ -16,7 +17,7 @@ def fit(sample: Sample, size: int | tuple[int, int]) -> Sample:
     nearest pixel centre, so no id appears that was not there. A sample that already has the size is returned as it is.
 
     Returns:
-        the sample with image uint8 (height, width, 3) and mask uint8 (height, width).
+        the sample with image uint8 (height, width, C) and mask uint8 (height, width).
 
     Raises:
         DataError: for a size below one pixel.
@@ -26,9 +27,19 @@ def fit(sample: Sample, size: int | tuple[int, int]) -> Sample:
         raise DataError(f"a sample cannot be resized to {width}x{height}; give a size of at least one pixel")
     if sample.mask.shape == (height, width):
         return sample
-    image = Image.fromarray(sample.image).resize((width, height), Image.Resampling.BILINEAR)
     mask = Image.fromarray(sample.mask).resize((width, height), Image.Resampling.NEAREST)
-    return Sample(sample.id, np.array(image), np.array(mask))
+    return Sample(sample.id, resized(sample.image, height, width), np.array(mask))
+
+
+def resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """A uint8 picture (H, W, C) at another size, as `fit` does it; one that has the size already as it is."""
+    if image.shape[:2] == (height, width):
+        return image
+    if image.shape[2] == 3:
+        return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    # Pillow knows pictures of few channels; it resizes each by itself anyway.
+    planes = [Image.fromarray(np.ascontiguousarray(image[:, :, number])) for number in range(image.shape[2])]
+    return np.stack([np.array(plane.resize((width, height), Image.Resampling.BILINEAR)) for plane in planes], axis=2)
 
 
 class FittedSamples(Dataset):

@@ -113,6 +113,11 @@ def write_bundle(
     except OSError as error:
         raise _unwritable(out, error) from error
     source = same_source(options, manifest)
+    if source.channels != 3:
+        raise UsageError(
+            f"{source.name} takes pictures of {source.channels} channels, and a bundle holds RGB pictures; run its packages on the Mac "
+            "with `segport validate` there"
+        )
     dataset = judging_set(options, source)
     chosen = spread(len(dataset), min(len(dataset), pictures or MOST_PICTURES))
     contents: dict[str, bytes] = {"README.md": README.encode(), "measure.py": script()}

@@ -74,7 +74,7 @@ def _numbers(value: object) -> object:
 Channels = Annotated[
     tuple[Annotated[float, Field(allow_inf_nan=False)], ...],
     BeforeValidator(_numbers),
-    Field(min_length=1, max_length=4),
+    Field(min_length=1, max_length=256),
 ]
 
 
@@ -100,6 +100,8 @@ class RunOptions(BaseModel):
         mean, std: what a network of your own was trained to have subtracted and divided, per channel in its own order and in
             units of `pixel_range`; put inside the artifact. None for neither.
         channel_order: `rgb`, `bgr`, `grey` (one channel), `rgba` or `bgra` (opaque), of the network; the artifact always takes RGB.
+        channels: of the pictures, for networks of your own that take others than RGB; the artifact takes them as the dataset stores
+            them (.npy files).
         model_layout: `nchw` or `nhwc`, of the network's picture and answer.
         answer: which of several answers holds the logits: a key, an attribute, or a position.
         upsample: how logits are resized to `output_size` (default: the input size) inside the artifact: `bilinear`,
@@ -160,6 +162,7 @@ class RunOptions(BaseModel):
     mean: Channels | None = None
     std: Channels | None = None
     channel_order: Literal["rgb", "bgr", "grey", "rgba", "bgra"] = "rgb"
+    channels: Annotated[int, Field(ge=1, le=256)] = 3
     model_layout: Literal["nchw", "nhwc"] = "nchw"
     answer: str | None = None
     upsample: Literal["bilinear", "bilinear-corners", "nearest"] | None = None

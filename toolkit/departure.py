@@ -85,7 +85,11 @@ def _options(model: Interpreter, artifact: Path, against: str, pictures: int, da
     if len(features) != 2 or any(feature.shape is None for feature in features):
         raise UsageError(f"{artifact} does not take one picture of a fixed size; only such packages are compared")
     takes, answers = (tuple(feature.shape or ())[-2:] for feature in features)
-    sizes = {} if Path(against).suffix == PACKAGE else {"model": against, "output_size": answers}
+    sizes: dict[str, Any] = {}
+    if Path(against).suffix != PACKAGE:
+        sizes = {"model": against, "output_size": answers}
+    if features[0].kind == "array" and len(features[0].shape or ()) == 4 and (features[0].shape or ())[1] != 3:
+        sizes["channels"] = (features[0].shape or ())[1]
     return checked_options({"input_size": takes, "images": pictures, "dataset": dataset} | sizes)
 
 

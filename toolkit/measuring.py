@@ -85,7 +85,7 @@ def reference_runner(source: ModelSource, options: RunOptions) -> Runner:
     from validation.runners.onnxruntime import OnnxRuntimeRunner
     from validation.runners.reference import TorchRunner, torch_artifact
 
-    image = ImageInput("image", *source.input_size, source.pixel_range, Layout.NCHW)
+    image = ImageInput("image", *source.input_size, source.pixel_range, Layout.NCHW, channels=source.channels)
     output = MapOutput("logits", *source.output_size, len(source.classes), OutputKind.LOGITS, Layout.NCHW)
     if source.module is not None:
         artifact = torch_artifact(
@@ -111,7 +111,7 @@ def reference_runner(source: ModelSource, options: RunOptions) -> Runner:
             size_bytes=source.onnx_path.stat().st_size,
             key=source.weights_sha256,
             classes=source.classes,
-            image=ImageInput(described.input_name, *source.input_size, source.pixel_range, Layout.NCHW),
+            image=dataclasses.replace(image, name=described.input_name),
             output=MapOutput(
                 described.output_name, *source.output_size, len(source.classes), OutputKind.LOGITS, Layout.NCHW
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,28 @@ from toolkit.errors import UsageError
 if TYPE_CHECKING:
     from converters import ModelSource
     from quantization.calibration import CalibrationSet
-    from segdata import Dataset, LabelSet
+    from segdata import Dataset, LabelSet, Sample
 
 
 def judging_set(options: RunOptions, source: ModelSource) -> Dataset:
     """The dataset that judges; raises DataError if it cannot be read and UsageError if its classes are not the model's."""
     if options.photos is not None:
-        return _photos(options.photos, source)
-    return _in_order_of(source, _open(options, options.split, options.images), options)
+        found = _photos(options.photos, source)
+    else:
+        found = _in_order_of(source, _open(options, options.split, options.images), options)
+    _check_channels(found[0], found, source)
+    return found
+
+
+def _check_channels(sample: Sample, dataset: Dataset, source: ModelSource) -> None:
+    """Raise UsageError where a picture has not the channels that the network's artifacts take."""
+    found = sample.image.shape[2]
+    if found != source.channels:
+        hint = " (--channel-order grey, rgba or bgra is for networks of one or four channels that take photographs)"
+        raise UsageError(
+            f"picture {sample.id} of {dataset.name} has {found} channels and {source.name} takes {source.channels}; give --channels "
+            f"as the pictures have them{hint if found == 3 else ''}, or other pictures"
+        )
 
 
 def _in_order_of(source: ModelSource, dataset: Dataset, options: RunOptions) -> Dataset:
@@ -69,10 +84,11 @@ def calibration_set(
 
     dataset = _open(options, "train", None)
     chosen = _chosen(options, dataset, len(source.classes))
-    images = np.empty((len(chosen), *source.input_size, 3), dtype=np.uint8)
+    images = np.empty((len(chosen), *source.input_size, source.channels), dtype=np.uint8)
     ids = []
     for place, index in enumerate(chosen):
         sample = dataset[index]
+        _check_channels(sample, dataset, source)
         images[place] = fit_picture(sample.image, *source.input_size)
         ids.append(sample.id)
         on_picture()
@@ -80,7 +96,7 @@ def calibration_set(
         images=images,
         ids=tuple(ids),
         origin=f"{options.dataset} train, {options.calibration_choice} choice",
-        observer=observe_tensors,
+        observer=partial(observe_tensors, pixel_maximum=source.pixel_range.scale),
         method=Method(options.calibration_method) if options.calibration_method else None,
         store=store,
     )

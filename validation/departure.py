@@ -205,7 +205,7 @@ def compare_output(name: str, against: str, expected: Sequence[Any], actual: Seq
 
 
 def given(model: Interpreter, picture: Picture, pixel_maximum: float) -> dict[str, NDArray[Any]]:
-    """`picture` as the model's only input: a picture, or an array (1, 3, H, W).
+    """`picture` as the model's only input: a picture, or an array (1, channels, H, W).
 
     Raises:
         ValidationError: the model takes something else.
@@ -216,9 +216,9 @@ def given(model: Interpreter, picture: Picture, pixel_maximum: float) -> dict[st
     if feature.kind == "image":
         fitted = fit_picture(picture, *feature.shape[:2])
         return {feature.name: fitted if feature.color in ("rgb", "bgr") else fitted.mean(axis=2).astype(np.uint8)}
-    if feature.kind != "array" or len(feature.shape) != 4 or feature.shape[:2] != (1, 3):
+    if feature.kind != "array" or len(feature.shape) != 4 or feature.shape[:2] != (1, picture.shape[2]):
         raise ValidationError(
-            f"input {feature.name!r} of {model.path} takes {feature.shape}, not a picture (1, 3, h, w)"
+            f"input {feature.name!r} of {model.path} takes {feature.shape}, not a picture (1, {picture.shape[2]}, h, w)"
         )
     fitted = fit_picture(picture, *feature.shape[2:])
     scaled = fitted.astype(np.float32) * np.float32(pixel_maximum / PICTURE_MAXIMUM)

@@ -22,7 +22,7 @@ def main() -> int:
     asked = json.load(sys.stdin)
     artifact = Artifact.from_json(asked["artifact"], Path(asked["folder"]))
     runner_type = runners()[asked["runner"]]
-    image = np.zeros((artifact.image.height, artifact.image.width, 3), dtype=np.uint8)
+    image = np.zeros((artifact.image.height, artifact.image.width, artifact.image.channels), dtype=np.uint8)
     runner_type.preload()
     before, anonymous_before = _reset_peak(), _anonymous()
     try:

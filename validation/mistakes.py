@@ -32,7 +32,7 @@ Prepare = Callable[[Picture, Size], Values]
 
 
 def resized(picture: Picture, size: Size, mode: str = "bilinear", antialias: bool = True) -> Values:
-    """float32 (h, w, 3) on the scale 0..255 through torch, apart from the picture path's own resizing."""
+    """float32 (h, w, C) on the scale 0..255 through torch, apart from the picture path's own resizing."""
     values: Values = picture.astype(np.float32)
     if picture.shape[:2] == size:
         return values
@@ -54,12 +54,14 @@ class Mistake:
         words: completes "it answers as if ...".
         prepare: the picture as the network would then see it.
         square_only: makes sense only where height and width are equal.
+        colours_only: makes sense only for red, green and blue.
     """
 
     name: str
     words: str
     prepare: Prepare
     square_only: bool = False
+    colours_only: bool = False
 
 
 def _changed(change: Callable[[Values], Values]) -> Prepare:
@@ -77,16 +79,22 @@ def right(picture: Picture, size: Size) -> Values:
 
 
 INPUT_MISTAKES = (
-    Mistake("swapped-channels", "red and blue were swapped (BGR for RGB)", _changed(lambda values: values[:, :, ::-1])),
+    Mistake(
+        "swapped-channels",
+        "red and blue were swapped (BGR for RGB)",
+        _changed(lambda values: values[:, :, ::-1]),
+        colours_only=True,
+    ),
     Mistake(
         "normalised-twice-half",
         "pixels were normalised twice: (x - 0.5) / 0.5 before the network's own",
-        _normalised((0.5,) * 3, (0.5,) * 3),
+        _normalised((0.5,), (0.5,)),
     ),
     Mistake(
         "normalised-twice-imagenet",
         "pixels were normalised twice: ImageNet mean and deviation before the network's own",
         _normalised((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        colours_only=True,
     ),
     Mistake("divided-twice", "pixels were divided by 255 twice", _changed(lambda values: values / np.float32(255))),
     Mistake("not-divided", "pixels were not divided by 255", _changed(lambda values: values * np.float32(255))),
@@ -113,7 +121,7 @@ INPUT_MISTAKES = (
     Mistake(
         "nhwc-as-nchw",
         "the picture's memory were channels last (NHWC) where the file reads channels first (NCHW)",
-        _changed(lambda values: values.reshape(3, *values.shape[:2]).transpose(1, 2, 0)),
+        _changed(lambda values: values.reshape(values.shape[2], *values.shape[:2]).transpose(1, 2, 0)),
     ),
     Mistake("transposed", "rows and columns were swapped", _changed(lambda values: values.transpose(1, 0, 2)), True),
     Mistake("mirrored", "the picture was mirrored", _changed(lambda values: values[:, ::-1])),

@@ -9,16 +9,13 @@ from numpy.typing import NDArray
 
 
 def fit_picture(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """A uint8 RGB picture (H, W, 3) at (height, width): bilinear, antialiased when shrinking; stretched, not cropped.
+    """A uint8 picture (H, W, C) at (height, width): bilinear, antialiased when shrinking; stretched, not cropped.
 
     A picture that has the size already comes back unchanged.
     """
-    if image.shape[:2] == (height, width):
-        return image
-    from PIL import Image
+    from segdata.resize import resized
 
-    resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(resized, dtype=np.uint8)
+    return resized(image, height, width)
 
 
 def fit_mask(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

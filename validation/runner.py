@@ -143,7 +143,7 @@ class Runner(ABC):
         """Answer for one picture.
 
         Args:
-            image: uint8 RGB, shape (height, width, 3) of `artifact.image`.
+            image: uint8, shape (height, width, channels) of `artifact.image`; RGB where it has three.
 
         Returns:
             float32 logits (h, w, C), or uint8 label map (h, w) if the artifact answers with labels.
@@ -297,9 +297,9 @@ class Runner(ABC):
 
     def _check_image(self, image: NDArray[np.uint8]) -> None:
         spec = self.artifact.image
-        if image.dtype != np.uint8 or image.shape != (spec.height, spec.width, 3):
+        if image.dtype != np.uint8 or image.shape != (spec.height, spec.width, spec.channels):
             raise ValidationError(
-                f"{self.artifact.name} takes uint8 pictures of {spec.height}x{spec.width}x3, not {image.dtype} "
+                f"{self.artifact.name} takes uint8 pictures of {spec.height}x{spec.width}x{spec.channels}, not {image.dtype} "
                 f"{'x'.join(map(str, image.shape))}; resize them first"
             )
 

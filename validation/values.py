@@ -12,7 +12,7 @@ from validation.errors import RunnerError, ValidationError
 
 
 def native_input(image: NDArray[np.uint8], spec: ImageInput) -> NDArray[Any]:
-    """A uint8 (H, W, 3) picture as the tensor `spec` describes: scaled, quantized, laid out, batch of one.
+    """A uint8 (H, W, channels) picture as the tensor `spec` describes: scaled, quantized, laid out, batch of one.
 
     Raises:
         ValidationError: `spec` wants integers for values 0..1 and does not say how they are quantized.

@@ -99,7 +99,7 @@ def check_onnx_source(source: ModelSource) -> tuple[str, str]:
     constants = {item.name for item in model.graph.initializer}
     inputs = [item for item in model.graph.input if item.name not in constants]
     outputs = list(model.graph.output)
-    wanted = [(1, 3, *source.input_size)], [(1, len(source.classes), *source.output_size)]
+    wanted = [source.picture_shape()], [(1, len(source.classes), *source.output_size)]
     found = [_shape(item) for item in inputs], [_shape(item) for item in outputs]
     if found != wanted:
         raise SourceError(
@@ -177,7 +177,7 @@ def _written(model: Any, source: ModelSource, conversion: Conversion) -> Written
     map_height, map_width = _shape(answer)[-2:]
     ops = Counter(node.op_type for node in model.graph.node)
     return Written(
-        image=ImageInput(image.name, height, width, source.pixel_range, Layout.NCHW),
+        image=ImageInput(image.name, height, width, source.pixel_range, Layout.NCHW, channels=source.channels),
         output=MapOutput(
             answer.name, map_height, map_width, len(source.classes), conversion.output, Layout.NCHW,
             dtype="int32" if labels else "float32",

@@ -28,7 +28,7 @@ class CalibrationSet:
     """Calibration pictures at the model's input size.
 
     Attributes:
-        images: uint8 RGB, shape (N, H, W, 3).
+        images: uint8 RGB, shape (N, H, W, 3), or of other channels.
         ids: sample ids in the same order, for the manifest.
         origin: for people, e.g. ``"synthetic-faces train"``.
         observer: looks inside a model file that runs, where a format's own tools cannot (Core ML off macOS).
@@ -49,9 +49,9 @@ class CalibrationSet:
     def __post_init__(self) -> None:
         if len(self.images) == 0:
             raise RecipeError("the calibration set is empty; give at least one training picture")
-        if self.images.dtype != np.uint8 or self.images.ndim != 4 or self.images.shape[3] != 3:
+        if self.images.dtype != np.uint8 or self.images.ndim != 4:
             raise RecipeError(
-                f"calibration pictures must be uint8 (N, H, W, 3), not {self.images.dtype} {self.images.shape}"
+                f"calibration pictures must be uint8 (N, H, W, channels), not {self.images.dtype} {self.images.shape}"
             )
         if len(self.ids) != len(self.images):
             raise RecipeError(f"{len(self.images)} calibration pictures but {len(self.ids)} ids; give one id each")

@@ -2,7 +2,7 @@
 
 Layout, for all pictures at once or inside ``train/``, ``val/`` and ``test/``::
 
-    PATH/images/NAME.jpg     (or .jpeg .png .bmp .webp)
+    PATH/images/NAME.jpg     (or .jpeg .png .bmp .webp; .npy: uint8 (H, W, channels) of any number of channels)
     PATH/masks/NAME.png      at the image's size: class ids, indexed or 8-bit grey, 255 ignored; or colours
     PATH/classes.txt         or another class file, see `segdata.generic.classes`
     PATH/labels.toml         optional, see `segdata.generic.changes`
@@ -22,7 +22,16 @@ from segdata.generic.classes import CLASS_FILES, ClassFile, read_classes
 from segdata.generic.splits import SPLITS, no_split, share_of
 from segdata.labels import IGNORE_INDEX, LabelSet
 from segdata.paired import Pair, PairedFiles, files_by_stem, fingerprint_of, pair_up, require_folder
-from segdata.pictures import check_ids, check_size, is_coloured, read_colours, read_ids, read_image
+from segdata.pictures import (
+    BAND_SUFFIX,
+    IMAGE_SUFFIXES,
+    check_ids,
+    check_size,
+    is_coloured,
+    read_colours,
+    read_ids,
+    read_picture,
+)
 from segdata.registry import Request
 
 LAYOUT = "PATH/images + PATH/masks with equal file names, or the same inside PATH/train, PATH/val and PATH/test"
@@ -63,7 +72,7 @@ class MaskFiles(PairedFiles):
         if not 0 <= index < len(self._pairs):
             raise IndexError(f"sample {index} of {len(self._pairs)}")
         pair = self._pairs[index]
-        image, ids = read_image(pair.image), self.stored_ids(pair.mask)
+        image, ids = read_picture(pair.image), self.stored_ids(pair.mask)
         check_size(image, ids, pair.image, pair.mask)
         return Sample(pair.id, image, self._words.table[ids])
 
@@ -142,7 +151,7 @@ def _pairs(root: Path, split: str) -> list[Pair]:
     for part in ("images", "masks"):
         require_folder(home / part, LAYOUT)
     found = pair_up(
-        files_by_stem(home / "images"),
+        files_by_stem(home / "images", (*IMAGE_SUFFIXES, BAND_SUFFIX)),
         files_by_stem(home / "masks", (".png",)),
         str(home / "images"),
         str(home / "masks"),

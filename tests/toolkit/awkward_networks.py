@@ -309,3 +309,8 @@ def uneven() -> nn.Module:
 def fourier() -> nn.Module:
     """An unsupported operation."""
     return Doing(Fourier())
+
+
+def five_channels() -> nn.Module:
+    """Takes five bands."""
+    return Channels(5)

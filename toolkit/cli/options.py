@@ -44,6 +44,12 @@ ChannelOrder = Annotated[
     str | None,
     typer.Option("--channel-order", help="rgb, bgr, grey, rgba or bgra: what the network takes; artifacts take RGB."),
 ]
+Channels = Annotated[
+    int | None,
+    typer.Option(
+        "--channels", help="Of the pictures, where the network takes others than RGB (.npy files); default 3."
+    ),
+]
 ModelLayout = Annotated[str | None, typer.Option("--model-layout", help="nchw or nhwc: the network's own layout.")]
 Answer = Annotated[
     str | None, typer.Option("--answer", help="Key, attribute or position of the logits among several answers.")

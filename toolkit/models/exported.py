@@ -48,8 +48,10 @@ def from_torchscript(path: Path, options: RunOptions) -> ModelSource:
         script = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except Exception as error:  # C++ errors share no base class
         raise SourceError(f"{path} is not a usable TorchScript file ({in_one_line(error)}); save it again") from error
+    from toolkit.models.naming import picture_form
+
     height, width = options.input_size
-    picture = torch.zeros((1, height, width, 3) if options.model_layout == "nhwc" else (1, 3, height, width))
+    picture = torch.zeros(picture_form(options).shape_at(options.input_size))
     try:
         program = TS2EPConverter(script, (picture,)).convert()
     except Exception as error:  # as above

@@ -47,7 +47,7 @@ def load_source(options: RunOptions) -> ModelSource:
         return _with_input_shapes(from_exported(path, options), options)
     if is_graph:
         return _with_input_shapes(from_torchscript(path, options), options)
-    foreign = [name for name in options.given(*ADAPTING) if name != "output_size"]
+    foreign = [name for name in options.given(*ADAPTING, "channels") if name != "output_size"]
     if foreign:
         raise UsageError(
             f"--{foreign[0].replace('_', '-')} is for networks of your own; FP-LIIF checkpoints state theirs"

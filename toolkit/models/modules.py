@@ -26,7 +26,7 @@ def from_module(
     parameters: int | None = None,
     file_hash: str = "",
 ) -> ModelSource:
-    """Adapt `module` to RGB float32 (1, 3, H, W) -> float32 logits (1, C, h, w).
+    """Adapt `module` to RGB float32 (1, 3, H, W), or `options.channels` channels as they are, -> float32 logits (1, C, h, w).
 
     Args:
         module: the network.
@@ -68,6 +68,7 @@ def from_module(
         weights_sha256=_fingerprint(whole, file_hash),
         origin=origin,
         module=module if plain else whole,
+        channels=options.channels,
     )
 
 
@@ -108,14 +109,14 @@ def _tried(adapted: Adapted, options: RunOptions, origin: str) -> torch.Tensor:
 def _grey_picture(options: RunOptions) -> torch.Tensor:
     import torch
 
-    return torch.full((1, 3, *options.input_size), 0.5 * PixelRange(options.pixel_range).scale)
+    return torch.full((1, options.channels, *options.input_size), 0.5 * PixelRange(options.pixel_range).scale)
 
 
 def _noisy_picture(options: RunOptions) -> torch.Tensor:
     """Every pixel value there is, the same each time."""
     import torch
 
-    noise = torch.rand((1, 3, *options.input_size), generator=torch.Generator().manual_seed(0))
+    noise = torch.rand((1, options.channels, *options.input_size), generator=torch.Generator().manual_seed(0))
     return noise * PixelRange(options.pixel_range).scale
 
 
@@ -197,7 +198,7 @@ def _is_plain(adapted: Adapted) -> bool:
     """True if the network is already what converters take, so that nothing is put around it."""
     from converters.adapter import AnswerForm, PictureForm
 
-    return adapted.picture == PictureForm() and adapted.answer == AnswerForm()
+    return adapted.picture == PictureForm(given=adapted.picture.given) and adapted.answer == AnswerForm()
 
 
 def _fingerprint(adapted: Adapted, file_hash: str) -> str:

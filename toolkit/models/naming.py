@@ -24,6 +24,7 @@ def picture_form(options: RunOptions) -> PictureForm:
         order=options.channel_order,
         channels_last=options.model_layout == "nhwc",
         white=PixelRange(options.pixel_range).scale if options.channel_order.endswith("a") else 1.0,
+        given=options.channels,
     )
 
 

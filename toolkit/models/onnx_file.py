@@ -53,6 +53,7 @@ def from_onnx(path: Path, options: RunOptions) -> ModelSource:
         output_size=found.output_size,
         pixel_range=PixelRange(options.pixel_range),
         parameters=count_parameters(model),
+        channels=found.channels,
         weights_sha256=weights,
         origin=str(path),
         onnx_path=used,

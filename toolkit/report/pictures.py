@@ -20,10 +20,11 @@ _EQUAL_ALPHA = 40
 
 
 def save_picture(image: NDArray[np.uint8], path: Path) -> Path:
-    """Write uint8 RGB of shape (H, W, 3); returns `path`."""
+    """Write uint8 RGB of shape (H, W, 3); of other channels the first three, or the first in grey. Returns `path`."""
     from PIL import Image
 
-    return _save(Image.fromarray(np.ascontiguousarray(image)), path)
+    shown = image[:, :, :3] if image.shape[2] >= 3 else image[:, :, 0]
+    return _save(Image.fromarray(np.ascontiguousarray(shown)), path)
 
 
 def save_mask(mask: NDArray[np.uint8], colours: Sequence[Sequence[int]], path: Path) -> Path:

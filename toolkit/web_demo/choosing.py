@@ -187,6 +187,10 @@ def _words(tensor: Tensor) -> str:
 def _refusal(artifact: Artifact) -> str:
     from validation.runners.web import WebRunner
 
+    if artifact.image.channels != 3:
+        return (
+            f"{artifact.name} takes pictures of {artifact.image.channels} channels, and the page shows it photographs"
+        )
     return WebRunner.artifact_reason(artifact)
 
 

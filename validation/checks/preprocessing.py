@@ -43,6 +43,8 @@ def _resized(evidence: ArtifactEvidence) -> bool:
 
 def _makes_sense(mistake: Mistake, evidence: ArtifactEvidence) -> bool:
     height, width = evidence.expectations.input_size
+    if mistake.colours_only and any(picture.shape[2] != 3 for picture in evidence.expectations.pictures):
+        return False
     if mistake.name.startswith("resized"):
         return _resized(evidence)
     return height == width or not mistake.square_only

@@ -21,7 +21,7 @@ from converters.formats.coreml.keep import Keeper, keep_words, load_kept
 from converters.formats.coreml.metadata import describe_model
 from converters.formats.coreml.observers import quantized_network
 from converters.formats.coreml.package import save_package
-from converters.formats.coreml.readback import read_back
+from converters.formats.coreml.readback import RGB, read_back
 from converters.formats.coreml.shapes import check_every_shape, picture_shape, shape_words
 from converters.formats.coreml.targets import deployment_target
 from converters.formats.coreml.tool import coremltools
@@ -199,8 +199,13 @@ def _graph(source: ModelSource, conversion: Conversion) -> Any:
 
 
 def _picture(source: ModelSource) -> Any:
-    """An RGB picture input; Core ML hands over 0..255, which the program itself scales to what the network takes."""
+    """An RGB picture input; Core ML hands over 0..255, which the program itself scales to what the network takes.
+
+    Core ML has pictures of one and of three channels, and no grey one takes what a dataset stores: other numbers go in as a tensor.
+    """
     ct = coremltools()
+    if source.channels != RGB:
+        return ct.TensorType(name="image", shape=picture_shape(source))
     return ct.ImageType(
         name="image",
         shape=picture_shape(source),

@@ -11,6 +11,9 @@ from converters.formats.coreml.program import read_program
 from converters.registry import Written
 from converters.source import ModelSource
 
+RGB = 3
+"""Channels of what Core ML calls a picture; other pictures go in as tensors."""
+
 
 def read_back(path: Path, source: ModelSource, kind: OutputKind) -> Written:
     """Input, output and operators of the package; raises ConversionError if it is not the interface promised."""
@@ -18,9 +21,12 @@ def read_back(path: Path, source: ModelSource, kind: OutputKind) -> Written:
     if len(program.inputs) != 1 or len(program.outputs) != 1:
         raise ConversionError(f"the written package has {len(program.inputs)} inputs, {len(program.outputs)} outputs")
     image, answer = program.inputs[0], program.outputs[0]
-    if image.kind != "picture" or image.shape != source.input_size:
-        raise ConversionError(f"the written package takes {image.words()} instead of a picture {source.input_size}")
-    if set(image.allowed) != set(source.input_shapes):
+    as_picture = source.channels == RGB
+    if (image.kind == "picture") != as_picture or image.shape != _described(source, source.input_size):
+        raise ConversionError(
+            f"the written package takes {image.words()} instead of a picture {source.picture_shape()}"
+        )
+    if set(image.allowed) != {_described(source, size) for size in source.input_shapes}:
         raise ConversionError(f"the written package takes {image.words()} instead of {source.input_shapes}")
     labels = kind is OutputKind.LABELS
     wanted = (1, *source.output_size) if labels else (1, len(source.classes), *source.output_size)
@@ -29,7 +35,13 @@ def read_back(path: Path, source: ModelSource, kind: OutputKind) -> Written:
         raise ConversionError(f"the written package answers {answer.words()} instead of {wanted}")
     return Written(
         image=ImageInput(
-            image.name, *source.input_size, source.pixel_range, Layout.NCHW, dtype="uint8", as_picture=True
+            image.name,
+            *source.input_size,
+            source.pixel_range,
+            Layout.NCHW,
+            dtype="uint8" if as_picture else "float32",
+            as_picture=as_picture,
+            channels=source.channels,
         ),
         output=MapOutput(answer.name, *source.output_size, len(source.classes), kind, Layout.NCHW, dtype=answer.dtype),
         provenance={
@@ -38,6 +50,11 @@ def read_back(path: Path, source: ModelSource, kind: OutputKind) -> Written:
             "weights": ", ".join(f"{dtype} {size} bytes" for dtype, size in sorted(program.bytes_by_dtype.items())),
         },
     )
+
+
+def _described(source: ModelSource, size: tuple[int, int]) -> tuple[int, ...]:
+    """How a file states a size: a picture by height and width, a tensor by all its axes."""
+    return size if source.channels == RGB else source.picture_shape(size)
 
 
 def _counted(operators: Any) -> str:

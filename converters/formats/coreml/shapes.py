@@ -18,10 +18,12 @@ TOLERANCE = 1e-4
 
 def picture_shape(source: ModelSource) -> Any:
     """Shape of the picture (1, 3, H, W), or all the shapes there may be with the source's own as default."""
-    own = (1, 3, *source.input_size)
+    own = source.picture_shape()
     if not source.input_shapes:
         return own
-    return coremltools().EnumeratedShapes(shapes=[(1, 3, *size) for size in source.input_shapes], default=own)
+    return coremltools().EnumeratedShapes(
+        shapes=[source.picture_shape(size) for size in source.input_shapes], default=own
+    )
 
 
 def check_every_shape(source: ModelSource, module: Any, traced: Any) -> None:
@@ -30,7 +32,7 @@ def check_every_shape(source: ModelSource, module: Any, traced: Any) -> None:
 
     for height, width in source.input_shapes:
         generator = torch.Generator().manual_seed(0)
-        picture = torch.rand((1, 3, height, width), generator=generator) * source.pixel_range.scale
+        picture = torch.rand(source.picture_shape((height, width)), generator=generator) * source.pixel_range.scale
         try:
             with torch.no_grad():
                 expected, found = module(picture), traced(picture)

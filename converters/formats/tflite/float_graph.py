@@ -83,7 +83,9 @@ def _agreement(source: ModelSource, path: Path, output: OutputKind, workspace: P
     """Run the file and the source on one noise picture; raises ConversionError unless they agree."""
     interpreter_module = tool("ai_edge_litert.interpreter", "tflite")
     rng = np.random.default_rng(0)
-    image = rng.random((1, *source.input_size, 3), dtype=np.float32) * np.float32(source.pixel_range.scale)
+    image = rng.random((1, *source.input_size, source.channels), dtype=np.float32) * np.float32(
+        source.pixel_range.scale
+    )
     runner = interpreter_module.Interpreter(model_path=str(path)).get_signature_runner()
     found: NDArray[Any] = runner(image=image)[output.value]
     expected = np.moveaxis(_source_logits(source, np.moveaxis(image, 3, 1), workspace), 1, 3)

@@ -62,7 +62,7 @@ def onnx_to_tflite(
     order = {
         "onnx": str(graph.resolve()),
         "tflite": str(path.resolve()),
-        "image": [1, *source.input_size, 3],
+        "image": [1, *source.input_size, source.channels],
         "logits": [1, *source.output_size, len(source.classes)],
         "output": output.value,
         "simplify": source.onnx_path is not None,

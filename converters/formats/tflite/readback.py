@@ -28,7 +28,7 @@ def read_back(path: Path, source: ModelSource, kind: OutputKind) -> Written:
         raise ConversionError(f"the written file has {len(signatures)} signatures instead of one")
     runner = interpreter.get_signature_runner()
     (image_name, image), (answer_name, answer) = _only(runner.get_input_details()), _only(runner.get_output_details())
-    wanted_image = (1, *source.input_size, 3)
+    wanted_image = (1, *source.input_size, source.channels)
     classes = len(source.classes)
     wanted_answer = (1, *source.output_size, classes) if kind is OutputKind.LOGITS else (1, *source.output_size)
     for what, details, wanted in (("input", image, wanted_image), ("output", answer, wanted_answer)):
@@ -37,7 +37,7 @@ def read_back(path: Path, source: ModelSource, kind: OutputKind) -> Written:
     return Written(
         image=ImageInput(
             image_name, *source.input_size, source.pixel_range, Layout.NHWC,
-            dtype=np.dtype(image["dtype"]).name, quantization=_quantization(image),
+            dtype=np.dtype(image["dtype"]).name, quantization=_quantization(image), channels=source.channels,
         ),
         output=MapOutput(
             answer_name, *source.output_size, classes, kind, Layout.NHWC,

@@ -25,6 +25,7 @@ def run(
     mean: o.Mean = None,
     std: o.Std = None,
     channel_order: o.ChannelOrder = None,
+    channels: o.Channels = None,
     model_layout: o.ModelLayout = None,
     answer: o.Answer = None,
     upsample: o.Upsample = None,

@@ -30,6 +30,7 @@ def search(
     mean: o.Mean = None,
     std: o.Std = None,
     channel_order: o.ChannelOrder = None,
+    channels: o.Channels = None,
     model_layout: o.ModelLayout = None,
     answer: o.Answer = None,
     upsample: o.Upsample = None,
@@ -78,7 +79,7 @@ def search(
 
 
 _OPTIONS = (
-    "model", "weights", "classes", "input_size", "output_size", "pixel_range", "mean", "std", "channel_order", "model_layout",
-    "answer", "upsample", "dataset", "split", "images", "calibration_images", "threads", "latency_samples", "out",
+    "model", "weights", "classes", "input_size", "output_size", "pixel_range", "mean", "std", "channel_order", "channels",
+    "model_layout",    "answer", "upsample", "dataset", "split", "images", "calibration_images", "threads", "latency_samples", "out",
 )  # fmt: skip
 COMMAND = search
