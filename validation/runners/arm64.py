@@ -93,10 +93,10 @@ class Arm64Runner(WorkerRunner):
         return self._agreement.to_json() if self._agreement.images else None
 
     def count_instructions(self, image: NDArray[np.uint8]) -> InstructionCount:
-        """What one inference of `image` executes.
+        """What one inference of `image` executes, once one has gone before that is not counted.
 
-        The number is the same every time for the first count of a process; later ones may be a few dozens lower, for what
-        Python and the linker do only once.
+        The number is the same every time, in every process and on every machine: what is done only once (symbols are bound, caches
+        set up; some nine thousand instructions, and not everywhere as many) is done in the first inference.
 
         Raises:
             RunnerError: the runtime failed, or nothing was counted.
