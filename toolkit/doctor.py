@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import tempfile
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from toolkit.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.console import Console
 
@@ -57,7 +58,7 @@ def examine(console: Console) -> int:
 def tools() -> Iterator[Tool]:
     """Convert the tiny network by every route, then run every artifact on every runner and backend.
 
-    The usual route makes every default recipe, the others the first of them. All of it happens in processes of their own, so that
+    The usual route of the torch network makes every default recipe, the others the first of them. All of it happens in processes of their own, so that
     a tool that crashes is broken and nothing more.
     """
     from converters import MissingToolError
@@ -72,7 +73,7 @@ def tools() -> Iterator[Tool]:
         ConversionProcess(_limits()) as elsewhere,
         processes_released(),
     ):
-        for number, plan in enumerate(_plans(calibration)):
+        for number, plan in enumerate(_every_plan(calibration, artifacts)):
             for outcome in perform(plan, Path(folder) / f"{number}", calibration, {}, convert=elsewhere):
                 conversion = outcome.conversion
                 name = f"{conversion.name} ({conversion.route})"
@@ -92,22 +93,36 @@ def _limits() -> Limits:
     return Limits.of(RunOptions().time_limit, None)
 
 
-def _plans(calibration: CalibrationSet) -> Iterator[Plan]:
-    """A plan for each converter's every route that begins with a torch network; none may stand in for another."""
+def _every_plan(calibration: CalibrationSet, made: Mapping[str, Artifact]) -> Iterator[Plan]:
+    """Plans that begin with a torch network, then those that begin with the ONNX file among what these have `made` by then."""
+    begun: set[tuple[str, str]] = set()
+    for plan in _plans(tiny_source(), calibration):
+        begun |= {(item.format, item.route) for item in plan.conversions}
+        yield plan
+    graph = next((item for item in made.values() if item.format == "onnx"), None)
+    if graph is None:
+        return
+    source = dataclasses.replace(tiny_source(), module=None, onnx_path=graph.path, weights_sha256=graph.sha256)
+    for plan in _plans(source, calibration):
+        if not begun & {(item.format, item.route) for item in plan.conversions}:
+            yield plan
+
+
+def _plans(source: ModelSource, calibration: CalibrationSet) -> Iterator[Plan]:
+    """A plan for each converter's every route that begins with such a source; none may stand in for another."""
     from converters import SourceError, converters, make_plan
     from quantization import recipes
 
-    source = tiny_source()
     for name, target in converters().items():
         usual = target.default_route(source)
         pairs = [
             (name, recipe) for recipe in recipes().values() if name in recipe.formats and not recipe.on_request
         ]  # fmt: skip
         for route in (usual, *(other for other in target.routes if other != usual)):
-            wanted = pairs if route == usual else pairs[:1]
+            wanted = pairs if route == usual and source.module is not None else pairs[:1]
             try:
                 yield make_plan(source, wanted, routes={name: route}, calibration=calibration.digest())
-            except SourceError:  # it begins with another kind of source, which doctor has none of
+            except SourceError:  # it begins with the other kind of source
                 continue
 
 

@@ -98,7 +98,10 @@ def test_onnx_files(format_name: str, tmp_path: Path) -> None:
 def test_what_does_not_fit_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = ["--model", f"{HERE}:five_channels", "--channels", "5"]
     for arguments, says in (
-        ([*model, "-d", f"folder:{dataset(tmp_path / 'three', 3)}"], "3 channels and five_channels takes 5; give --channels"),
+        (
+            [*model, "-d", f"folder:{dataset(tmp_path / 'three', 3)}"],
+            "3 channels and five_channels takes 5; give --channels",
+        ),
         ([*model, "--dataset", f"folder:{dataset(tmp_path / 'four', 4)}"], "has 4 channels and five_channels takes 5"),
         (["--channels", "5"], "--channels is for networks of your own"),
         ([*model, "--channel-order", "bgr"], "channel order 'bgr' is for pictures of red, green and blue"),
