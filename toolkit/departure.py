@@ -63,7 +63,7 @@ def compare(
     images = [shown[index].image for index in range(len(shown))]
     if Path(against).suffix == PACKAGE:
         return compare_packages(artifact, Path(against), images, threshold_db=threshold_db)
-    from converters.onnx_import import imported
+    from converters.onnx_sources.torch_import import imported
     from toolkit.models import load_source
 
     with tempfile.TemporaryDirectory() as place:

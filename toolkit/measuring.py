@@ -98,7 +98,7 @@ def reference_runner(source: ModelSource, options: RunOptions) -> Runner:
         )
         return TorchRunner(artifact, threads=options.threads)
     assert source.onnx_path is not None  # ModelSource guarantees one of the two
-    from converters.onnx_source import describe_onnx
+    from converters.onnx_sources.reading import describe_onnx
 
     described = describe_onnx(source.onnx_path)
     return OnnxRuntimeRunner(

@@ -17,7 +17,7 @@ from torch import nn
 from converters import ConversionError, ModelSource, SourceError, content_hash, make_plan
 from converters.artifact import OutputKind
 from converters.formats.tflite import float_graph
-from converters.onnx_import import imported
+from converters.onnx_sources.torch_import import imported
 from converters.perform import Outcome, perform
 from quantization import recipe
 from tests.converters import small_network as small
@@ -134,7 +134,7 @@ def test_routes_begin_where_they_can(file: ModelSource, shared: ModelSource) -> 
 
 def test_what_stands_in_for_torchvision_does_not_stay() -> None:
     program = (
-        "import sys; from converters.onnx_import import _without_detection\n"
+        "import sys; from converters.onnx_sources.torch_import import _without_detection\n"
         "with _without_detection():\n    import onnx2torch\n"
         "assert 'torchvision' not in sys.modules or sys.modules['torchvision'].__file__"
     )

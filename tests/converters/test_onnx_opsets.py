@@ -15,7 +15,7 @@ from torch import nn
 
 from converters import content_hash, make_plan
 from converters.formats.onnx import simplified
-from converters.onnx_opsets import lowered
+from converters.onnx_sources.opsets import lowered
 from converters.perform import perform
 from quantization import recipe
 from tests.converters.making import artifact_of, bare_source

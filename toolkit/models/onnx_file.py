@@ -13,7 +13,7 @@ from toolkit.models.naming import MOST_CLASSES, class_names, palette, picture_fo
 from toolkit.run_folder import RunFolder, write_bytes
 
 if TYPE_CHECKING:
-    from converters.onnx_adapter import OnnxForm
+    from converters.onnx_sources.adapter import OnnxForm
 
 ADAPTING = ("mean", "std", "channel_order", "model_layout", "upsample", "answer", "output_size")
 """Options that put something around a network."""
@@ -27,8 +27,8 @@ def from_onnx(path: Path, options: RunOptions) -> ModelSource:
         UsageError: the run folder cannot be written.
         MissingToolError: the onnx extra is not installed.
     """
-    from converters.onnx_adapter import fits_already
-    from converters.onnx_source import (
+    from converters.onnx_sources.adapter import fits_already
+    from converters.onnx_sources.reading import (
         count_parameters,
         described,
         onnx_hash,
@@ -61,7 +61,7 @@ def from_onnx(path: Path, options: RunOptions) -> ModelSource:
 
 
 def _form(options: RunOptions) -> OnnxForm:
-    from converters.onnx_adapter import OnnxForm
+    from converters.onnx_sources.adapter import OnnxForm
 
     return OnnxForm(
         picture=picture_form(options),
@@ -92,9 +92,9 @@ def _adapted(path: Path, form: OnnxForm, options: RunOptions, fingerprint: str) 
 
 
 def adapted_bytes(path: Path, form: OnnxForm, pixel_range: str) -> bytes:
-    """The file of `converters.onnx_adapter.adapted_onnx`; raises as that and `read_onnx`."""
-    from converters.onnx_adapter import adapted_onnx
-    from converters.onnx_source import read_onnx
+    """The file of `converters.onnx_sources.adapter.adapted_onnx`; raises as that and `read_onnx`."""
+    from converters.onnx_sources.adapter import adapted_onnx
+    from converters.onnx_sources.reading import read_onnx
 
     whole = adapted_onnx(read_onnx(path), str(path), form, PixelRange(pixel_range).scale)
     return bytes(whole.SerializeToString(deterministic=True))

@@ -25,7 +25,7 @@ from converters.formats.coreml.readback import RGB, read_back
 from converters.formats.coreml.shapes import check_every_shape, picture_shape, shape_words
 from converters.formats.coreml.targets import deployment_target
 from converters.formats.coreml.tool import coremltools
-from converters.onnx_import import IMPORTED, TOOLS, imported
+from converters.onnx_sources.torch_import import IMPORTED, TOOLS, imported
 from converters.plan import Conversion
 from converters.registry import Converter, Part, Written
 from converters.source import ModelSource

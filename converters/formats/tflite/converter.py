@@ -12,7 +12,7 @@ from converters.formats.tflite.layers import kept_layers
 from converters.formats.tflite.quantize import quantize, quantize_by_tensorflow
 from converters.formats.tflite.readback import read_back
 from converters.formats.tflite.signatures import check_signatures, join_signatures
-from converters.onnx_import import IMPORTED, TOOLS
+from converters.onnx_sources.torch_import import IMPORTED, TOOLS
 from converters.plan import Conversion
 from converters.registry import Converter, Part, Written
 from converters.source import ModelSource

@@ -17,7 +17,7 @@ from converters.failures import failing_once
 from converters.formats.onnx import check_onnx_source, logits_graph
 from converters.formats.tflite.moves import straighten
 from converters.formats.tflite.onnx2tf_route import onnx_to_tflite
-from converters.onnx_import import IMPORTED, imported
+from converters.onnx_sources.torch_import import IMPORTED, imported
 from converters.source import ModelSource
 from converters.tools import tool
 

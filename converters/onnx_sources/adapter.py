@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.errors import SourceError, in_one_line
-from converters.onnx_source import picture_and_answers, sizes_of
+from converters.onnx_sources.nodes import Nodes, prune
+from converters.onnx_sources.reading import picture_and_answers, sizes_of
 from converters.tools import tool
 
 if TYPE_CHECKING:
@@ -96,42 +97,6 @@ def adapted_onnx(model: Any, origin: str, form: OnnxForm, scale: float) -> Any:
     return whole
 
 
-class _Nodes:
-    """Nodes to be put into a graph, in their order, with names that nothing else there has."""
-
-    def __init__(self, model: Any) -> None:
-        self._onnx = tool("onnx", "onnx")
-        self.graph = model.graph
-        self.made: list[Any] = []
-        self._taken = {name for node in self.graph.node for name in (*node.input, *node.output, node.name)}
-        self._taken |= {item.name for item in (*self.graph.initializer, *self.graph.input, *self.graph.output)}
-
-    def add(self, kind: str, *given: str, **attributes: Any) -> str:
-        """The name of what the new node answers."""
-        name = self.fresh(f"segport_{kind.lower()}")
-        self.made.append(self._onnx.helper.make_node(kind, list(given), [name], name=name, **attributes))
-        return name
-
-    def constant(self, values: Any, dtype: Any = np.float32) -> str:
-        """The name of a new stored tensor."""
-        name = self.fresh("segport_constant")
-        self.graph.initializer.append(self._onnx.numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
-        return name
-
-    def fresh(self, wanted: str) -> str:
-        """`wanted`, or with a number behind it where that name is taken."""
-        name, number = wanted, 1
-        while name in self._taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._taken.add(name)
-        return name
-
-    def tensor(self, name: str, shape: Sequence[int]) -> Any:
-        """The description of a float32 input or output."""
-        return self._onnx.helper.make_tensor_value_info(name, self._onnx.TensorProto.FLOAT, list(shape))
-
-
 def _fixed_sizes(model: Any, origin: str, form: OnnxForm) -> Any:
     """A copy for one picture of a fixed size, at an opset that has all nodes we add, with shape arithmetic folded."""
     from converters.formats.onnx import simplified
@@ -181,7 +146,7 @@ def _picture_shape(value: Any, origin: str, form: OnnxForm) -> tuple[int, ...]:
 
 def _put_before(model: Any, picture: PictureForm, size: tuple[int, int], origin: str, scale: float) -> None:
     """Nodes that make of an RGB picture what the network takes; none where it takes that."""
-    nodes, ((given,), _) = _Nodes(model), picture_and_answers(model)
+    nodes, ((given,), _) = Nodes(model), picture_and_answers(model)
     start = nodes.fresh("image")
     image = _channels(nodes, start, picture)
     if picture.mean is not None:
@@ -200,7 +165,7 @@ def _put_before(model: Any, picture: PictureForm, size: tuple[int, int], origin:
     given.CopyFrom(nodes.tensor(start, (1, picture.given, *size)))
 
 
-def _channels(nodes: _Nodes, image: str, picture: PictureForm) -> str:
+def _channels(nodes: Nodes, image: str, picture: PictureForm) -> str:
     """As the first half of `Adapted.to_picture`."""
     from converters.adapter import LUMA
 
@@ -225,7 +190,7 @@ def _channels(nodes: _Nodes, image: str, picture: PictureForm) -> str:
     return nodes.add("Concat", *colours, alpha, axis=1)
 
 
-def _cast_picture(nodes: _Nodes, image: str, given: Any, picture: PictureForm, origin: str, scale: float) -> str:
+def _cast_picture(nodes: Nodes, image: str, given: Any, picture: PictureForm, origin: str, scale: float) -> str:
     """In the type that the graph takes; raises SourceError for one that pixels cannot be brought to."""
     types = tool("onnx", "onnx").TensorProto
     wanted = given.type.tensor_type.elem_type
@@ -251,7 +216,7 @@ def _put_behind(
 
     from converters.adapter import key_of_logits
 
-    nodes = _Nodes(model)
+    nodes = Nodes(model)
     types = tool("onnx", "onnx").TensorProto
     name = str(key_of_logits({key: torch.from_numpy(value) for key, value in answers.items()}, form.answer, origin))
     logits, shape = name, answers[name].shape
@@ -273,28 +238,7 @@ def _put_behind(
     nodes.graph.node.extend(nodes.made)
     del nodes.graph.output[:]
     nodes.graph.output.append(nodes.tensor(logits, (1, shape[1], *wanted)))
-    _prune(nodes.graph)
-
-
-def _prune(graph: Any) -> None:
-    """Take out what does not lead to the graph's outputs: heads that only training needs."""
-    needed = {item.name for item in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if needed & set(node.output):
-            kept.append(node)
-            needed |= set(node.input) | _outer_names(node)
-    del graph.node[:]
-    graph.node.extend(reversed(kept))
-    stored = [item for item in graph.initializer if item.name in needed]
-    del graph.initializer[:]
-    graph.initializer.extend(stored)
-
-
-def _outer_names(node: Any) -> set[str]:
-    """Names that graphs inside an operation take from outside."""
-    inner = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
-    return {name for graph in inner for item in graph.node for name in (set(item.input) | _outer_names(item))}
+    prune(nodes.graph)
 
 
 def _answers(model: Any, picture: NDArray[np.float32], origin: str) -> dict[str, NDArray[Any]]:

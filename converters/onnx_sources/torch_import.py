@@ -17,7 +17,7 @@ import numpy as np
 
 from converters.errors import ConversionError, SourceError, in_one_line
 from converters.formats.onnx import OPSET, check_onnx_source, simplified
-from converters.onnx_opsets import lowered
+from converters.onnx_sources.opsets import lowered
 from converters.tools import tool
 
 if TYPE_CHECKING:
