@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ import numpy as np
 from benchmarks.claims.accuracy import CALIBRATION_IMAGES
 from benchmarks.claims.counts import held_out
 from benchmarks.claims.models import FIRST, LABELS, SIDE, open_model
-from fpliif.checkpoint import replace_file
+from benchmarks.kept_answers import Kept
 
 if TYPE_CHECKING:
     from converters import Artifact
@@ -41,23 +40,6 @@ class Asked:
     cpus: tuple[str, ...]
     equality_images: int
     accuracy_images: int
-
-
-class Kept:
-    """Answers by what decides them, in one JSON file that is replaced whole after each."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._answers: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-    def get(self, key: Sequence[str | int], make: Callable[[], Any]) -> Any:
-        """The kept answer, or one made now and kept."""
-        name = " ".join(str(part) for part in key)
-        if name not in self._answers:
-            self._answers[name] = make()
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._path, json.dumps(self._answers).encode())
-        return self._answers[name]
 
 
 def measure(asked: Asked, work: Path, tell: Tell) -> dict[str, Any]:

@@ -4,6 +4,7 @@
     python -m benchmarks.claims sizes
     python -m benchmarks.claims accuracy
     python -m benchmarks.claims latency           (on a quiet machine)
+    python -m benchmarks.claims rewrite           (and again with --time, on a quiet machine)
     python -m benchmarks claims                   (prints what was measured)
 
 Each measuring command writes its part of docs/fp-liif.md and docs/fp-liif.json.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,20 @@ def joined_model() -> Model:
     checkpoint = load_checkpoint(path, labels=LABELS)
     graph = JoinedFPLIIF(checkpoint.network, SIDE)
     return _model("fp-liif-joined", "as trained", path, graph, checkpoint.network, _steps(path, checkpoint.about))
+
+
+def first_layer_forms() -> dict[str, Model]:
+    """FP-LIIF with its first pixel layer in every form that is compared, as trained and as shipped first."""
+    from benchmarks.claims.variants import VARIANTS, variant
+
+    path = weight_paths()[FIRST]
+    checkpoint = load_checkpoint(path, labels=LABELS)
+    network, steps = checkpoint.network, _steps(path, checkpoint.about)
+    forms = {"joined": joined_model(), "rewritten": replace(open_model(FIRST), title="rows and columns (shipped)")}
+    for name, (title, _) in VARIANTS.items():
+        graph = variant(name, network, SIDE)
+        forms[name] = _model(f"fp-liif-{name.replace('_', '-')}", title, path, graph, network, steps)
+    return forms
 
 
 def _steps(path: Path, about: Mapping[str, Any]) -> int:

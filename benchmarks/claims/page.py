@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -124,38 +124,58 @@ def latency_table(results: Results) -> str:
 
 
 def rewrite_table(results: Results) -> str:
-    """The network as trained beside the rewritten one, ratios last."""
+    """The first pixel layer in every exact form: what it costs, and that it answers the same."""
     if "rewrite" not in results:
         return _unmeasured("rewrite")
     part = results["rewrite"]
-    joined, rewritten = part["rows"]["joined"], part["rows"]["rewritten"]
-    parity = part["parity"]
-    quantities: list[tuple[str, Callable[[Mapping[str, Any]], float | None], str]] = [
-        ("multiply-adds of convolutions", lambda row: row["multiply_adds"] / 1e9, "{:.2f} G"),
-        ("int8_static .tflite", lambda row: row["bytes"] / 1e6, "{:.2f} MB"),
-        ("activations, packed", lambda row: row["activation_bytes"] / 1e6, "{:.1f} MB"),
-        ("LiteRT, one thread, p50", lambda row: row["latency"]["p50"], "{:.1f} ms"),
-        ("ARM64 instructions, cortex-a76", lambda row: _billions(row["instructions"]), "{:.3f} G"),
-    ]
-    rows = []
-    for title, value, form in quantities:
-        pair = value(joined), value(rewritten)
-        shown = ["not run" if one is None else form.format(one) for one in pair]
-        ratio = "" if pair[0] is None or pair[1] is None else f"{pair[1] / pair[0]:.2f}"
-        rows.append((title, *shown, ratio))
-    reasons = {row["instructions"]["reason"] for row in (joined, rewritten)} - {""}
+    rows: Mapping[str, Mapping[str, Any]] = part["rows"]
+    cpus = list(rows["joined"]["instructions"])
+    counted = [row["instructions"][cpu] for row in rows.values() for cpu in cpus]
+    timed = all(row["latency"] for row in rows.values())
     lines = [
-        *table(("FP-LIIF at 256 × 256", "as trained", "rewritten", "ratio"), rows),
-        *(f"\nNot run: {reason}." for reason in sorted(reasons)),
+        *table(
+            ("FP-LIIF at 256 × 256", "multiply-adds", "int8_static .tflite", "activations, packed", "XNNPACK pieces",
+             *(f"ARM64 instructions, {cpu}" for cpu in cpus), "LiteRT, one thread, p50"),
+            [_form_row(row) for row in rows.values()],
+        ),
+        *(f"\nNot run: {reason}." for reason in sorted({count["reason"] for count in counted} - {""})),
+        *([] if timed else ["\n–: not timed yet: `python -m benchmarks.claims rewrite --time`, on a quiet machine."]),
         "",
-        f"Parity of the float graphs on {part['images']} held-out pictures: logits at most {parity['largest_difference']:.1e} apart "
-        f"(largest logit {parity['largest_logit']:.1f}); {100 * parity['same_class']:.4f} % of {parity['pixels']:,} pixels get the same class.",
+        f"Float graphs beside the trained network on {part['parity_images']} held-out pictures, {part['pixels']:,} pixels (largest "
+        f"logit {part['largest_logit']:.1f}); int8_static in LiteRT on {part['images']}. Differences: in points of mIoU, with 95 % intervals.",
         "",
-        "Longest operations, share of an inference:",
-        "",
-        *table(("as trained", "share", "rewritten", "share"), _operation_rows(joined["profile"], rewritten["profile"])),
-    ]
+        *table(
+            ("form", "logits apart at most", "same class", "int8 mIoU", f"int8 mIoU − {rows['rewritten']['title']}"),
+            [_answer_row(row) for row in rows.values()],
+        ),
+        *_longest_operations(rows["joined"], rows["rewritten"]),
+    ]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def _form_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        row["title"], f"{row['multiply_adds'] / 1e9:.2f} G", _megabytes(row["bytes"]), f"{row['activation_bytes'] / 1e6:.1f} MB",
+        str(row["pieces"]), *(_billions(count) for count in row["instructions"].values()),
+        f"{row['latency']['p50']:.1f} ms" if row["latency"] else "–",
+    )  # fmt: skip
+
+
+def _answer_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    parity = row["parity"]
+    return (
+        row["title"], f"{parity['largest_difference']:.1e}", f"{100 * parity['same_class']:.4f} %",
+        _score(row["int8"]["miou"]), _delta(row["int8"]),
+    )  # fmt: skip
+
+
+def _longest_operations(*rows: Mapping[str, Any]) -> list[str]:
+    """Nothing for files that have not been timed."""
+    if not all(row["profile"] for row in rows):
+        return []
+    head = [cell for row in rows for cell in (row["title"], "share")]
+    operations = _operation_rows(*(row["profile"] for row in rows))
+    return ["", "Longest operations, share of an inference:", "", *table(head, operations)]
 
 
 def _operation_rows(*profiles: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -167,8 +187,8 @@ def _operation_rows(*profiles: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [tuple(cell for pair in pairs for cell in pair) for pairs in zip_longest(*columns, fillvalue=("", ""))]
 
 
-def _billions(instructions: Mapping[str, Any]) -> float | None:
-    return instructions["total"] / 1e9 if instructions["status"] == "counted" else None
+def _billions(instructions: Mapping[str, Any]) -> str:
+    return f"{instructions['total'] / 1e9:.3f} G" if instructions["status"] == "counted" else "not run"
 
 
 def _score(value: float | None) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.arm64.measuring import Kept
 from benchmarks.arm64.page import PAGE, PARTS, arm64_tables
+from benchmarks.kept_answers import Kept
 from benchmarks.kept_page import filled, read_results
 
 
