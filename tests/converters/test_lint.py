@@ -39,7 +39,9 @@ def test_xnnpack_splits_eight_bit_networks_where_the_lint_says(name: str, tmp_pa
     assert reports(path)["xnnpack"].partitions == pieces_in_litert(path)
 
 
-@pytest.mark.parametrize("name", ["nothing", "nearest", "gather", "softmax", "exp", "every second", "five axes"])
+@pytest.mark.parametrize(
+    "name", ["nothing", "nearest", "gather", "softmax", "exp", "every second", "five axes", "five joined", "six joined"]
+)
 def test_xnnpack_splits_float_networks_where_the_lint_says(name: str, tmp_path: Path) -> None:
     path = make(tmp_path, MIDDLES[name])
     assert reports(path)["xnnpack"].partitions == pieces_in_litert(path)

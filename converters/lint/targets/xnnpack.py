@@ -18,8 +18,11 @@ TAKES = names(
     STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV"""
 )
 FLOAT_ONLY = names(
-    "ABS AVERAGE_POOL_2D CEIL COS DIV EXP FLOOR GELU HARD_SWISH LOG MAXIMUM MINIMUM ROUND RSQRT SIN SOFTMAX SQRT SQUARED_DIFFERENCE"
+    "ABS AVERAGE_POOL_2D CEIL COS DIV EXP FLOOR GELU HARD_SWISH LOG MAXIMUM MINIMUM RELU RELU6 RELU_N1_TO_1 ROUND RSQRT SIN SOFTMAX "
+    "SQRT SQUARED_DIFFERENCE"
 )
+MOST_JOINED = 5
+"""Inputs of a CONCATENATION; with LiteRT 2.3.0, two to sixteen were tried."""
 _TYPES = frozenset({"float32", "float16", "int8", "uint8"})
 
 
@@ -62,6 +65,11 @@ RULES = (
         "slices that leave places out (strides other than 1)", "a convolution or pooling with that stride", DELEGATE,
     ),
     Rule(
+        frozenset({"CONCATENATION"}), lambda step: len(step.inputs) > MOST_JOINED, f"more than {MOST_JOINED} tensors joined at once",
+        "join them in the layer that makes them (one convolution with all the channels); joins of joins are made one by the converter",
+        DELEGATE,
+    ),
+    Rule(
         frozenset({"SOFTMAX"}), lambda step: step.options.get("beta", 1.0) != 1.0, "a softmax with another beta than 1",
         "scale its input first", README,
     ),
@@ -75,7 +83,7 @@ TARGET = Target(
     source=DELEGATE,
     rules=RULES,
     rewrites={
-        "RESIZE_NEAREST_NEIGHBOR": "resize bilinearly, or by whole factors: concatenate copies along the channels, then DEPTH_TO_SPACE",
+        "RESIZE_NEAREST_NEIGHBOR": "resize bilinearly, or double the size: concatenate four copies along the channels, then DEPTH_TO_SPACE",
         "ARG_MAX": "answer with logits (--output logits) and take the largest in the app",
         "SQUEEZE": "reshape in its place",
         "MIRROR_PAD": "pad with zeros",
