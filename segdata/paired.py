@@ -82,9 +82,7 @@ def fingerprint_of(paths: Iterable[Path]) -> str:
         try:
             facts = path.stat()
         except OSError:
-            raise DataError(
-                f"{path} is gone since the dataset was opened; restore it or open the dataset anew"
-            ) from None
+            raise DataError(f"{path} is not there; restore it, or take out what names it") from None
         state.update(f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\0".encode())
     return state.hexdigest()
 
@@ -109,8 +107,10 @@ def files_by_stem(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES, ending
     return found
 
 
-def pair_up(images: dict[str, Path], masks: dict[str, Path], image_home: str, mask_home: str) -> list[Pair]:
-    """Match images and masks by stem.
+def pair_up(
+    images: dict[str, Path], masks: dict[str, Path], image_home: str, mask_home: str, hint: str = ""
+) -> list[Pair]:
+    """Match images and masks by stem; `hint` ends the sentence about files without a partner.
 
     Raises:
         DataError: naming the files, if there is none or some lack a partner.
@@ -120,6 +120,8 @@ def pair_up(images: dict[str, Path], masks: dict[str, Path], image_home: str, ma
     for have, lack, where in ((images, masks, mask_home), (masks, images, image_home)):
         lonely = [path for stem, path in have.items() if stem not in lack]
         if lonely:
-            more = f" and {len(lonely) - 1} more" if len(lonely) > 1 else ""
-            raise DataError(f"{lonely[0]}{more} has no partner in {where}; add the missing file of the same name")
+            more, has = (f" and {len(lonely) - 1} more", "have") if len(lonely) > 1 else ("", "has")
+            raise DataError(
+                f"{lonely[0]}{more} {has} no partner in {where}; add the missing file of the same name{hint}"
+            )
     return [Pair(stem, path, masks[stem]) for stem, path in images.items()]

@@ -15,6 +15,7 @@ from segdata.labels import IGNORE_INDEX
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 BAND_SUFFIX = ".npy"
 """Pictures of any number of channels: uint8 (H, W, C), as numpy.save writes them."""
+_WIDE = ("I", "F")
 _ID_MODES = {"P", "L", "1"}
 
 
@@ -33,7 +34,7 @@ def _load(path: Path, kind: str, content: bytes | None = None) -> Image.Image:
 
 def read_image(path: Path) -> NDArray[np.uint8]:
     """uint8 RGB (H, W, 3), turned the way its EXIF orientation asks; raises DataError naming the file."""
-    return _upright(_load(path, "image"))
+    return _upright(_load(path, "image"), path)
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
@@ -57,10 +58,12 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 def decoded_image(content: bytes, where: Path) -> NDArray[np.uint8]:
     """As `read_image`, from the bytes of an image file; DataError speaks of `where`."""
-    return _upright(_load(where, "image", content))
+    return _upright(_load(where, "image", content), where)
 
 
-def _upright(picture: Image.Image) -> NDArray[np.uint8]:
+def _upright(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
+    if picture.mode.startswith(_WIDE):  # Pillow would cut every value above 255
+        raise DataError(f"image {path} has more than 8 bits a pixel (mode {picture.mode}); store 8-bit pictures")
     return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
 
 
@@ -114,7 +117,12 @@ def check_size(image: NDArray[np.uint8], mask: NDArray[np.uint8], image_path: Pa
     """Raise DataError naming both files if their heights or widths differ."""
     if image.shape[:2] != mask.shape:
         (height, width), (rows, columns) = image.shape[:2], mask.shape
+        turned = (
+            " (images are turned as their EXIF orientation asks, masks are not)"
+            if (height, width) == (columns, rows)
+            else ""
+        )
         raise DataError(
             f"mask {mask_path} is {columns}x{rows} but image {image_path} is {width}x{height};"
-            " store the mask at its image's size"
+            f" store the mask at its image's size{turned}"
         )

@@ -53,9 +53,16 @@ def _in_order_of(source: ModelSource, dataset: Dataset, options: RunOptions) -> 
     if set(names) <= set(classes) and len(classes) <= MAX_CLASSES:
         wanted = LabelSet(source.name, classes, source.colours)
         return _open(options, dataset.split, options.images, wanted)
+    shared = set(names) & set(classes)
+    if shared and len(names) == len(classes):
+        strange = next(name for name in names if name not in classes)
+        raise UsageError(
+            f"class {strange!r} of dataset {options.dataset!r} is none of the model's ({', '.join(classes)}), while others are; rename or "
+            "ignore it in the dataset's labels.toml, or give --classes in the dataset's words"
+        )
     if len(names) != len(classes):
-        strange = [name for name in names if name not in classes]
-        hint = f" ({strange[0]!r} is none of the model's)" if set(names) & set(classes) else ""
+        strange = next(name for name in names if name not in classes)
+        hint = f" ({strange!r} is none of the model's)" if shared else ""
         raise UsageError(
             f"the model answers with {len(classes)} classes but dataset {options.dataset!r} has {len(names)}{hint}; "
             "choose a dataset with the classes the model was trained on, or rename and ignore classes in its labels.toml"

@@ -197,7 +197,7 @@ def compare_packages(
 
 
 def compare_output(name: str, against: str, expected: Sequence[Any], actual: Sequence[Any]) -> OutputNoise:
-    """One output against another reference, picture by picture; arrays of the same shape."""
+    """One output against another reference, picture by picture; raises ValidationError for arrays of different shapes."""
     agreement = _Agreement()
     for first, second in zip(expected, actual, strict=True):
         agreement.add(first, second)
@@ -305,8 +305,13 @@ class _Agreement:
     pixels: int = 0
 
     def add(self, expected: Any, actual: Any) -> None:
+        """Raises ValidationError for arrays of different shapes: they are no answers of one network."""
         first, second = np.asarray(expected), np.asarray(actual)
-        if first.shape != second.shape or first.dtype.kind not in "fiu":
+        if first.shape != second.shape:
+            raise ValidationError(
+                f"the package answers {second.shape} where its reference answers {first.shape}; give the network it was converted from"
+            )
+        if first.dtype.kind not in "fiu":
             return
         self.noise.add(first, second)
         if first.ndim == 4 and first.shape[1] > 1:

@@ -36,6 +36,8 @@ LAYOUT = "PATH/annotations/panoptic_val.json + PATH/annotations/panoptic_val/NAM
 PREFERRED = ("panoptic", "stuff", "instances")
 """Of several annotation files for one split, the first of these is taken: they say most about every pixel."""
 BACKGROUND = "background"
+ANNOTATIONS = "annotations"
+"""Folder in which COCO keeps its JSON files, beside those of the pictures."""
 
 Document = Mapping[str, Any]
 
@@ -51,7 +53,9 @@ def open_coco(request: Request) -> Dataset:
         DataError: no annotations for this split, annotations of another form, or pictures that are not there.
     """
     path, shared = _annotation_file(Path(request.argument), request.split)
-    root = Path(request.argument) if Path(request.argument).is_dir() else path.parent
+    root = Path(request.argument)
+    if root.is_file():
+        root = path.parent.parent if path.parent.name == ANNOTATIONS else path.parent
     document = _read(path)
     form: type[CocoMasks] = PanopticMasks if _is_panoptic(document) else DrawnMasks
     return form(request, _Annotations(root, path, document, shared))

@@ -143,6 +143,16 @@ def _keys(colours: NDArray[np.uint8]) -> NDArray[np.int64]:
     return keys
 
 
+def _hint(masks: Path) -> str:
+    """Whether masks lie there in formats that change ids."""
+    others = [
+        path
+        for path in sorted(masks.iterdir())
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.suffix.lower() != ".png"
+    ]
+    return f" (masks are PNG files, since others change ids or colours; {others[0].name} is none)" if others else ""
+
+
 def _pairs(root: Path, split: str) -> list[Pair]:
     present = [name for name in SPLITS if (root / name).is_dir()]
     if present and split not in present:
@@ -155,6 +165,7 @@ def _pairs(root: Path, split: str) -> list[Pair]:
         files_by_stem(home / "masks", (".png",)),
         str(home / "images"),
         str(home / "masks"),
+        _hint(home / "masks"),
     )
     if not found:
         raise DataError(f"{home} has no pictures; add images and masks")

@@ -32,6 +32,12 @@ def network() -> torch.nn.Module:
     return seeded(PixelNet, 4, 16)
 
 
+def wider() -> torch.nn.Module:
+    """The same with more classes, which the command line names."""
+    made: torch.nn.Module = torch.nn.Sequential(network(), torch.nn.Conv2d(4, 9, 1))
+    return made
+
+
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("packages")
@@ -155,6 +161,17 @@ def test_what_cannot_be_compared_is_said(packages: dict[str, Path], tmp_path: Pa
         compare(tmp_path / "net.onnx", "fp-liif-face11")
     with pytest.raises(MilRunError, match="does not exist"):
         compare(packages["float16"], str(tmp_path / "nowhere.mlpackage"), pictures=1)
+
+
+def test_another_network_is_no_reference(packages: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """Operations of the same name and shape prove nothing where the answers have other shapes."""
+    from toolkit.cli import run_command
+
+    given = ["inspect", str(packages["float16"]), "--compare", f"{__name__}:wider", "-n", "1"]
+    assert run_command(given) == 2
+    assert "give the network it was converted from" in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(ValidationError, match=r"answers \(1, 2\) where its reference answers \(1, 3\)"):
+        compare_output("y", "torch", [np.zeros((1, 3))], [np.zeros((1, 2))])
 
 
 def test_command_line_against_a_package(

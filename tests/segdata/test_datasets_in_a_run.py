@@ -136,3 +136,15 @@ def test_a_missing_package_is_exit_3(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert segport_run("two", f"folder:{tmp_path}", tmp_path / "out") == 3
     assert "pip install" in capfd.readouterr().err
+
+
+def test_names_of_which_only_some_are_the_models_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    coloured_tree(tmp_path / "data")
+    names = tmp_path / "names.txt"
+    names.write_text("road\nsky\ntruck\n")
+    assert segport_run("three", f"folder:{tmp_path / 'data'}", tmp_path / "out", "--classes", str(names)) == 2
+    assert "class 'car' of dataset" in " ".join(capsys.readouterr().err.split())
+    names.write_text("one\ntwo\nthree\n")  # none of the dataset's: by number
+    assert segport_run("three", f"folder:{tmp_path / 'data'}", tmp_path / "out", "--classes", str(names)) == 0

@@ -109,6 +109,8 @@ def test_one_annotation_file_is_shared_by_the_splits(tmp_path: Path) -> None:
     for path in (tmp_path / "whole" / "train2017").iterdir():
         path.rename(tmp_path / "one" / "images" / path.name)
     (tmp_path / "whole/annotations/instances_train2017.json").rename(tmp_path / "one" / "result.json")
+    named = tmp_path / "whole" / "annotations" / "instances_test2017.json"
+    assert len(open_dataset(f"coco:{named}", "test")) == 4
     for spec in (f"folder:{tmp_path / 'one'}", f"coco:{tmp_path / 'one' / 'result.json'}"):
         train, test = (set(masks_of(spec, (split,))) for split in ALL)
         assert (len(train), len(test)) == (2, 4)
@@ -287,6 +289,31 @@ def red_corner(root: Path) -> None:
     changed.save(path)
 
 
+def judging(folder: Path) -> Path:
+    """A file of the test split: of a flat folder the first and every fifth after it train."""
+    return sorted(folder.iterdir())[1]
+
+
+def deep_picture(root: Path) -> None:
+    path = judging(root / "images")
+    with Image.open(path) as picture:
+        size = picture.size
+    path.unlink()
+    Image.fromarray(np.full(size[::-1], 40_000, np.uint16)).save(path.with_suffix(".png"))
+
+
+def as_jpeg(root: Path) -> None:
+    path = judging(root / "masks")
+    path.rename(path.with_suffix(".jpg"))
+
+
+def turned_mask(root: Path) -> None:
+    path = judging(root / "masks")
+    with Image.open(path) as mask:
+        turned = mask.rotate(90, expand=True)
+    turned.save(path)
+
+
 BAD: list[tuple[Callable[[Path], object], Harm, str]] = [
     (coloured_tree, red_corner, r"street1\.png has the colour \(255, 0, 0\) at x=3, y=2, which .*class_dict\.csv"),
     (coloured_tree, lambda r: (r / "class_dict.csv").write_text("a,b\n"), "heading name,r,g,b"),
@@ -313,6 +340,10 @@ BAD: list[tuple[Callable[[Path], object], Harm, str]] = [
     (coco_tree, lambda r: (r / "test2017/test0.png").write_bytes(b"x"), r"test0\.png cannot be read"),
     (panoptic_tree, lambda r: (r / "annotations/panoptic_test2017/test0.png").unlink(), "lies nowhere in"),
     (panoptic_tree, first("segments_info", []), "holds the segment 5, which .* does not describe"),
+    (coco_tree, lambda r: (r / "test2017/test1.png").unlink(), r"test1\.png (is not there|does not exist)"),
+    (folder_tree, as_jpeg, r"masks are PNG files.*\.jpg is none"),
+    (folder_tree, deep_picture, r"has more than 8 bits a pixel \(mode I;16\)"),
+    (folder_tree, turned_mask, "images are turned as their EXIF orientation asks"),
     (panoptic_tree, annotations(lambda d: d["annotations"].pop()), "has no annotation for test1.png"),  # type: ignore[attr-defined]
 ]  # fmt: skip
 
