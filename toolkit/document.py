@@ -164,10 +164,10 @@ def status_of(document: Mapping[str, Any]) -> ExitStatus:
 
 
 def warnings_of(artifacts: Sequence[Mapping[str, Any]], reference: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before trusting a figure, once per kind: a busy machine, unsettled times, too many threads."""
+    """What a reader must know before trusting a figure, once per kind: a network that knows nothing, a busy machine, unsettled times, too many threads."""
+    warnings = _worthless(reference)
     ours = [run for artifact in artifacts for run in artifact["runs"] if not run.get("machine")]
     timed = [found for found in (*(run["latency_ms"] for run in ours), reference.get("latency_ms")) if found]
-    warnings = []
     busy = max((found["other_load"] for found in timed if found["warning"]), default=None)
     if busy is not None:
         warnings.append(
@@ -184,6 +184,21 @@ def warnings_of(artifacts: Sequence[Mapping[str, Any]], reference: Mapping[str, 
     if most > cores:
         warnings.append(f"{most} threads were asked for on {cores} cores; their times say nothing about more cores")
     return warnings + _routes_taken(artifacts)
+
+
+CHANCE = 0.01
+"""A network that beats one answer everywhere by no more than this much mean IoU has learned nothing of the dataset."""
+
+
+def _worthless(reference: Mapping[str, Any]) -> list[str]:
+    """A float network that is no better than one answer everywhere: what it loses says nothing, and something is set wrongly."""
+    constant, miou = reference.get("of_one_answer"), reference.get("miou")
+    if constant is None or miou is None or miou > constant["miou"] + CHANCE:
+        return []
+    return [
+        f"the float network itself (mean IoU {miou:.4f}) is no better than {constant['class']!r} at every pixel ({constant['miou']:.4f}); "
+        "check the order of classes, --mean, --std, --pixel-range, --channel-order and --weights"
+    ]
 
 
 def _routes_taken(artifacts: Sequence[Mapping[str, Any]]) -> list[str]:

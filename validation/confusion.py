@@ -41,6 +41,18 @@ class Scores:
     pixel_accuracy: float | None
 
 
+def of_one_answer(confusion: NDArray[np.int64]) -> tuple[int, float] | None:
+    """What an answer of the most frequent class at every pixel would score: that class, and its mean IoU; None without labels.
+
+    Its IoU is its share of the pixels, and that of every other class that occurs is 0.
+    """
+    pixels = confusion.sum(axis=1)
+    if not pixels.any():
+        return None
+    most = int(pixels.argmax())
+    return most, float(pixels[most] / pixels.sum() / np.count_nonzero(pixels))
+
+
 def confusion_matrix(
     truth: NDArray[Any], predicted: NDArray[Any], classes: int, ignore: int | None = IGNORE_INDEX
 ) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from converters import Artifact
 from segdata import Dataset
 from validation.accuracy import AccuracyResult
 from validation.compare import compare_with_reference
+from validation.confusion import of_one_answer
 from validation.counting import JudgedAt
 from validation.errors import RunnerError, ValidationError
 from validation.evaluation import Progress, evaluate, reference_maps
@@ -47,7 +48,7 @@ class Reference:
     def to_json(self) -> dict[str, Any]:
         """The report's `reference`."""
         found, boundary = self.accuracy.scores, self.accuracy.boundary
-        names = self.accuracy.classes
+        names, constant = self.accuracy.classes, of_one_answer(self.accuracy.confusion)
         return {
             "runner": self.runner,
             "images": self.accuracy.images,
@@ -62,6 +63,7 @@ class Reference:
             "per_class_boundary_iou": by_class(names, boundary.boundary_iou) if boundary else {},
             "per_class_boundary_f1": by_class(names, boundary.boundary_f1) if boundary else {},
             "metrics": measured_metrics(self.accuracy.confusion, names),
+            "of_one_answer": None if constant is None else {"class": names[constant[0]], "miou": constant[1]},
             "latency_ms": None if self.latency is None else self.latency.to_json(),
         }
 

@@ -23,7 +23,8 @@ from toolkit.models import load_source
 
 HERE = "tests.toolkit.awkward_networks"
 SIZE = (32, 48)
-QUICK = ["--images", "3", "--calibration-images", "3", "--latency-samples", "1", "--threads", "1"]
+RUNTIMES = ["--runners", "litert,milrun,onnxruntime"]
+QUICK = [*RUNTIMES, "--images", "3", "--calibration-images", "3", "--latency-samples", "1", "--threads", "1"]
 
 
 def dataset(root: Path, channels: int, size: tuple[int, int] = SIZE) -> Path:

@@ -138,3 +138,13 @@ def test_matrices_of_different_classes_do_not_add() -> None:
         ConfusionMatrix(2) + ConfusionMatrix(3)
     with pytest.raises(ValidationError, match="0 classes"):
         ConfusionMatrix(0)
+
+
+def test_one_answer_everywhere_scores_what_it_is_said_to() -> None:
+    from validation.confusion import of_one_answer
+
+    truth = np.array([0, 0, 0, 0, 2, 2, 255])
+    found = of_one_answer(confusion_matrix(truth, np.array([2, 0, 2, 0, 2, 0, 1]), 4))
+    constant = scores(confusion_matrix(truth, np.zeros(7, dtype=int), 4))
+    assert found == (0, constant.miou)
+    assert of_one_answer(np.zeros((3, 3), np.int64)) is None

@@ -101,6 +101,13 @@ class ReferenceAtSize(_Part):
     latency_ms: Latency | None
 
 
+class OneAnswer(_Part):
+    """The most frequent class of a dataset, and the mean IoU of answering it at every pixel."""
+
+    class_: Annotated[str, Field(alias="class")]
+    miou: Fraction
+
+
 class ReferenceEntry(_Part):
     """The float network, which every artifact is compared with; under `sizes` at each output size if there are several."""
 
@@ -114,6 +121,7 @@ class ReferenceEntry(_Part):
     per_class_boundary_iou: dict[str, Fraction | None] = {}
     per_class_boundary_f1: dict[str, Fraction | None] = {}
     metrics: dict[str, float | None] = {}
+    of_one_answer: OneAnswer | None = None
     sizes: list[ReferenceAtSize] = []
 
 
