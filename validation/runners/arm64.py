@@ -95,8 +95,8 @@ class Arm64Runner(WorkerRunner):
     def count_instructions(self, image: NDArray[np.uint8]) -> InstructionCount:
         """What one inference of `image` executes, once one has gone before that is not counted.
 
-        The number is the same every time, in every process and on every machine: what is done only once (symbols are bound, caches
-        set up; some nine thousand instructions, and not everywhere as many) is done in the first inference.
+        The number is the same every time and in every process: what is done only once (symbols are bound, caches set up; some nine
+        thousand instructions, and not on every machine as many) is done in the first inference.
 
         Raises:
             RunnerError: the runtime failed, or nothing was counted.
