@@ -19,11 +19,10 @@ DOMAINS = ("", "ai.onnx")
 
 
 def lowered(model: Any, opset: int) -> Any:
-    """A copy of onnx.ModelProto `model` at `opset`, or `model` itself where it is no newer or cannot be said in it."""
+    """A copy of onnx.ModelProto `model` at `opset`, or at its own where that is older; `model` itself where it cannot be said in it."""
     onnx = tool("onnx", "onnx")
     (version,) = [item.version for item in model.opset_import if item.domain in DOMAINS] or [opset]
-    if version <= opset:
-        return model
+    opset = min(opset, version)
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     for item in copy.opset_import:
@@ -68,6 +67,8 @@ class _Words:
             new.CopyFrom(node)
             if node.op_type.startswith("Reduce") and node.op_type != "ReduceSum":
                 self._axes_as_attribute(new)
+            if node.op_type == "Reshape":
+                self._without_allowed_zeros(new)
             if node.op_type == "GridSample":
                 self._old_modes(new)
             self._without_defaults(new)
@@ -80,6 +81,15 @@ class _Words:
         axes = self._onnx.numpy_helper.to_array(self._stored[node.input[1]])
         del node.input[1:]
         node.attribute.append(self._helper.make_attribute("axes", [int(axis) for axis in axes.ravel()]))
+
+    def _without_allowed_zeros(self, node: Any) -> None:
+        """torch's exporter allows sizes of zero in every Reshape (opset 14), also where there are none."""
+        shape = self._stored.get(node.input[1])
+        if shape is None or 0 in self._onnx.numpy_helper.to_array(shape):
+            return
+        kept = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
+        del node.attribute[:]
+        node.attribute.extend(kept)
 
     def _old_modes(self, node: Any) -> None:
         """Since opset 20 GridSample's modes are called as Resize's are."""

@@ -35,6 +35,7 @@ class Modern(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         x = self.act(self.stem(image))
+        x = x.flatten(2).transpose(1, 2).transpose(1, 2).unflatten(2, (SIZE[0] // 2, SIZE[1] // 2))
         x = x * torch.sigmoid(x.mean((2, 3), keepdim=True)) + x.amax((2, 3), keepdim=True)
         return F.interpolate(self.head(x), size=image.shape[2:], mode="bilinear", align_corners=False)
 
@@ -57,6 +58,7 @@ def test_the_same_answers(approximate: str, tmp_path: Path) -> None:
     kinds = {node.op_type for node in model.graph.node}
     assert model.opset_import[0].version == 20 and {"Gelu", "ReduceMean", "Resize"} <= kinds
     old = lowered(simplified(model), 17)
+    assert not [item for node in old.graph.node for item in node.attribute if item.name == "allowzero"]
     assert old.opset_import[0].version == 17 and "Gelu" not in {node.op_type for node in old.graph.node}
     picture = np.random.default_rng(0).random((1, 3, *SIZE), dtype=np.float32)
     np.testing.assert_allclose(answer(old, picture), answer(model, picture), rtol=1e-5, atol=1e-5)
@@ -64,7 +66,6 @@ def test_the_same_answers(approximate: str, tmp_path: Path) -> None:
 
 def test_what_has_no_older_word_stays(tmp_path: Path) -> None:
     model = exported(Modern(), tmp_path / "net.onnx")
-    assert lowered(model, 20) is model
     helper = onnx.helper
     (output,) = model.graph.output
     node = next(node for node in model.graph.node if output.name in node.output)
