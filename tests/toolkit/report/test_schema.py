@@ -110,3 +110,12 @@ def test_unreadable_files_are_one_sentence(tmp_path: Path, text: str | None) -> 
         path.write_bytes(text.encode("latin-1"))
     with pytest.raises(UsageError, match=r"report\.json"):
         load_report(path)
+
+
+def test_a_change_without_a_score_is_refused() -> None:
+    document = copy.deepcopy(sample())
+    run = next(run for item in document["artifacts"] for run in item["runs"] if run["delta_per_class_iou"])
+    name = next(iter(run["delta_per_class_iou"]))
+    del run["per_class_iou"][name]
+    with pytest.raises(UsageError, match=f"has a change but no score for '{name}'"):
+        check(document)
