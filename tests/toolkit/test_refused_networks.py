@@ -163,6 +163,28 @@ def test_a_saved_program_goes_through_a_run(tmp_path: Path) -> None:
             str(tmp_path / f"{file}.out"),
         ]
         assert run_command(["run", *given, *FAST]) == 0
+        if file == "net.pt2":
+            assert run_command(["run", *given, *FAST, "--workers", "2", "-o", str(tmp_path / "several")]) == 0
+
+
+def test_a_program_is_for_the_size_it_was_exported_at(tmp_path: Path) -> None:
+    path = str(tmp_path / "net.pt2")
+    torch.export.save(torch.export.export(awkward_networks.three().eval(), (PICTURE,)), path)
+    assert load_source(RunOptions(model=path)).input_size == SIZE
+    assert load_source(RunOptions(model=path, input_size=SIZE, input_shapes=(SIZE,))).input_shapes == (SIZE,)
+    with pytest.raises(SourceError, match=r"net.pt2 was exported for 32x48; leave --input-size out"):
+        load_source(RunOptions(model=path, input_size=(64, 64)))
+    with pytest.raises(SourceError, match=r"net.pt2 was exported for 32x48; leave --input-shapes out"):
+        load_source(RunOptions(model=path, input_shapes=(SIZE, (64, 64))))
+
+
+def test_sizes_left_open_are_called_that(tmp_path: Path) -> None:
+    path, side = tmp_path / "open.pt2", torch.export.Dim("height", min=8, max=512)
+    network = awkward_networks.one_channel().eval()
+    program = torch.export.export(network, (torch.rand(1, 1, 32, 48),), dynamic_shapes=({2: side},))
+    torch.export.save(program, path)
+    with pytest.raises(SourceError, match=r"open.pt2 was exported with sizes left open \(s\d+\)"):
+        source(str(path))
 
 
 def test_options_of_a_network_may_stand_in_a_file(tmp_path: Path) -> None:
