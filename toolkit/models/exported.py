@@ -114,6 +114,6 @@ def _place(node: Any) -> str:
     stack = [str(entry[0]).removeprefix("L['self'].") for entry in (node.meta.get("nn_module_stack") or {}).values()]
     lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
     theirs = [place for place in lines if "/torch/" not in place[0] and not place[0].startswith("<")]
-    return (f" in {stack[-1]}" if stack and stack[-1] else "") + (
-        f", {theirs[-1][0]}, line {theirs[-1][1]}" if theirs else ""
-    )
+    name = stack[-1] if stack else ""
+    module = f" in {'module ' if name[:1].isdigit() else ''}{name}" if name else ""
+    return module + (f", {theirs[-1][0]}, line {theirs[-1][1]}" if theirs else "")
