@@ -90,6 +90,16 @@ def test_the_time_limit_is_of_one_answer_not_of_the_whole() -> None:
     assert not process.alive
 
 
+def test_little_memory_is_said_in_megabytes() -> None:
+    from toolkit.isolation.limits import Limits, held_in_words
+    from toolkit.isolation.process import GuardedProcess, LostError
+
+    assert [held_in_words(count) for count in (1_500_000_000, 20_000_000, 1_500_000)] == ["1.5 GB", "20 MB", "1.5 MB"]
+    process = GuardedProcess("a test's process", Limits(60.0, 2_000_000))
+    with pytest.raises(LostError, match=r"it held \d+(\.\d+)? MB, more than the 2 MB that --memory-limit allows"):
+        process.call(time.sleep, 30.0)
+
+
 def test_nothing_a_runner_can_tell_is_lost_on_the_way() -> None:
     from toolkit.isolation.runtimes import IsolatedRunner
     from validation.runner import Runner

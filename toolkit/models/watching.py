@@ -20,7 +20,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 OURS = (
-    *(f"toolkit/models/{name}.py" for name in ("modules", "watching", "trying", "fixed_graph", "program_file")),
+    *(
+        f"toolkit/models/{name}.py"
+        for name in ("modules", "watching", "trying", "fixed_graph", "program_file", "factory")
+    ),
+    "importlib/__init__.py",
     "converters/adapter.py",
 )
 _DECIDING = {"aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal"}
