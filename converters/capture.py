@@ -9,7 +9,6 @@ Compilers underneath print through C file descriptors, so descriptors 1 and 2 th
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TextIO
 
-_UNINFORMATIVE = re.compile(r"^\W*$|^Traceback|^\s*(File \"|return |raise )|^[\s~^]+$|\[\s*(START|DONE)\]")
+from converters.noise import looks_like_an_error, says_nothing
 
 
 def terminal() -> TextIO:
@@ -79,8 +78,10 @@ def _on_descriptor(number: int) -> TextIO:
 
 
 def last_informative_line(log: Path) -> str:
-    """The last line of `log` that says something, shortened to 300 characters; empty if there is none."""
+    """The last line of `log` that looks like an error, else the last that says something, shortened to 300 characters; empty if there
+    is none."""
     if not log.exists():
         return ""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    return next((line[:300] for line in reversed(lines) if not _UNINFORMATIVE.search(line)), "")
+    telling = [line[:300] for line in reversed(lines) if not says_nothing(line)]
+    return next(filter(looks_like_an_error, telling), telling[0] if telling else "")

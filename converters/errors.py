@@ -1,5 +1,14 @@
 """What goes wrong between a trained model and a file on disk."""
 
+from __future__ import annotations
+
+import re
+
+from converters.noise import looks_like_an_error, says_nothing
+
+_STOPPED = re.compile(r"^While executing %(\w+)", re.M)
+"""How torch.fx names the operation at which it stopped."""
+
 
 class SourceError(ValueError):
     """A model that cannot be used as given; the message is one sentence that says how to mend it."""
@@ -14,6 +23,17 @@ class MissingToolError(ImportError):
 
 
 def in_one_line(error: Exception) -> str:
-    """The exception's type and the last line of its message that is not blank, at most 300 characters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("Use tlparse")]
-    return f"{type(error).__name__}: {lines[-1][:300]}" if lines else type(error).__name__
+    """The exception's type and the line of its message that says what is wrong, at most 300 characters.
+
+    That is the first that is no code, graph or warning; where it only announces others, the last one that looks like an error.
+    Exporters append the operation at which they stopped, and a stack.
+    """
+    said = str(error).replace("\\n", "\n") if isinstance(error, KeyError) else str(error)
+    lines = [line.strip().strip("'\"") for line in said.splitlines() if not says_nothing(line)]
+    if not lines:
+        return type(error).__name__
+    found = lines[0]
+    if found.endswith(":"):
+        found = next((line for line in reversed(lines) if looks_like_an_error(line)), lines[-1])
+    stopped = _STOPPED.search(said)
+    return f"{type(error).__name__}: {found[:300]}" + (f" (at {stopped[1]})" if stopped else "")

@@ -76,7 +76,8 @@ def _module_of(node: Node) -> str:
     names = [str(path).removeprefix("L['self'].") for path, _ in stack.values()]
     last = names[-1] if names else ""
     # What segport puts around a network calls it `network`; its owner does not.
-    return last.removeprefix("network.") if last != "network" else ""
+    name = last.removeprefix("network.") if last != "network" else ""
+    return f"module {name}" if name[:1].isdigit() else name  # those of a Sequential are numbers
 
 
 def _theirs(path: str) -> bool:

@@ -155,7 +155,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         CheckpointError: the file is missing, is neither, or would run code when read.
     """
     if not path.is_file():
-        raise CheckpointError(f"{path} does not exist; give the path of a .safetensors checkpoint")
+        what = "is a folder" if path.is_dir() else "does not exist" if not path.exists() else "is no file"
+        wanted = (
+            "a .safetensors checkpoint" if path.suffix == SUFFIX else "a .safetensors file or of a torch state dict"
+        )
+        raise CheckpointError(f"{path} {what}; give the path of {wanted}")
     if path.suffix == SUFFIX:
         try:
             with safe_open(path, framework="pt") as file:

@@ -148,7 +148,18 @@ def _written(job: _Job, path: Path) -> Path:
         content = cloudpickle.dumps(job)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise ValidationError(
-            f"the network or dataset {job.dataset.name!r} cannot be sent to another process ({error}); use --workers 1"
+            f"{_refusing(job)} cannot be sent to another process ({type(error).__name__}: {error}); use --workers 1"
         ) from error
     path.write_bytes(content)
     return path
+
+
+def _refusing(job: _Job) -> str:
+    """Which part of a job that cannot be pickled is at fault."""
+    import cloudpickle
+
+    try:
+        cloudpickle.dumps(job.dataset)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return f"dataset {job.dataset.name!r}"
+    return f"the network of {job.runner.artifact.name}"

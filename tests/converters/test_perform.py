@@ -33,6 +33,7 @@ from converters import (
     make_plan,
 )
 from converters.capture import captured, last_informative_line, terminal
+from converters.errors import in_one_line
 from converters.perform import State, perform
 from converters.source import ModelSource
 from quantization import recipe
@@ -151,7 +152,7 @@ def test_folders_replace_folders(stand: Stand, plan: Plan, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("raised", "kind"),
     [
-        (RuntimeError("no such\n\nkernel: conv9\n"), ConversionError),
+        (RuntimeError("no such kernel: conv9\n\nsecond thoughts\n"), ConversionError),
         (ConversionError("conv9 is not supported"), ConversionError),
         (MissingToolError("conv9 needs a tool; pip install it"), MissingToolError),
         (SourceError("conv9 is not in the file"), SourceError),
@@ -276,6 +277,49 @@ def test_last_informative_line_skips_decoration(tmp_path: Path) -> None:
     assert last_informative_line(log) == ""
     log.write_text('error: layer 3 overflows\n  File "x.py", line 3\n    ^^^^^\n(00:02) [ DONE] all\n-----\n\n')
     assert last_informative_line(log) == "error: layer 3 overflows"
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "lib/copyreg.py:105: FutureWarning: `isinstance(treespec, LeafSpec)` is deprecated, use `isinstance(treespec, TreeSpec)` instead.",
+        "Converting PyTorch Frontend ==> MIL Ops:  77%|#######   | 10/13 [00:00<00:00, 757.30 ops/s]",
+        "I0000 00:00:1795875997.520116 31085 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU will not be used.",
+        "2026-11-28 14:00:00.1: I tensorflow/core/util/port.cc:153] oneDNN custom operations are on.",
+        "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",
+        "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
+        "%209 : Float(1, 4, 64, 64, strides=[16384, 4096, 64, 1]) = aten::_convolution(%input, %body.3.weight)",
+        "    def forward(s, x): return s.body(torch.fft.fft2(x).real / 64)",
+        "y=s.b(x); return torch.special.bessel_j0(y)",
+    ],
+)
+def test_last_words_are_no_noise(noise: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"reading layer 3\n{noise}\n")
+    assert last_informative_line(log) == "reading layer 3"
+    log.write_text(f"loc(x): error: 'tf.FFT2D' op is no custom op\nreading layer 4\n{noise}\n")
+    assert last_informative_line(log) == "loc(x): error: 'tf.FFT2D' op is no custom op"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            RuntimeError(
+                "Lowering not found: aten.fft\n\nWhile executing %fft : [num_users=1] = call_function[target=aten.fft](args = (%x,))\n"
+                'Original traceback:\nFile "nets.py", line 49, in forward\n    def forward(s, x): return s.body(torch.fft.fft2(x))\n'
+                "Use tlparse to see full graph."
+            ),
+            "RuntimeError: Lowering not found: aten.fft (at fft)",
+        ),
+        (KeyError("torch.complex64\n\nWhile executing %_to_copy : [num_users=1]"), "KeyError: torch.complex64 (at _to_copy)"),
+        (ValueError("Several things failed:\n  one\nTypeError: not a tensor\n"), "ValueError: TypeError: not a tensor"),
+        (ValueError("\nthe first line\nand more"), "ValueError: the first line"),
+        (ValueError(""), "ValueError"),
+    ],
+)  # fmt: skip
+def test_an_error_is_told_by_the_line_that_says_it(error: Exception, said: str) -> None:
+    assert in_one_line(error) == said
 
 
 def test_a_missing_package_is_named_with_its_remedy() -> None:

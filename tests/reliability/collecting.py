@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from converters import ModelSource
+
 MADE: set[str] = set()
 COLLECTOR: ContextVar[list[Any] | None] = ContextVar("collector", default=None)
 
@@ -52,3 +54,11 @@ def answered(network: nn.Module, values: list[float]) -> list[float]:
     """What a network that was sent makes of `values`."""
     found: list[float] = network(torch.tensor(values)).tolist()
     return found
+
+
+def shown(source: ModelSource, picture: torch.Tensor) -> torch.Tensor:
+    """What the network of a source that was sent makes of `picture`."""
+    assert source.module is not None
+    with torch.no_grad():
+        logits: torch.Tensor = source.module(picture)
+    return logits

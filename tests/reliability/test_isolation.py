@@ -90,6 +90,16 @@ def test_the_time_limit_is_of_one_answer_not_of_the_whole() -> None:
     assert not process.alive
 
 
+def test_little_memory_is_said_in_megabytes() -> None:
+    from toolkit.isolation.limits import Limits, held_in_words
+    from toolkit.isolation.process import GuardedProcess, LostError
+
+    assert [held_in_words(count) for count in (1_500_000_000, 20_000_000, 1_500_000)] == ["1.5 GB", "20 MB", "1.5 MB"]
+    process = GuardedProcess("a test's process", Limits(60.0, 2_000_000))
+    with pytest.raises(LostError, match=r"it held \d+(\.\d+)? MB, more than the 2 MB that --memory-limit allows"):
+        process.call(time.sleep, 30.0)
+
+
 def test_nothing_a_runner_can_tell_is_lost_on_the_way() -> None:
     from toolkit.isolation.runtimes import IsolatedRunner
     from validation.runner import Runner
@@ -150,3 +160,44 @@ def test_a_factory_that_makes_something_else_each_time_is_named() -> None:
     remember_maker(network, called, name)
     with pytest.raises(ValueError, match="another makes another network when it is called again"):
         pickle.loads(packed(network))
+
+
+@pytest.mark.parametrize("ending", ["pt2", "ts"])
+def test_a_program_in_a_file_is_read_again_in_the_other(ending: str, tmp_path: Path) -> None:
+    import torch
+
+    from converters import SourceError
+    from tests.reliability.collecting import shown
+    from tests.toolkit.awkward_networks import plain
+    from toolkit.config import RunOptions
+    from toolkit.isolation.limits import Limits
+    from toolkit.isolation.process import GuardedProcess
+    from toolkit.models import load_source
+
+    path, picture = tmp_path / f"net.{ending}", torch.rand((1, 3, 32, 32))
+    if ending == "pt2":
+        torch.export.save(torch.export.export(plain().eval(), (picture,)), path)
+    else:
+        torch.jit.trace(plain().eval(), picture).save(str(path))
+    source = load_source(RunOptions(model=str(path), input_size=(32, 32), upsample="bilinear"))
+    process = GuardedProcess("a test's process", Limits(60.0, 10**10))
+    assert source.module is not None
+    torch.testing.assert_close(process.call(shown, source, picture), source.module(picture))
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(SourceError, match=rf"net.{ending} has changed since it was read"):
+        process.call(shown, source, picture)
+    assert process.alive
+    process.stop()
+
+
+def test_the_time_limit_holds_for_a_program_in_a_file(tmp_path: Path) -> None:
+    import torch
+
+    from tests.toolkit.awkward_networks import plain
+    from toolkit.cli import run_command
+
+    path, out = tmp_path / "net.pt2", tmp_path / "out"
+    torch.export.save(torch.export.export(plain().eval(), (torch.rand((1, 3, 32, 32)),)), path)
+    given = ["convert", "-m", str(path), "-f", "onnx", "-r", "float32", "-o", str(out)]
+    assert run_command([*given, "--time-limit", "0.05"]) == 4
+    assert "took longer than the 0.05 s" in (out / "manifest.json").read_text()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -314,3 +315,81 @@ def fourier() -> nn.Module:
 def five_channels() -> nn.Module:
     """Takes five bands."""
     return Channels(5)
+
+
+class ReadingOff(nn.Module):
+    """Adds a number that it reads off the picture in a way that tracing keeps."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.core, self.how = Core(classes=3), how
+        self.register_buffer("weight", torch.tensor([5.0, 10.0, -5.0]).reshape(1, 3, 1, 1))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        ways = {
+            "item": lambda: image.mean().item(),
+            "tolist": lambda: image.mean((0, 1, 2, 3)).tolist(),
+            "numpy": lambda: float(np.mean(image.detach().numpy())),
+            "shared": lambda: torch.from_numpy(image.detach().numpy().mean((2, 3))).sum(),
+            "data": lambda: image.data.mean((0, 1, 2, 3)),
+            "sound": lambda: image.mean((0, 1, 2, 3)),
+        }
+        logits: torch.Tensor = self.core(image) + self.get_buffer("weight") * ways[self.how]()
+        return logits
+
+
+def reads_item() -> nn.Module:
+    """A Python number."""
+    return ReadingOff("item")
+
+
+def reads_tolist() -> nn.Module:
+    """A list."""
+    return ReadingOff("tolist")
+
+
+def reads_numpy() -> nn.Module:
+    """NumPy's mean."""
+    return ReadingOff("numpy")
+
+
+def reads_shared() -> nn.Module:
+    """A tensor made of NumPy's."""
+    return ReadingOff("shared")
+
+
+def reads_data() -> nn.Module:
+    """Out of the graph."""
+    return ReadingOff("data")
+
+
+def reads_nothing() -> nn.Module:
+    """The same by torch's operations."""
+    return ReadingOff("sound")
+
+
+def batch_of_two() -> nn.Module:
+    """Two answers to one picture."""
+    return Doing(Twice())
+
+
+class Twice(nn.Module):
+    """A batch of two of one."""
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        return torch.cat([logits, logits])
+
+
+def lazy() -> nn.Module:
+    """Never ran."""
+    return nn.Sequential(nn.LazyConv2d(3, 3, padding=1))
+
+
+def sequential() -> nn.Module:
+    """Modules called by numbers."""
+    return nn.Sequential(nn.Conv2d(4, 3, 1))
+
+
+def raising() -> nn.Module:
+    """Does not come to making one."""
+    raise LookupError("the folder of weights is empty")

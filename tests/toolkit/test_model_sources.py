@@ -16,6 +16,7 @@ import torch.nn.functional as F
 
 from converters import ModelSource, OutputKind, SourceError, make_plan
 from converters.perform import perform
+from fpliif.errors import CheckpointError
 from quantization import recipe
 from tests.toolkit.awkward_networks import MEAN, SIZE, STD, Core
 from tests.toolkit.test_bad_input import Executes
@@ -177,10 +178,11 @@ def test_an_exported_program_never_runs_code(tmp_path: Path) -> None:
         ("models/model.json", foreign_function, "torch.hub.load"),
         ("models/model.json", evaluated, "guards_code"),
         ("model_constants_config.json", opaque, "opaque_obj_0"),
-        ("sample_inputs/model.pt", pickled, "not a usable"),
+        ("sample_inputs/model.pt", pickled, "contains more than tensors and would run code when read"),
     ):
-        with pytest.raises(SourceError, match=says):
+        with pytest.raises(SourceError, match=says) as caught:
             source(str(rewritten(whole, ending, change)))
+        assert "weights_only" not in str(caught.value)
     assert not proof.exists()
 
 
@@ -226,3 +228,32 @@ def test_every_kind_of_source_converts_and_answers_alike(make: Any, format_name:
             given.module(torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255)[0].permute(1, 2, 0).numpy()
         )
     assert np.abs(np.asarray(found).reshape(wanted.shape) - wanted).max() < 1e-3 * np.ptp(wanted)
+
+
+def test_a_factory_that_fails_is_named_with_its_line() -> None:
+    from tests.toolkit import awkward_networks
+
+    lines = Path(str(awkward_networks.__file__)).read_text().splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if "raise LookupError" in text)
+    with pytest.raises(SourceError, match=rf"weights is empty \(.*awkward_networks.py, line {line}\)\); it must be"):
+        source("raising")
+    with pytest.raises(SourceError, match=r"No module named 'nowhere', looked for in .* and on Python's path\)"):
+        load_source(RunOptions(model="nowhere.nets:build"))
+    with pytest.raises(SourceError, match=r"AttributeError: module '[\w.]*' has no attribute 'nobody'\)"):
+        source("nobody")
+
+
+def test_weights_that_are_none_or_alone(tmp_path: Path) -> None:
+    torch.save(Core().state_dict(), tmp_path / "net.pt")
+    with pytest.raises(
+        UsageError, match=r"net.pt holds tensors without a network.*--model .*:factory --weights .*net.pt"
+    ):
+        source(str(tmp_path / "net.pt"))
+    with pytest.raises(
+        CheckpointError, match=r"is a folder; give the path of a .safetensors file or of a torch state dict"
+    ):
+        source("plain", weights=tmp_path)
+    with pytest.raises(
+        CheckpointError, match=r"missing.pt does not exist; give the path of a .safetensors file or of a torch"
+    ):
+        source("plain", weights=tmp_path / "missing.pt")

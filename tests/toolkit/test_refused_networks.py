@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from toolkit.models import load_source
 from validation.registry import runners
 
 HERE = "tests.toolkit.awkward_networks"
+ROOT = Path(__file__).resolve().parents[2]
 SIZE = (32, 48)
 PICTURE = torch.rand((1, 3, *SIZE), generator=torch.Generator().manual_seed(1))
 
@@ -50,6 +54,62 @@ def test_what_no_graph_holds_is_named_with_module_and_line(name: str, says: str,
         source(name)
     assert f"awkward_networks.py, line {line})" in str(caught.value)
     assert not module or f" in {module} (" in str(caught.value)
+
+
+@pytest.mark.parametrize("how", ["item", "tolist", "numpy", "shared", "data"])
+def test_a_value_read_off_the_picture_is_no_constant(how: str) -> None:
+    with pytest.raises(SourceError, match=f"reads_{how} reads a value off the picture") as caught:
+        source(f"reads_{how}")
+    line = line_in(awkward_networks.ReadingOff, f'"{how}": lambda')
+    assert f"awkward_networks.py, line {line}), which a graph would keep" in str(caught.value)
+    assert len(source("reads_nothing").classes) == 3
+
+
+def test_what_no_converter_takes_is_said_of_the_source() -> None:
+    with pytest.raises(SourceError, match=r"with a batch of 2, shape \(2, 3, 16, 24\)"):
+        source("batch_of_two")
+    with pytest.raises(SourceError, match=r"has a parameter without values \(0.weight\).*--weights"):
+        source("lazy")
+    with pytest.raises(SourceError, match="3 channels instead in module 0;"):
+        source("sequential")
+
+
+def test_lazy_layers_with_weights_have_values(tmp_path: Path) -> None:
+    network = awkward_networks.lazy()
+    network(PICTURE)
+    torch.save(network.state_dict(), tmp_path / "net.pt")
+    found = source("lazy", weights=tmp_path / "net.pt").module
+    assert found is not None
+    torch.testing.assert_close(found(PICTURE), network(PICTURE))
+
+
+def refused(*arguments: str) -> str:
+    """What a person sees of a command that is refused, all of it."""
+    command = [sys.executable, "-c", "import sys; from toolkit.cli import main; sys.exit(main())", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2, done.stderr
+    assert not done.stdout
+    return done.stderr
+
+
+def test_only_the_sentence_reaches_the_terminal(tmp_path: Path) -> None:
+    torch.jit.script(awkward_networks.Doing(awkward_networks.Deciding())).save(str(tmp_path / "branch.ts"))
+    torch.jit.trace(awkward_networks.Doing(awkward_networks.Normalising()), PICTURE).save(str(tmp_path / "training.ts"))
+    whole = tmp_path / "whole.pt2"
+    torch.export.save(torch.export.export(awkward_networks.three().eval(), (PICTURE,)), whole)
+    with zipfile.ZipFile(whole) as before, zipfile.ZipFile(tmp_path / "damaged.pt2", "w") as after:
+        for name in before.namelist():
+            after.writestr(name, before.read(name)[: 20 if "/weights/weight_" in name else None])
+    for model, says in (
+        (f"{HERE}:deciding", "decides by the pixels"),
+        (f"{HERE}:reads_data", "reads a value off the picture"),
+        (str(tmp_path / "branch.ts"), "decides by the pixels"),
+        (str(tmp_path / "training.ts"), "was saved in training mode"),
+        (str(tmp_path / "damaged.pt2"), "is not a usable torch.export program"),
+    ):
+        errors = refused("convert", "-m", model, "--input-size", "32x48", "-o", str(tmp_path / "out"))
+        assert says in errors
+        assert errors.startswith("segport: ") and errors.count("\n") == 1, errors
 
 
 def test_numbers_that_are_none_are_named_with_the_module() -> None:
@@ -163,6 +223,28 @@ def test_a_saved_program_goes_through_a_run(tmp_path: Path) -> None:
             str(tmp_path / f"{file}.out"),
         ]
         assert run_command(["run", *given, *FAST]) == 0
+        if file == "net.pt2":
+            assert run_command(["run", *given, *FAST, "--workers", "2", "-o", str(tmp_path / "several")]) == 0
+
+
+def test_a_program_is_for_the_size_it_was_exported_at(tmp_path: Path) -> None:
+    path = str(tmp_path / "net.pt2")
+    torch.export.save(torch.export.export(awkward_networks.three().eval(), (PICTURE,)), path)
+    assert load_source(RunOptions(model=path)).input_size == SIZE
+    assert load_source(RunOptions(model=path, input_size=SIZE, input_shapes=(SIZE,))).input_shapes == (SIZE,)
+    with pytest.raises(SourceError, match=r"net.pt2 was exported for 32x48; leave --input-size out"):
+        load_source(RunOptions(model=path, input_size=(64, 64)))
+    with pytest.raises(SourceError, match=r"net.pt2 was exported for 32x48; leave --input-shapes out"):
+        load_source(RunOptions(model=path, input_shapes=(SIZE, (64, 64))))
+
+
+def test_sizes_left_open_are_called_that(tmp_path: Path) -> None:
+    path, side = tmp_path / "open.pt2", torch.export.Dim("height", min=8, max=512)
+    network = awkward_networks.one_channel().eval()
+    program = torch.export.export(network, (torch.rand(1, 1, 32, 48),), dynamic_shapes=({2: side},))
+    torch.export.save(program, path)
+    with pytest.raises(SourceError, match=r"open.pt2 was exported with sizes left open \(s\d+\)"):
+        source(str(path))
 
 
 def test_options_of_a_network_may_stand_in_a_file(tmp_path: Path) -> None:

@@ -33,17 +33,18 @@ def main() -> None:
     faulthandler.enable()
     _end_with(os.getppid())
     _first_to_go()
-    sys.path[:] = _received(requests)
+    sys.path[:] = pickle.loads(_frame(requests))
     begun = False
     while True:
         try:
-            function, arguments = _received(requests)
+            request = _frame(requests)
         except EOFError:
             return
-        if not begun:
-            _send(answers, pickle.dumps(("begun", None)))
-            begun = True
         try:
+            function, arguments = pickle.loads(request)  # may read a network's file again, and refuse it
+            if not begun:
+                _send(answers, pickle.dumps(("begun", None)))
+                begun = True
             answer = _packed(("done", function(*arguments)))
         except Exception as error:  # noqa: BLE001 (whatever it is, the other end raises it)
             answer = _raised(error)
@@ -67,9 +68,9 @@ def _raised(error: Exception) -> bytes:
     return pickle.dumps(("raised", safely_packed(error)))
 
 
-def _received(stream: BinaryIO) -> Any:
+def _frame(stream: BinaryIO) -> bytes:
     size = struct.unpack(">Q", _exactly(stream, 8))[0]
-    return pickle.loads(_exactly(stream, size))
+    return _exactly(stream, size)
 
 
 def _exactly(stream: BinaryIO, count: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GIGABYTE = 1_000_000_000
+MEGABYTE = 1_000_000
 _SHARE = 0.9
 """Of the machine's memory, where no limit is given: beyond it the system itself would begin to end processes."""
 
@@ -32,4 +33,9 @@ class Limits:
     @property
     def in_words(self) -> str:
         """For people."""
-        return f"{self.seconds:g} s and {self.bytes / GIGABYTE:.1f} GB"
+        return f"{self.seconds:g} s and {held_in_words(self.bytes)}"
+
+
+def held_in_words(count: int) -> str:
+    """Bytes in gigabytes, below one in megabytes: ``1.5 GB``, ``20 MB``."""
+    return f"{count / GIGABYTE:.1f} GB" if count >= GIGABYTE else f"{count / MEGABYTE:.3g} MB"

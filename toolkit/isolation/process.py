@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from toolkit.isolation.limits import GIGABYTE, Limits
+from toolkit.isolation.limits import Limits, held_in_words
 from toolkit.isolation.sending import packed
 from toolkit.isolation.words import last_words
 
@@ -153,8 +153,7 @@ class GuardedProcess:
             held = held_bytes(self._process.pid)
             if held > self._limits.bytes:
                 raise _BrokenError(
-                    f"it held {held / GIGABYTE:.1f} GB, more than the {self._limits.bytes / GIGABYTE:.1f} GB that "
-                    "--memory-limit allows"
+                    f"it held {held_in_words(held)}, more than the {held_in_words(self._limits.bytes)} that --memory-limit allows"
                 )
 
     def _epitaph(self, reason: str, log: Path | None) -> str:

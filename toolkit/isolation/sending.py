@@ -1,7 +1,8 @@
 """What is sent to another process: pickles, by value what it could not import, and TorchScript as torch itself saves it.
 
 A network that refuses, and that a factory made, is made again there by the same factory and given the same tensors. transformers needs
-that: its networks keep context variables in hooks, and registers of what has been made in their process.
+that: its networks keep context variables in hooks, and registers of what has been made in their process. A network of a program in a
+file reads that again (`toolkit.models.program_file`).
 """
 
 from __future__ import annotations
@@ -74,13 +75,15 @@ def _tensors(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 def made_again(
     factory: Callable[[str], torch.nn.Module], name: str, tensors: Mapping[str, torch.Tensor]
 ) -> torch.nn.Module:
-    """A network of `factory` in eval mode with other tensors; raises ValueError if it has not the same ones."""
+    """A network of `factory` in eval mode with other tensors; raises SourceError if it has not the same ones."""
     import torch
+
+    from converters import SourceError
 
     network = factory(name).eval()
     mine = _tensors(network)
     if {key: tensor.shape for key, tensor in mine.items()} != {key: tensor.shape for key, tensor in tensors.items()}:
-        raise ValueError(f"{name} makes another network when it is called again; make it the same every time")
+        raise SourceError(f"{name} makes another network when it is called again; make it the same every time")
     with torch.no_grad():
         for key, tensor in mine.items():
             tensor.copy_(tensors[key])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from converters.noise import says_nothing
+
 _LINES = 3
 _LONGEST = 160
 _FATAL = re.compile(r"^Fatal Python error: ")
-_UNINFORMATIVE = re.compile(r"^\W*$|^Traceback|^\s*(File \"|return |raise )|^[\s~^]+$|\[\s*(START|DONE)\]")
 
 
 def last_words(printed: str) -> str:
@@ -16,6 +17,6 @@ def last_words(printed: str) -> str:
     for line in printed.splitlines():
         if _FATAL.match(line):
             break
-        if not _UNINFORMATIVE.search(line):
+        if not says_nothing(line):
             lines.append(line.strip()[:_LONGEST])
     return " | ".join(lines[-_LINES:])

@@ -16,6 +16,7 @@ def from_checkpoint(named: str, options: RunOptions) -> ModelSource:
     from fpliif.deploy import deploy
 
     path = Path(named) if "." in named or "/" in named else shipped(named)
+    _refuse_weights_alone(path)
     checkpoint = load_checkpoint(path)
     weights_sha256 = content_hash(path)
 
@@ -40,6 +41,18 @@ def from_checkpoint(named: str, options: RunOptions) -> ModelSource:
         return answering_at(default)
     sizes = tuple(answering_at(size) for size in options.output_sizes)
     return dataclasses.replace(sizes[options.output_sizes.index(default)], sizes=sizes)
+
+
+def _refuse_weights_alone(path: Path) -> None:
+    """Raise UsageError for tensors without a network: somebody's state dict."""
+    from fpliif.checkpoint import KEY, read_tensors
+
+    _, metadata = read_tensors(path)
+    if KEY not in metadata:
+        raise UsageError(
+            f"{path} holds tensors without a network; name the function that makes it, and fill it: --model package.module:factory "
+            f"--weights {path}"
+        )
 
 
 def default_output_size(options: RunOptions) -> tuple[int, int]:

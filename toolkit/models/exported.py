@@ -1,29 +1,24 @@
-"""Networks saved as graphs: TorchScript archives and torch.export's .pt2.
-
-Both hold graphs of torch operations, not Python. Their pickled parts are read with torch's tensors-only unpickler; an archive
-that needs more is refused.
-"""
+"""Networks saved as graphs: TorchScript archives and torch.export's .pt2."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converters import ModelSource, SourceError, content_hash
+from converters import ModelSource, SourceError
 from toolkit.config import RunOptions
-from toolkit.errors import in_one_line
+from toolkit.models.naming import picture_form
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
+    from toolkit.models.program_file import ProgramFile
+
 EXPORTED = (".pt2",)
-_OPERATION = re.compile(r"torch\.ops\.(aten|prims)\.\w+(\.\w+)?|_operator\.getitem")
+SCRIPTED = (".ts",)
+"""Endings that say it; archives of other names are looked into."""
 
 
 def is_torchscript(path: Path) -> bool:
@@ -35,65 +30,62 @@ def is_torchscript(path: Path) -> bool:
 
 
 def from_torchscript(path: Path, options: RunOptions) -> ModelSource:
-    """A scripted or traced network, by way of the torch.export program it amounts to: no converter takes a ScriptModule
-    inside another module, and all of them take such a program.
+    """A scripted or traced network, by way of the torch.export program it amounts to.
 
     Raises:
         SourceError: torch cannot read it, or it has control flow that depends on the picture.
     """
-    import torch
-    from torch._export.converter import TS2EPConverter
+    from toolkit.models.program_file import ProgramFile
 
-    try:
-        script = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
-    except Exception as error:  # C++ errors share no base class
-        raise SourceError(f"{path} is not a usable TorchScript file ({in_one_line(error)}); save it again") from error
-    from toolkit.models.naming import picture_form
-
-    height, width = options.input_size
-    picture = torch.zeros(picture_form(options).shape_at(options.input_size))
-    try:
-        program = TS2EPConverter(script, (picture,)).convert()
-    except Exception as error:  # as above
-        raise SourceError(
-            f"{path} cannot be brought into one graph for pictures of {height} x {width} ({in_one_line(error)}); check --input-size and "
-            "--model-layout, or save the network with torch.export.save"
-        ) from error
-    return _of_program(program, path, options, parameters=sum(item.numel() for item in script.parameters()))
+    file = ProgramFile.at(path, picture_form(options).shape_at(options.input_size))
+    program, parameters = file.read()
+    return _of_program(program, file, path, options, parameters)
 
 
 def from_exported(path: Path, options: RunOptions) -> ModelSource:
-    """A program that torch.export.save wrote.
+    """A program that torch.export.save wrote; pictures have its own size.
 
     Raises:
-        SourceError: no such file, not such a program, or one whose reading would run code.
+        SourceError: no such file, not such a program, one whose reading would run code, or one for another size than is asked for.
     """
-    import torch
+    from toolkit.models.program_file import ProgramFile
 
-    if not path.is_file():
-        raise SourceError(f"{path} does not exist; give the path of a file that torch.export.save wrote")
-    _refuse_code(path)
-    try:
-        with _tensors_only():
-            program = torch.export.load(path)
-    except Exception as error:  # the reader raises anything on a damaged file
+    file = ProgramFile.at(path)
+    program, parameters = file.read()
+    return _of_program(program, file, path, _at_its_size(program, path, options), parameters)
+
+
+def _at_its_size(program: ExportedProgram, path: Path, options: RunOptions) -> RunOptions:
+    """Options with the size that the program was exported for; raises SourceError if another one is asked for.
+
+    Sizes are frozen into a program (`interpolate(size=...)`), so that another picture is answered wrongly without an error.
+    """
+    taken = [node for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
+    shape = tuple(getattr(taken[0].meta.get("val"), "shape", ())) if taken else ()
+    form = picture_form(options)
+    if len(shape) != len(form.shape_at(options.input_size)):
+        return options  # not a picture: said when it is tried
+    size = form.sizes_in(shape)
+    others = [asked for asked in options.input_shapes if asked != size]
+    if (options.given("input_size") and options.input_size != size) or others:
+        option = "--input-shapes" if others else "--input-size"
         raise SourceError(
-            f"{path} is not a usable torch.export program ({in_one_line(error)}); save it again"
-        ) from error
-    return _of_program(program, path, options, parameters=sum(item.numel() for item in program.parameters()))
+            f"{path} was exported for {size[0]}x{size[1]}; leave {option} out, or export it again for the size you want"
+        )
+    return options.model_copy(update={"input_size": size})
 
 
-def _of_program(program: ExportedProgram, path: Path, options: RunOptions, parameters: int) -> ModelSource:
-    from converters.adapter import FixedMode
+def _of_program(
+    program: ExportedProgram, file: ProgramFile, path: Path, options: RunOptions, parameters: int
+) -> ModelSource:
     from toolkit.models.modules import from_module
+    from toolkit.models.program_file import ProgramNetwork
 
     _refuse_what_no_graph_holds(program, path)
-    graph = program.module(check_guards=False)
-    graph.validate_inputs = False  # type: ignore[assignment]  # its check of shapes cannot be traced; ours has been made
-    network = FixedMode(graph)
     return from_module(
-        network, options, name=path.stem, origin=str(path), parameters=parameters, file_hash=content_hash(path)
-    )
+        ProgramNetwork.of(program, file),
+        options, name=path.stem, origin=str(path), parameters=parameters, file_hash=file.sha256,
+    )  # fmt: skip
 
 
 def _refuse_what_no_graph_holds(program: ExportedProgram, path: Path) -> None:
@@ -122,61 +114,6 @@ def _place(node: Any) -> str:
     stack = [str(entry[0]).removeprefix("L['self'].") for entry in (node.meta.get("nn_module_stack") or {}).values()]
     lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
     theirs = [place for place in lines if "/torch/" not in place[0] and not place[0].startswith("<")]
-    return (f" in {stack[-1]}" if stack and stack[-1] else "") + (
-        f", {theirs[-1][0]}, line {theirs[-1][1]}" if theirs else ""
-    )
-
-
-def _refuse_code(path: Path) -> None:
-    """Refuse what the reader of torch.export would evaluate: objects, symbolic expressions, guards, foreign functions."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            configs = [json.loads(archive.read(name)) for name in names if name.endswith("_constants_config.json")]
-            programs = [json.loads(archive.read(name)) for name in names if "/models/" in name]
-    except (zipfile.BadZipFile, OSError, ValueError, RecursionError) as error:
-        raise SourceError(
-            f"{path} is not a usable torch.export program ({in_one_line(error)}); save it again"
-        ) from error
-    if len(programs) != 1 or not configs:
-        raise SourceError(
-            f"{path} holds {len(programs)} programs; save one with torch.export.save of this torch version"
-        )
-    stored = [entry.get("path_name", "") for config in configs for entry in config.get("config", {}).values()]
-    objects = [name for name in stored if not name.startswith("tensor_")]
-    called = {value for key, value in _entries(programs[0]) if key == "target"}
-    foreign = sorted(str(name) for name in called if not (isinstance(name, str) and _OPERATION.fullmatch(name)))
-    evaluated = sorted(key for key, value in _entries(programs[0]) if key in ("expr_str", "guards_code") and value)
-    if objects or foreign or evaluated:
-        what = (objects + foreign + evaluated)[0]
-        raise SourceError(
-            f"{path} contains {what[:80]!r}, which could run code when read; export with fixed sizes and torch operations alone, "
-            "or name a factory"
-        )
-
-
-def _entries(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key with its value, at any depth of plain JSON."""
-    waiting = [value]
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, dict):
-            yield from found.items()
-            waiting.extend(found.values())
-        elif isinstance(found, list):
-            waiting.extend(found)
-
-
-@contextmanager
-def _tensors_only() -> Iterator[None]:
-    """Make torch.load refuse everything but tensors, whatever its caller asks for."""
-    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+    name = stack[-1] if stack else ""
+    module = f" in {'module ' if name[:1].isdigit() else ''}{name}" if name else ""
+    return module + (f", {theirs[-1][0]}, line {theirs[-1][1]}" if theirs else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,14 +43,23 @@ def called(named: str) -> torch.nn.Module:
         made = made if isinstance(made, torch.nn.Module) else made()
     except Exception as error:  # the user's own code may raise anything; its sentence is passed on
         raise SourceError(
-            f"{named} could not be called ({in_one_line(error)}); it must be an importable torch.nn.Module or a "
-            "function without arguments that returns one"
+            f"{named} could not be called ({in_one_line(error)}{_place(error, module_name)}); it must be an importable "
+            "torch.nn.Module or a function without arguments that returns one"
         ) from error
     finally:
         sys.path.pop(0)
     if not isinstance(made, torch.nn.Module):
         raise SourceError(f"{named} returned {_described(made)}; it must return a torch.nn.Module")
     return made
+
+
+def _place(error: Exception, module_name: str) -> str:
+    """Where a factory failed: its own file and line, or where its module was looked for."""
+    from toolkit.models.watching import line_of
+
+    if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+        return f", looked for in {Path.cwd()} and on Python's path"
+    return line_of(traceback.extract_tb(error.__traceback__))
 
 
 def _load_weights(module: torch.nn.Module, path: Path) -> None:

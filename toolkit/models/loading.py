@@ -9,7 +9,7 @@ from converters import ModelSource
 from toolkit.config import RunOptions
 from toolkit.errors import UsageError
 from toolkit.models.checkpoint import from_checkpoint
-from toolkit.models.exported import EXPORTED, from_exported, from_torchscript, is_torchscript
+from toolkit.models.exported import EXPORTED, SCRIPTED, from_exported, from_torchscript, is_torchscript
 from toolkit.models.factory import from_factory
 from toolkit.models.onnx_file import ADAPTING, from_onnx
 
@@ -25,7 +25,7 @@ def load_source(options: RunOptions) -> ModelSource:
     """
     named, path = options.model, Path(options.model)
     is_factory = ":" in named and not path.exists()
-    is_graph = path.suffix in EXPORTED or (path.is_file() and is_torchscript(path))
+    is_graph = path.suffix in (*EXPORTED, *SCRIPTED) or (path.is_file() and is_torchscript(path))
     if options.weights is not None and not is_factory:
         raise UsageError(
             f"--weights fills the network of a factory, package.module:name; {named} has weights of its own, so leave it out"
@@ -57,8 +57,8 @@ def load_source(options: RunOptions) -> ModelSource:
 
 def _with_input_shapes(source: ModelSource, options: RunOptions) -> ModelSource:
     """The source for pictures of all the shapes asked for; raises UsageError if its own size is not among them."""
-    if options.input_shapes and options.input_size not in options.input_shapes:
-        height, width = options.input_size
+    if options.input_shapes and source.input_size not in options.input_shapes:
+        height, width = source.input_size
         raise UsageError(
             f"--input-size {height}x{width} is not among --input-shapes; add it there, or name one of them by --input-size"
         )

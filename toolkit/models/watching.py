@@ -6,6 +6,7 @@ here, before any converter runs.
 
 from __future__ import annotations
 
+import re
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -18,7 +19,14 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-OURS = ("toolkit/models/modules.py", "toolkit/models/watching.py", "converters/adapter.py")
+OURS = (
+    *(
+        f"toolkit/models/{name}.py"
+        for name in ("modules", "watching", "trying", "fixed_graph", "program_file", "factory")
+    ),
+    "importlib/__init__.py",
+    "converters/adapter.py",
+)
 _DECIDING = {"aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal"}
 _OF_SHAPE = {"aten::ones_like", "aten::zeros_like", "aten::full_like", "aten::empty_like", "aten::new_zeros", "aten::new_ones",
              "aten::new_full", "aten::new_empty"}  # fmt: skip
@@ -26,6 +34,8 @@ _RANDOM = ("bernoulli", "rand", "normal", "uniform", "multinomial", "exponential
 _MODE_ARGUMENT = {"batch_norm": 5, "dropout": 2, "feature_dropout": 2, "alpha_dropout": 2, "feature_alpha_dropout": 2}
 """torch's functions with a mode, and the place of it among their arguments; torch.nn.functional passes it by name."""
 _MODE_BY_NAME = {*_MODE_ARGUMENT, "dropout1d", "dropout2d", "dropout3d", "rrelu"}
+_READING = {"tolist", "numpy", "__array__", "item"}
+_DATA = torch.Tensor.data.__get__  # type: ignore[attr-defined]
 _MARK = "_segport_from_picture"
 
 
@@ -34,13 +44,15 @@ class Seen:
     """Where things happened first, each as " in MODULE (FILE, line N)"; empty if they did not.
 
     Attributes:
-        decides: a Python decision by pixels.
+        decides: a Python decision by pixels, or a number made of them.
+        reads: the picture, or what came of it, handed to NumPy or Python, or taken out of the graph.
         trains: a function called in training mode, with its name before the place.
         random: a random function.
         not_finite: the first module whose answer is not a number, or infinite.
     """
 
     decides: str = ""
+    reads: str = ""
     trains: str = ""
     random: str = ""
     not_finite: str = ""
@@ -98,6 +110,11 @@ def line_of(frames: Any) -> str:
     return f" ({theirs[-1].filename}, line {theirs[-1].lineno})" if theirs else ""
 
 
+def with_module(where: str) -> str:
+    """A place whose module, if its name begins with a number as those of a Sequential do, is called a module."""
+    return re.sub(r"\b(in|in the answer of) (?=\d)", r"\1 module ", where, count=1)
+
+
 def _left(inside: Inside, seen: Seen | None, name: str, answer: Any) -> None:
     inside.names.pop()
     if seen is None or seen.not_finite:
@@ -109,7 +126,7 @@ def _left(inside: Inside, seen: Seen | None, name: str, answer: Any) -> None:
 
 
 class _Modes(TorchFunctionMode):
-    """Sees functions that are told to train."""
+    """Sees functions that are told to train, and those that hand the picture to Python behind the dispatcher's back."""
 
     def __init__(self, seen: Seen, inside: Inside) -> None:
         super().__init__()
@@ -123,6 +140,9 @@ class _Modes(TorchFunctionMode):
             told = given.get("training", given.get("train", args[place] if len(args) > place else False))
             if told is True:
                 self._seen.trains = f", {name}{self._inside.where(traceback.extract_stack())}"
+        reads = name in _READING or func == _DATA
+        if reads and args and getattr(args[0], _MARK, False) and not self._seen.reads:
+            self._seen.reads = self._inside.where(traceback.extract_stack())
         return func(*args, **given)
 
 

@@ -1,0 +1,30 @@
+"""Which of the lines that tools print say nothing of what went wrong."""
+
+from __future__ import annotations
+
+import re
+
+_NOISE = re.compile(
+    "|".join((
+        r"^\W*$|^Traceback|^\s*File \"|\[\s*(?:START|DONE)\]",  # decoration and stacks
+        r"^\s*(?:return\b|raise\b|def \w+\(|class \w+|import \w|from \S+ import |@\w|[a-z_][\w.\[\]]* ?= ?\S)",  # Python
+        r"^\s*\(?%[\w.]+ ?[:=]|= (?:aten|prim|onnx)::|^\s*(?:graph\(|Torch IR graph|func\.func|module @)",  # graphs
+        r"\d%\|",  # bars of tqdm
+        r"\w*Warning: |^\s*warnings\.warn|^WARNING\b|^(?:INFO|DEBUG)\b",
+        r"^[IW]\d{4} |^[\d-]{10} [\d:.,]+:? [IW] ",  # absl and TensorFlow below an error
+        r"^Use tlparse|^Original traceback|^While executing|^The above exception|^During handling",
+    ))
+)  # fmt: skip
+_ERROR = re.compile(
+    r"\w(?:Error|Exception)\b|\b(?:error|fatal|failed|failure|unsupported|cannot|could not|not \w+ed)\b", re.I
+)
+
+
+def says_nothing(line: str) -> bool:
+    """True for stacks, code, graphs, bars, warnings and reports of progress."""
+    return _NOISE.search(line) is not None
+
+
+def looks_like_an_error(line: str) -> bool:
+    """True if a line says that something went wrong."""
+    return _ERROR.search(line) is not None
