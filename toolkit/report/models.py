@@ -388,7 +388,9 @@ class ReportDocument(_Part):
             for run in artifact.runs:
                 scored[f"{artifact.name} in {run.title}"] = {**run.per_class_iou, **run.delta_per_class_iou}
                 if lacking := set(run.delta_per_class_iou) - set(run.per_class_iou):
-                    raise ValueError(f"{artifact.name} in {run.title} has a change but no score for {sorted(lacking)[0]!r}")
+                    raise ValueError(
+                        f"{artifact.name} in {run.title} has a change but no score for {sorted(lacking)[0]!r}"
+                    )
         for where, scores in scored.items():
             if unknown := set(scores) - known:
                 raise ValueError(f"{where} scores {', '.join(sorted(unknown))}, which model.classes does not list")
