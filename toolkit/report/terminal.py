@@ -8,6 +8,7 @@ from toolkit.report.agreement import COLUMNS, AgreementRow, agreement_rows
 from toolkit.report.checks import check_lines
 from toolkit.report.evidence import edges_sentence, findings_sentence
 from toolkit.report.models import ReportDocument
+from toolkit.report.reasons import reason_lines
 from toolkit.report.rows import Row, accuracy_words, gaps, matrix, summarize, worst_words
 from toolkit.report.sizes import SizeRow, size_rows
 from toolkit.report.times import time_tables
@@ -47,6 +48,8 @@ def render(document: ReportDocument, console: Console) -> None:
         console.print(Text(sentence))
     console.print()
     console.print(_wide(document) if console.width >= _WIDE else _narrow(document))
+    for reason in reason_lines(document):
+        console.print(Text(reason.sentence, style="red" if reason.status == "fail" else "yellow"))
     if sizes := size_rows(document):
         console.print()
         console.print(_sizes(sizes))

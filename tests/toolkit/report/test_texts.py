@@ -60,6 +60,31 @@ def test_not_measured_is_said_with_its_reason() -> None:
         assert "no runtime was asked to run it" in text
 
 
+def test_terminal_says_why_an_artifact_fails() -> None:
+    text = shown(sample(), 200)
+    (failed,) = [artifact for artifact in sample()["artifacts"] if artifact["verdict"]["status"] == "fail"]
+    assert f"{failed['name']} fails: {failed['verdict']['reasons'][0]}" in text
+    assert text.count(" fails: ") == 2  # in the headline and here
+    document = sample()
+    for artifact in document["artifacts"]:
+        reasons = [f"class {number} is lost" for number in range(5)]
+        details = [{"about": f"IoU of {number}", "outcome": "fail"} for number in range(5)]
+        artifact["verdict"] = {"status": "fail", "reasons": reasons, "details": details}
+    text = shown(document, 200)
+    assert "tflite-float32 fails: class 1 is lost" in text and "class 2 is lost" not in text
+    assert "tflite-float32 fails: 3 more reasons in report.md" in text
+
+
+def test_terminal_says_once_why_a_run_was_not_measured() -> None:
+    document = not_run_sample()
+    for artifact in document["artifacts"][2:]:
+        run = artifact["runs"][0]
+        details = [{"about": f"{run['runner']} ({run['backend']})", "outcome": "not_run"}]
+        artifact["verdict"] = {"status": "not_run", "reasons": ["it was not run: needs macOS"], "details": details}
+    text = shown(document, 400)
+    assert "needs macOS" in text and "is not judged: " not in text
+
+
 def test_no_pass_stands_beside_a_run_that_was_not_measured() -> None:
     document = sample()
     document["artifacts"][0]["runs"][1] = {
