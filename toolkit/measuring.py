@@ -66,6 +66,18 @@ def every_runtime() -> list[str]:
     return [f"{item.name}:{backend}" for item in known for backend in item.backends]
 
 
+def named_runners(options: RunOptions) -> tuple[str, ...]:
+    """Runtimes that the user has picked, as he wrote them; none where he took the default or all there are."""
+    return () if set(options.runners) == set(every_runtime()) else options.runners
+
+
+def absent_runners(options: RunOptions) -> list[str]:
+    """Titles of those among the picked runtimes that cannot be used on this machine."""
+    if not named_runners(options):
+        return []
+    return [item.title for item in choose_runtimes(options) if not item.runner.availability(item.backend).ok]
+
+
 def guarded(kind: type[Runner], options: RunOptions) -> type[Runner]:
     """The runner in a process of its own, within the options' limits, unless they say otherwise."""
     from toolkit.isolation.limits import Limits

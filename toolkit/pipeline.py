@@ -30,12 +30,14 @@ from toolkit.isolation.runtimes import processes_released
 from toolkit.joining import joined
 from toolkit.linting import with_lint
 from toolkit.measuring import (
+    absent_runners,
     by_artifact,
     choose_runtimes,
     kept_counts,
     latency_settings,
     measure_artifacts,
     measure_references,
+    named_runners,
     planned_runs,
     with_sizes,
 )
@@ -143,9 +145,10 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         results = joined(by_artifact(files, planned, runs), before.document, files, keep_accuracy=True)
         artifacts = with_lint(artifact_entries(manifest, results, options), folder)
         document = {**before.document, "reference": reference, "artifacts": artifacts}
-        facts = _facts(artifacts, reference, started)
+        facts = _facts(artifacts, reference, options, started)
         # What reproduces the report is the command that judged; the bench is named beside it.
-        return written(folder, {**document, "bench_command": facts["command"], "warnings": facts["warnings"]})
+        taken = {key: facts[key] for key in ("warnings", "runners_named", "runners_absent")}
+        return written(folder, {**document, "bench_command": facts["command"], **taken})
 
 
 def load_outcome(folder: Path) -> Outcome:
@@ -206,7 +209,7 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
         artifacts, results, dataset, references[source.output_size].maps, options, folder, progress
     )
     described = reference_entry(references, source)
-    facts = _facts(entries, described, started)
+    facts = _facts(entries, described, options, started)
     if options.checks:
         facts["checks"] = run_checks(artifacts, source, dataset, manifest, options, progress)
     outcome = written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
@@ -229,12 +232,16 @@ def trusted_artifacts(folder: RunFolder) -> list[Any]:
     return artifacts
 
 
-def _facts(entries: list[dict[str, Any]], reference: Mapping[str, Any], started: float) -> dict[str, Any]:
+def _facts(
+    entries: list[dict[str, Any]], reference: Mapping[str, Any], options: RunOptions, started: float
+) -> dict[str, Any]:
     return {
         "command": " ".join(["segport", *sys.argv[1:]]) if Path(sys.argv[0]).name == "segport" else "toolkit (Python)",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "duration_seconds": round(time.monotonic() - started, 1),
         "warnings": warnings_of(entries, reference),
+        "runners_named": list(named_runners(options)),
+        "runners_absent": absent_runners(options),
     }
 
 

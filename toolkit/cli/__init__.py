@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 from toolkit.errors import ExitStatus, exit_status, sentence
 
@@ -37,18 +38,27 @@ def run_command(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.PASS
-    except Exception as error:
-        if debug:
-            raise
-        expected = exit_status(error)
-        if expected is None:
-            return _say(
-                f"segport itself failed: {type(error).__name__}: {error} (add --debug for the traceback and report it)",
-                ExitStatus.TOOL_FAILED,
-            )
-        return _say(sentence(error), expected)
+    except SystemExit as error:  # ours are returned; this one comes from the user's own code
+        return _say(
+            f"code of the network ended the program (sys.exit({error.code!r})); a factory must return a network or raise",
+            ExitStatus.BAD_INPUT,
+        )
+    except Exception as error:  # noqa: BLE001 (whatever it is, a sentence and a status come of it)
+        return _failed(error, debug)
     # Typer answers Ctrl-C with this status instead of raising it.
     return _stopped() if status == ExitStatus.INTERRUPTED else int(status or ExitStatus.PASS)
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    expected = exit_status(error)
+    if expected is None:
+        return _say(
+            f"segport itself failed: {type(error).__name__}: {error} (add --debug for the traceback and report it)",
+            ExitStatus.TOOL_FAILED,
+        )
+    return _say(sentence(error), expected)
 
 
 def _stopped() -> int:
