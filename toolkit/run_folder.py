@@ -70,6 +70,7 @@ class RunFolder:
         """Make the folder and hold it for one process; raises UsageError if another one is at work in it."""
         from filelock import FileLock, Timeout
 
+        self._check_places()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self.artifacts.mkdir(exist_ok=True)
@@ -85,6 +86,16 @@ class RunFolder:
             raise UsageError(
                 f"another segport is at work in {self.root}; wait for it or choose another --out"
             ) from None
+
+    def _check_places(self) -> None:
+        """Raise UsageError where a folder lies under the name of a file that will be written, or the reverse."""
+        reports = (self.report, *(self.report.with_suffix(ending) for ending in (".md", ".html", ".junit.xml")))
+        for place in (self.manifest, *reports):
+            if place.is_dir():
+                raise UsageError(f"{place} is a folder, where a file is to be written; move it or choose another --out")
+        for place in (self.artifacts, self.examples, self.cache, self.calibration):
+            if place.exists() and not place.is_dir():
+                raise UsageError(f"{place} is no folder, and one is needed there; move it or choose another --out")
 
     def load_manifest(self) -> dict[str, Any]:
         """manifest.json; raises UsageError if there is none or it is not one."""
