@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converters import MissingToolError, ModelSource, OutputKind, Plan, SourceError, converter, converters, make_plan
+from converters import MissingToolError, ModelSource, OutputKind, Plan, SourceError, converters, make_plan
 from quantization import NumberType, Recipe, Repair, WeightRange, recipe, recipes
 from toolkit.config import RunOptions
 from toolkit.earlier import earlier_artifacts, fingerprint, settle
 from toolkit.environment import describe_environment
-from toolkit.errors import ExitStatus, UsageError
+from toolkit.errors import ExitStatus, UsageError, unknown
 from toolkit.pictures import calibration_set
 from toolkit.progress import Progress
 from toolkit.run_folder import RunFolder
@@ -61,9 +61,10 @@ class Conversions:
 
 
 def wanted_pairs(options: RunOptions) -> list[tuple[str, Recipe]]:
-    """(format, recipe) pairs the options ask for; raises SourceError, RecipeError or UsageError for unknown ones."""
-    for name in options.formats:
-        converter(name)
+    """(format, recipe) pairs the options ask for; raises RecipeError or UsageError for unknown ones."""
+    for kind, names, known in (("format", options.formats, converters()), ("recipe", options.recipes, recipes())):
+        for name in (name for name in names if name not in known):
+            raise unknown(kind, name, known)
     chosen = _chosen_recipes(options)
     formats = [name for name in converters() if name in options.formats]
     # Asked-for formats come in the user's order; a recipe that a format does not have is simply not made for it.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind
 from toolkit.config import RunOptions
-from toolkit.errors import UsageError
+from toolkit.errors import UsageError, unknown
 from toolkit.progress import Progress
 from toolkit.run_folder import RunFolder
 
@@ -51,9 +51,9 @@ def choose_runtimes(options: RunOptions) -> list[Runtime]:
     for spec in options.runners:
         name, _, backend = spec.partition(":")
         if name not in known:
-            raise UsageError(f"no runner is named {name!r}; choose from: {', '.join(known)}")
+            raise unknown("runner", name, known)
         if backend and backend not in known[name].backends:
-            raise UsageError(f"{name} has no backend {backend!r}; choose from: {', '.join(known[name].backends)}")
+            raise unknown(f"backend of {name}", backend, known[name].backends)
         chosen.append(Runtime(known[name], backend or known[name].backends[0]))
     return chosen
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.checking import folded, run_checks
 from toolkit.config import RunOptions, checked_options
-from toolkit.conversion import Conversions, perform_plan, plan_conversions
+from toolkit.conversion import Conversions, perform_plan, plan_conversions, wanted_pairs
 from toolkit.document import (
     artifact_entries,
     assemble,
@@ -77,13 +77,12 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
     """
     shown: Progress = progress or SilentProgress()
     started = time.monotonic()
-    refuse_other_model(options)
+    _check_names(options)
     source = load_source(options)
     dataset = judging_set(options, source)
     dataset[0]  # an unusable dataset shows before anything is written
     if dataset.layout:
         shown.note(f"{dataset.name} is read as {dataset.layout}")
-    choose_runtimes(options)
     folder = RunFolder(options.out)
     plan, calibration = plan_conversions(options, source, shown, folder.calibration)
     check_room(folder.root, plan, len(dataset))
@@ -92,10 +91,17 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
         return _judge(options, folder, source, shown, started)
 
 
+def _check_names(options: RunOptions) -> None:
+    """Whatever can be refused before the model is loaded: folder, formats, recipes and runners."""
+    refuse_other_model(options)
+    wanted_pairs(options)
+    choose_runtimes(options)
+
+
 def convert(options: RunOptions, progress: Progress | None = None) -> Conversions:
     """Write artifacts and manifest only; raises as `run` does."""
     shown: Progress = progress or SilentProgress()
-    refuse_other_model(options)
+    _check_names(options)
     folder = RunFolder(options.out)
     plan, calibration = plan_conversions(options, load_source(options), shown, folder.calibration)
     check_room(folder.root, plan)

@@ -86,3 +86,32 @@ def test_a_class_named_twice_is_refused_on_reading(tmp_path: Path, capsys: pytes
         assert run_command([command, *arguments, "--out", str(out)]) == ExitStatus.BAD_INPUT
         assert f"{names} names two classes 'sky'" in capsys.readouterr().err
         assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["--recipes", "int8_statik"], "no recipe is named 'int8_statik'; did you mean 'int8_static'?"),
+        (["--formats", "tflit"], "no format is named 'tflit'; did you mean 'tflite'?"),
+        (["--runners", "litrt"], "no runner is named 'litrt'; did you mean 'litert'?"),
+        (["--runners", "litert:xnpack"], "no backend of litert is named 'xnpack'; did you mean 'xnnpack'?"),
+    ],
+)
+def test_a_wrong_name_is_found_before_the_model_is_loaded(
+    given: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["run", "--model", "no.such.package:net", *given, "--out", str(tmp_path / "out")]
+    assert run_command(arguments) == ExitStatus.BAD_INPUT
+    assert says in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_checkpoint_hints_at_a_factory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["convert", "--model", "mynets", "--out", str(tmp_path / "out")]) == ExitStatus.BAD_INPUT
+    assert "package.module:factory" in capsys.readouterr().err
+
+
+def test_a_usage_error_names_the_commands_own_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["run", "--no-such-option"]) == ExitStatus.BAD_INPUT
+    assert "see `segport run --help`" in capsys.readouterr().err
+    assert run_command(["no-such-command"]) == ExitStatus.BAD_INPUT
+    assert "see `segport --help`" in capsys.readouterr().err

@@ -32,7 +32,9 @@ def run_command(arguments: list[str]) -> int:
         status = build()(arguments, prog_name="segport", standalone_mode=False)
     except TyperException as error:
         said = error.format_message().rstrip(".")
-        return _say(f"{said}; see `segport --help`", ExitStatus.BAD_INPUT) if said else ExitStatus.BAD_INPUT
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "segport"
+        return _say(f"{said}; see `{command} --help`", ExitStatus.BAD_INPUT) if said else ExitStatus.BAD_INPUT
     except (KeyboardInterrupt, typer.Abort):
         return _stopped()
     except BrokenPipeError:

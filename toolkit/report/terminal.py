@@ -110,7 +110,7 @@ def _wide(document: ReportDocument) -> Table:
 def _narrow(document: ReportDocument) -> Table:
     table = _table()
     table.add_column("artifact\n  runtime", overflow="fold")
-    for title in ("MB", "mIoU", "change\n95 % interval"):
+    for title in ("size", "mIoU", "change\n95 % interval"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("worst\nclass", overflow="fold")
     table.add_column("p50\np90 ms", justify="right", no_wrap=True)
@@ -121,7 +121,7 @@ def _narrow(document: ReportDocument) -> Table:
         runtime = f"  {run.title}" if run else f"  {MISSING}"
         table.add_row(
             _plain(f"{row.artifact.name}\n{runtime}" if first else runtime),
-            megabytes(row.artifact.size_bytes).removesuffix(" MB") if first else "",
+            megabytes(row.artifact.size_bytes).replace(" ", "\n") if first else "",
             _accuracy(row),
             change,
             _plain(worst_words(row, "\n")),

@@ -14,7 +14,7 @@ from tests.toolkit.report.sample import ARTIFACTS, not_run_sample, sample
 from toolkit.report import render_terminal
 from toolkit.report.markdown import render
 from toolkit.report.schema import check
-from toolkit.report.wording import counted, duration, interval, listed, points
+from toolkit.report.wording import counted, duration, interval, listed, megabytes, plainly, points
 
 
 def shown(document: dict[str, Any], width: int, *, terminal: bool = False) -> str:
@@ -186,3 +186,21 @@ def test_what_intervals_and_edges_say_stands_in_both() -> None:
     for text in (render(check(sample())), " ".join(shown(sample(), 120).split())):
         assert "worse for tflite-int8_static; no difference shown for" in text.replace("\\", "")
         assert "mean boundary IoU 0." in text and "(tflite-int8_static)" in text
+
+
+def test_sizes_of_small_files_are_not_zero() -> None:
+    assert [megabytes(size) for size in (None, 0, 1_234, 99_999, 100_000, 2_514_000)] == [
+        "–", "0.0 kB", "1.2 kB", "100.0 kB", "0.10 MB", "2.51 MB",
+    ]  # fmt: skip
+    document = sample()
+    document["artifacts"][0]["size_bytes"] = 1_234
+    for text in (shown(document, 140), render(check(document))):
+        assert "1.2 kB" in text
+    assert re.search(r"1\.2 .*\n.*kB", shown(document, 80))
+
+
+def test_values_are_written_as_people_do() -> None:
+    values = ([64, 96], ["tflite", "onnx"], [], [True, False], {"a": [1, 2, 3]}, None, 0.5)
+    assert [plainly(value) for value in values] == [
+        "64 x 96", "tflite, onnx", "none", "True, False", "a 1, 2, 3", "–", "0.5",
+    ]  # fmt: skip
