@@ -58,7 +58,10 @@ def shipped(name: str) -> Path:
     path = WEIGHTS / f"{name}{SUFFIX}"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in WEIGHTS.glob(f"*{SUFFIX}"))) or "none"
-        raise CheckpointError(f"there is no shipped checkpoint {name!r}; choose one of: {known}")
+        raise CheckpointError(
+            f"there is no shipped checkpoint {name!r}; choose one of: {known}; or name a file, or your own network as "
+            "package.module:factory"
+        )
     return path
 
 

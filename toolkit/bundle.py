@@ -104,7 +104,8 @@ def write_bundle(
     artifacts = [item for item in trusted_artifacts(folder) if item.format in FORMATS]
     if not artifacts:
         raise UsageError(
-            f"{options.out} holds no Core ML package; run `segport convert --formats coreml` into it first"
+            f"{options.out} holds no Core ML package; "
+            f"`segport convert --again {options.out} --formats {','.join(dict.fromkeys([*options.formats, 'coreml']))}` makes some"
         )
     if pictures is not None and pictures < 1:
         raise UsageError(f"--bundle-pictures {pictures} leaves none; give 1 or more")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from toolkit.errors import UsageError
 from toolkit.paired import Interval, PairedIntervals, PairedKey, interval_words
+from toolkit.report.wording import plainly
 
 SCHEMA = 1
 Change = Literal["same", "changed", "better", "worse"]
@@ -175,8 +176,15 @@ def _text_rows(where: str, old: Document, new: Document) -> Iterator[Row]:
             continue
         if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
             yield from _text_rows(f"{where} {key}", mine, theirs)
+        elif _of_mappings(mine) and _of_mappings(theirs) and len(mine) == len(theirs):
+            for number, pair in enumerate(zip(mine, theirs, strict=True), start=1):
+                yield from _text_rows(f"{where} {key}" + (f" {number}" if len(mine) > 1 else ""), *pair)
         else:
             yield Row(where, key, mine, theirs, "text", None, "same" if mine == theirs else "changed")
+
+
+def _of_mappings(value: Any) -> TypeGuard[list[Document]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
 
 
 def _artifact_rows(
@@ -197,12 +205,13 @@ def _artifact_rows(
     if old["size_bytes"] is not None and new["size_bytes"] is not None:
         yield _growth_row(name, "size", old["size_bytes"], new["size_bytes"], "bytes", limits.size_growth)
     runs = {run_key(run): run for run in new["runs"]}
-    evidence, had = 0, 0
+    evidence, had, reasons = 0, 0, []
     for run in old["runs"]:
         other = runs.get(run_key(run))
         where = f"{name} in {_title(run)}"
         had += run["miou"] is not None
         reason = _not_comparable(run, other)
+        reasons += [reason] if reason and run["miou"] is not None else []
         if other is None or reason:
             yield Row(where, "accuracy", run["status"], other and other["status"], "text", None, "changed", reason)
         elif run["miou"] is not None:
@@ -211,7 +220,8 @@ def _artifact_rows(
         yield from _latency_rows(where, run, other, limits, same_cpu)
         yield from _instruction_rows(where, run, other, limits)
     if had and not evidence:
-        yield Row(name, "accuracy", "measured", None, "text", None, "worse", "no run of B can be held against one of A")
+        note = f"no run of B can be held against one of A: {'; '.join(dict.fromkeys(reasons))}"
+        yield Row(name, "accuracy", "measured", None, "text", None, "worse", note)
 
 
 def run_key(run: Document) -> tuple[Any, ...]:
@@ -240,7 +250,7 @@ def _not_comparable(run: Document, other: Document | None) -> str:
         return other["reason"] or "B did not measure it"
     for key, words in (("images", "pictures"), ("evaluated_at", "output sizes")):
         if run.get(key) != other.get(key):
-            return f"judged on different {words}: {run.get(key)} and {other.get(key)}"
+            return f"judged on different {words}: {plainly(run.get(key))} and {plainly(other.get(key))}"
     return ""
 
 

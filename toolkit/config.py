@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -52,6 +52,13 @@ def _different(sizes: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...
 def _names(value: object) -> object:
     """Accept "a,b" as well as a list."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _folder(value: object) -> object:
+    """Refuse an empty name, which would mean the current folder."""
+    if value == "":
+        raise ValueError("give a folder; . is the current one")
+    return value
 
 
 Pixels = Annotated[int, Field(ge=8, le=4096)]
@@ -201,7 +208,16 @@ class RunOptions(BaseModel):
     isolate: bool = True
     time_limit: Annotated[float, Field(gt=0.0, le=1_000_000.0)] = 1800.0
     memory_limit: Annotated[float, Field(gt=0.0, le=1_000_000.0)] | None = None
-    out: Path = Path("runs/latest")
+    out: Annotated[Path, BeforeValidator(_folder)] = Path("runs/latest")
+
+    if not TYPE_CHECKING:  # the fields' own types are better for checkers
+
+        def __init__(self, **values: Any) -> None:
+            """As the command line does it; raises UsageError with one sentence naming the first thing that is wrong."""
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise UsageError(_sentence(error)) from error
 
     def given(self, *names: str) -> list[str]:
         """Those of `names` that differ from their default."""
@@ -214,17 +230,29 @@ def make_options(given: Mapping[str, Any], config: Path | None = None) -> RunOpt
     Raises:
         UsageError: unreadable file, unknown key, or a value that does not fit; one sentence.
     """
-    values: dict[str, Any] = dict(read_toml(config)) if config else {}
+    origin = f"{config}: " if config else ""
+    values = _underscored(read_toml(config), origin) if config else {}
     values.update({key: value for key, value in given.items() if value is not None})
-    return checked_options(values, origin=f"{config}: " if config else "")
+    return checked_options(values, origin)
 
 
 def checked_options(values: Mapping[str, Any], origin: str = "") -> RunOptions:
     """RunOptions from plain values; raises UsageError with one sentence naming the first thing that is wrong."""
     try:
-        return RunOptions.model_validate({key.replace("-", "_"): value for key, value in values.items()})
-    except ValidationError as error:
-        raise UsageError(origin + _sentence(error)) from error
+        return RunOptions(**_underscored(values))
+    except UsageError as error:
+        raise UsageError(f"{origin}{error}") from error
+
+
+def _underscored(values: Mapping[str, Any], origin: str = "") -> dict[str, Any]:
+    """Keys as Python writes them; raises UsageError for one that stands there in both spellings."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name in found:
+            raise UsageError(f"{origin}{name.replace('_', '-')} and {name} are the same option; keep one of them")
+        found[name] = value
+    return found
 
 
 def read_toml(path: Path) -> dict[str, Any]:

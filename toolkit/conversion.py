@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converters import MissingToolError, ModelSource, OutputKind, Plan, SourceError, converter, converters, make_plan
+from converters import MissingToolError, ModelSource, OutputKind, Plan, SourceError, converters, make_plan
 from quantization import NumberType, Recipe, Repair, WeightRange, recipe, recipes
 from toolkit.config import RunOptions
+from toolkit.earlier import earlier_artifacts, fingerprint, settle
 from toolkit.environment import describe_environment
-from toolkit.errors import ExitStatus, UsageError
+from toolkit.errors import ExitStatus, UsageError, unknown
 from toolkit.pictures import calibration_set
 from toolkit.progress import Progress
 from toolkit.run_folder import RunFolder
@@ -59,9 +61,10 @@ class Conversions:
 
 
 def wanted_pairs(options: RunOptions) -> list[tuple[str, Recipe]]:
-    """(format, recipe) pairs the options ask for; raises SourceError, RecipeError or UsageError for unknown ones."""
-    for name in options.formats:
-        converter(name)
+    """(format, recipe) pairs the options ask for; raises RecipeError or UsageError for unknown ones."""
+    for kind, names, known in (("format", options.formats, converters()), ("recipe", options.recipes, recipes())):
+        for name in (name for name in names if name not in known):
+            raise unknown(kind, name, known)
     chosen = _chosen_recipes(options)
     formats = [name for name in converters() if name in options.formats]
     # Asked-for formats come in the user's order; a recipe that a format does not have is simply not made for it.
@@ -174,9 +177,11 @@ def perform_plan(
     from converters import SourceError
     from converters.perform import perform
 
+    model = _model_entry(plan.source)
+    mark, before = fingerprint(model), earlier_artifacts(folder)
     with _told(progress, len(plan.conversions)) as tell, _converting(options, progress) as convert:
-        known = folder.reusable_artifacts()
-        outcomes = perform(plan, folder.artifacts, calibration, known, tell, folder.remember, convert)
+        known, remember = folder.reusable_artifacts(), partial(folder.remember, model=mark)
+        outcomes = perform(plan, folder.artifacts, calibration, known, tell, remember, convert)
     if options.calibration_plot and calibration is not None:
         _plot(folder, calibration)
     conversions = Conversions(folder, tuple(outcomes))
@@ -185,7 +190,8 @@ def perform_plan(
         outcomes
     ):  # what was asked for cannot be: no tool is to blame, and there is no run
         raise refused[0]
-    folder.save_manifest(_manifest(plan, calibration, options, conversions))
+    kept = [artifact.to_json(folder.root) for artifact in settle(before, outcomes, mark, folder, progress)]
+    folder.save_manifest(_manifest(plan, calibration, options, conversions) | {"model": model, "kept": kept})
     return conversions
 
 
@@ -239,25 +245,28 @@ def _digests(calibration: CalibrationSet) -> dict[str, str]:
     return {name: picture_digest(image) for name, image in zip(calibration.ids, calibration.images, strict=True)}
 
 
+def _model_entry(source: ModelSource) -> dict[str, Any]:
+    """The manifest's `model`."""
+    return {
+        "name": source.name,
+        "origin": source.origin,
+        "weights_sha256": source.weights_sha256,
+        "parameters": source.parameters,
+        "classes": list(source.classes),
+        "colours": [list(colour) for colour in source.colours],
+        "input_size": list(source.input_size),
+        "output_size": list(source.output_size),
+        "output_sizes": [list(size) for size in source.output_sizes],
+        "pixel_range": source.pixel_range.value,
+    }
+
+
 def _manifest(
     plan: Plan, calibration: CalibrationSet | None, options: RunOptions, conversions: Conversions
 ) -> dict[str, Any]:
-    source = plan.source
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "options": options.model_dump(mode="json"),
-        "model": {
-            "name": source.name,
-            "origin": source.origin,
-            "weights_sha256": source.weights_sha256,
-            "parameters": source.parameters,
-            "classes": list(source.classes),
-            "colours": [list(colour) for colour in source.colours],
-            "input_size": list(source.input_size),
-            "output_size": list(source.output_size),
-            "output_sizes": [list(size) for size in source.output_sizes],
-            "pixel_range": source.pixel_range.value,
-        },
         "calibration": None
         if calibration is None
         else {

@@ -150,7 +150,10 @@ def came_by_merge(run: Mapping[str, Any]) -> bool:
 
 
 def status_of(document: Mapping[str, Any]) -> ExitStatus:
-    """The exit status a report stands for: tools that failed weigh more than gates, and not judged is not passed."""
+    """The exit status a report stands for: tools that failed weigh more than gates, gates more than a picked runtime that is absent.
+
+    Not judged is not passed, except for artifacts that none of the runtimes the user has picked takes, beside others that passed.
+    """
     runs = [run for artifact in document["artifacts"] for run in artifact["runs"]]
     if any(artifact["path"] is None for artifact in document["artifacts"]):
         return ExitStatus.TOOL_FAILED
@@ -158,9 +161,16 @@ def status_of(document: Mapping[str, Any]) -> ExitStatus:
         return ExitStatus.TOOL_FAILED
     if any(check["status"] == "fail" for check in document.get("checks", ())):
         return ExitStatus.GATE_FAILED
-    if any(artifact["verdict"]["status"] != "pass" for artifact in document["artifacts"]):
+    verdicts = {artifact["name"]: artifact["verdict"]["status"] for artifact in document["artifacts"]}
+    if "fail" in verdicts.values():
         return ExitStatus.GATE_FAILED
-    return ExitStatus.PASS
+    measured = {f"{run['runner']} ({run['backend']})" for run in runs if run["status"] == "measured"}
+    if set(document.get("runners_absent", ())) - measured:  # another machine may have had it
+        return ExitStatus.NOT_INSTALLED
+    untaken = {artifact["name"] for artifact in document["artifacts"] if not artifact["runs"]}
+    if document.get("runners_named") and "pass" in verdicts.values():
+        verdicts = {name: status for name, status in verdicts.items() if name not in untaken}
+    return ExitStatus.PASS if set(verdicts.values()) <= {"pass"} else ExitStatus.GATE_FAILED
 
 
 def warnings_of(artifacts: Sequence[Mapping[str, Any]], reference: Mapping[str, Any]) -> list[str]:

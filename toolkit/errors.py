@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
+from collections.abc import Iterable
 from enum import IntEnum
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -22,6 +24,14 @@ class ExitStatus(IntEnum):
 
 class UsageError(ValueError):
     """Options that contradict each other or name something that is not there; says what to change."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is none of `known`: with the nearest one, and all there are."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    guess = f"did you mean {close[0]!r}? There are" if close else "choose from"
+    return UsageError(f"no {kind} is named {name!r}; {guess}: {', '.join(names)}")
 
 
 def in_one_line(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind
 from toolkit.config import RunOptions
-from toolkit.errors import UsageError
+from toolkit.errors import UsageError, unknown
 from toolkit.progress import Progress
 from toolkit.run_folder import RunFolder
 
@@ -51,9 +51,9 @@ def choose_runtimes(options: RunOptions) -> list[Runtime]:
     for spec in options.runners:
         name, _, backend = spec.partition(":")
         if name not in known:
-            raise UsageError(f"no runner is named {name!r}; choose from: {', '.join(known)}")
+            raise unknown("runner", name, known)
         if backend and backend not in known[name].backends:
-            raise UsageError(f"{name} has no backend {backend!r}; choose from: {', '.join(known[name].backends)}")
+            raise unknown(f"backend of {name}", backend, known[name].backends)
         chosen.append(Runtime(known[name], backend or known[name].backends[0]))
     return chosen
 
@@ -64,6 +64,18 @@ def every_runtime() -> list[str]:
 
     known = [item for item in runners().values() if set(item.formats) & set(_formats())]
     return [f"{item.name}:{backend}" for item in known for backend in item.backends]
+
+
+def named_runners(options: RunOptions) -> tuple[str, ...]:
+    """Runtimes that the user has picked, as he wrote them; none where he took the default or all there are."""
+    return () if set(options.runners) == set(every_runtime()) else options.runners
+
+
+def absent_runners(options: RunOptions) -> list[str]:
+    """Titles of those among the picked runtimes that cannot be used on this machine."""
+    if not named_runners(options):
+        return []
+    return [item.title for item in choose_runtimes(options) if not item.runner.availability(item.backend).ok]
 
 
 def guarded(kind: type[Runner], options: RunOptions) -> type[Runner]:
@@ -130,7 +142,7 @@ def with_sizes(artifacts: Sequence[Artifact], source: ModelSource) -> list[Artif
         return [artifact.at(source.output_size) if artifact.signatures else artifact for artifact in artifacts]
     if not any(artifact.signatures for artifact in artifacts):
         raise UsageError(
-            "these artifacts answer at one size; run `segport convert` with --output-sizes to make some that answer at several"
+            "these artifacts answer at one size; `segport convert --again RUN --output-sizes 64,128` makes some that answer at several"
         )
     opened = [_restricted(artifact, source) if artifact.signatures else artifact for artifact in artifacts]
     return [artifact for artifact in opened if artifact.output_sizes[0] in source.output_sizes]

@@ -13,28 +13,31 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.checking import folded, run_checks
 from toolkit.config import RunOptions, checked_options
-from toolkit.conversion import Conversions, perform_plan, plan_conversions
+from toolkit.conversion import Conversions, perform_plan, plan_conversions, wanted_pairs
 from toolkit.document import (
     artifact_entries,
     assemble,
-    came_by_merge,
     dataset_entry,
     reference_entry,
     status_of,
     warnings_of,
 )
+from toolkit.earlier import refuse_other_model
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.examples import draw_examples
 from toolkit.instructions import with_instructions
 from toolkit.isolation.runtimes import processes_released
+from toolkit.joining import joined
 from toolkit.linting import with_lint
 from toolkit.measuring import (
+    absent_runners,
     by_artifact,
     choose_runtimes,
     kept_counts,
     latency_settings,
     measure_artifacts,
     measure_references,
+    named_runners,
     planned_runs,
     with_sizes,
 )
@@ -48,7 +51,6 @@ from toolkit.timing import retimed, time_everything, with_operations, with_times
 
 if TYPE_CHECKING:
     from converters import ModelSource
-    from validation.result import RunResult
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,12 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
     """
     shown: Progress = progress or SilentProgress()
     started = time.monotonic()
+    _check_names(options)
     source = load_source(options)
     dataset = judging_set(options, source)
     dataset[0]  # an unusable dataset shows before anything is written
     if dataset.layout:
         shown.note(f"{dataset.name} is read as {dataset.layout}")
-    choose_runtimes(options)
     folder = RunFolder(options.out)
     plan, calibration = plan_conversions(options, source, shown, folder.calibration)
     check_room(folder.root, plan, len(dataset))
@@ -89,9 +91,17 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
         return _judge(options, folder, source, shown, started)
 
 
+def _check_names(options: RunOptions) -> None:
+    """Whatever can be refused before the model is loaded: folder, formats, recipes and runners."""
+    refuse_other_model(options)
+    wanted_pairs(options)
+    choose_runtimes(options)
+
+
 def convert(options: RunOptions, progress: Progress | None = None) -> Conversions:
     """Write artifacts and manifest only; raises as `run` does."""
     shown: Progress = progress or SilentProgress()
+    _check_names(options)
     folder = RunFolder(options.out)
     plan, calibration = plan_conversions(options, load_source(options), shown, folder.calibration)
     check_room(folder.root, plan)
@@ -120,6 +130,10 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
     started = time.monotonic()
     before = load_outcome(options.out)
     folder, manifest = before.folder, before.folder.load_manifest()
+    if before.document["model"]["weights_sha256"] != manifest["model"]["weights_sha256"]:
+        raise UsageError(
+            f"report.json in {options.out} is of another network than the artifacts are; `segport validate {options.out}` judges them anew"
+        )
     source = same_source(options, manifest)
     dataset = judging_set(options.model_copy(update={"images": 1}), source)
     settings = latency_settings(options)
@@ -134,12 +148,13 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         runs = with_kernels(planned, with_operations(planned, runs, what, options, shown), options, shown)
         runs = with_instructions(planned, runs, what, options, shown)
         reference = retimed(before.document["reference"], times, source.output_size)
-        results = _joined(by_artifact(files, planned, runs), before.document, keep_accuracy=True)
+        results = joined(by_artifact(files, planned, runs), before.document, files, keep_accuracy=True)
         artifacts = with_lint(artifact_entries(manifest, results, options), folder)
         document = {**before.document, "reference": reference, "artifacts": artifacts}
-        facts = _facts(artifacts, reference, started)
+        facts = _facts(artifacts, reference, options, started)
         # What reproduces the report is the command that judged; the bench is named beside it.
-        return written(folder, {**document, "bench_command": facts["command"], "warnings": facts["warnings"]})
+        taken = {key: facts[key] for key in ("warnings", "runners_named", "runners_absent")}
+        return written(folder, {**document, "bench_command": facts["command"], **taken})
 
 
 def load_outcome(folder: Path) -> Outcome:
@@ -171,7 +186,7 @@ def same_source(options: RunOptions, manifest: Mapping[str, Any]) -> ModelSource
     if source.weights_sha256 != manifest["model"]["weights_sha256"]:
         raise UsageError(
             f"the weights of {options.model} have changed since these artifacts were made; "
-            f"run `segport convert --out {options.out}` again"
+            f"`segport convert --again {options.out}` makes them from what it is now"
         )
     return source
 
@@ -194,13 +209,13 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     runs = with_instructions(planned, runs, what, options, progress)
     references, results = with_times(references, times), by_artifact(artifacts, planned, runs)
     if options.latency_samples == 0 and folder.report.exists():
-        results = _joined(results, load_outcome(folder.root).document, keep_accuracy=False)
+        results = joined(results, load_outcome(folder.root).document, artifacts, keep_accuracy=False)
     entries = with_lint(artifact_entries(manifest, results, options), folder)
     examples = draw_examples(
         artifacts, results, dataset, references[source.output_size].maps, options, folder, progress
     )
     described = reference_entry(references, source)
-    facts = _facts(entries, described, started)
+    facts = _facts(entries, described, options, started)
     if options.checks:
         facts["checks"] = run_checks(artifacts, source, dataset, manifest, options, progress)
     outcome = written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
@@ -214,74 +229,25 @@ def trusted_artifacts(folder: RunFolder) -> list[Any]:
 
     artifacts = list(folder.known_artifacts().values())
     for artifact in artifacts:
-        if not artifact.path.exists() or content_hash(artifact.path) != artifact.sha256:
+        gone = not artifact.path.exists()
+        if gone or content_hash(artifact.path) != artifact.sha256:
             raise UsageError(
-                f"{artifact.path} is not the file that was converted; run `segport convert --out {folder.root}` again"
+                f"{artifact.path} is {'gone' if gone else 'not the file that was converted'}; "
+                f"`segport convert --again {folder.root}` makes it again"
             )
     return artifacts
 
 
-ACCURACY_FIELDS = (
-    "status", "reason", "images", "evaluated_at", "judged_at", "miou", "mean_f1", "overall_f1", "pixel_accuracy", "per_class_iou",
-    "per_class_f1", "per_class_precision", "per_class_recall", "per_class_boundary_iou", "per_class_boundary_f1", "delta_miou",
-    "delta_per_class_iou", "delta_miou_ci95",
-    "delta_per_class_iou_ci95", "lost_classes", "pixel_agreement", "class_flips", "margin_at_flips", "worst_images",
-    "native_agreement", "metrics",
-)  # fmt: skip
-TIME_FIELDS = (
-    "latency_status",
-    "latency_reason",
-    "latency_ms",
-    "peak_memory_bytes",
-    "anonymous_memory_bytes",
-    "memory_reason",
-    "thread_sweep",
-    "per_op",
-    "undelegated",
-)
-
-
-def _joined(
-    results: Mapping[str, tuple[RunResult, ...]], document: Mapping[str, Any], *, keep_accuracy: bool
-) -> dict[str, tuple[RunResult, ...]]:
-    """New runs completed with the half that an earlier report has of the same artifact file, runtime, backend and size."""
-    from validation.result import RunResult
-
-    earlier = {
-        (artifact["name"], run["runner"], run["backend"], run.get("signature")): RunResult.from_json(run)
-        for artifact in document["artifacts"]
-        for run in artifact["runs"]
-        if not came_by_merge(run)
-    }
-    kept = ACCURACY_FIELDS if keep_accuracy else TIME_FIELDS
-    joined = {}
-    for name, runs in results.items():
-        completed = []
-        for new in runs:
-            old = earlier.get((name, new.runner, new.backend, new.signature))
-            if old is None or (not keep_accuracy and old.threads != new.threads) or _moved(old, new):
-                completed.append(new)
-                continue
-            half = {key: getattr(old, key) for key in kept}
-            where = new if new.machine else old
-            half |= {"machine": where.machine, "machine_details": where.machine_details}
-            half["delegation"] = new.delegation or old.delegation
-            completed.append(dataclasses.replace(new, **half))
-        joined[name] = tuple(completed)
-    return joined
-
-
-def _moved(old: RunResult, new: RunResult) -> bool:
-    """Whether they ran on different phones, say, so that halves of them make no whole."""
-    return bool(new.machine) and new.machine != old.machine
-
-
-def _facts(entries: list[dict[str, Any]], reference: Mapping[str, Any], started: float) -> dict[str, Any]:
+def _facts(
+    entries: list[dict[str, Any]], reference: Mapping[str, Any], options: RunOptions, started: float
+) -> dict[str, Any]:
     return {
         "command": " ".join(["segport", *sys.argv[1:]]) if Path(sys.argv[0]).name == "segport" else "toolkit (Python)",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "duration_seconds": round(time.monotonic() - started, 1),
         "warnings": warnings_of(entries, reference),
+        "runners_named": list(named_runners(options)),
+        "runners_absent": absent_runners(options),
     }
 
 

@@ -16,6 +16,7 @@ from toolkit.errors import UsageError
 MANIFEST_SCHEMA = 1
 UNFINISHED = (".tmp", ".part")
 """Endings of hidden files that are being written."""
+_WITHOUT_MANIFEST = "delete it and convert the model again, with all its options"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class RunFolder:
         """Make the folder and hold it for one process; raises UsageError if another one is at work in it."""
         from filelock import FileLock, Timeout
 
+        self._check_places()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self.artifacts.mkdir(exist_ok=True)
@@ -85,20 +87,28 @@ class RunFolder:
                 f"another segport is at work in {self.root}; wait for it or choose another --out"
             ) from None
 
+    def _check_places(self) -> None:
+        """Raise UsageError where a folder lies under the name of a file that will be written, or the reverse."""
+        reports = (self.report, *(self.report.with_suffix(ending) for ending in (".md", ".html", ".junit.xml")))
+        for place in (self.manifest, *reports):
+            if place.is_dir():
+                raise UsageError(f"{place} is a folder, where a file is to be written; move it or choose another --out")
+        for place in (self.artifacts, self.examples, self.cache, self.calibration):
+            if place.exists() and not place.is_dir():
+                raise UsageError(f"{place} is no folder, and one is needed there; move it or choose another --out")
+
     def load_manifest(self) -> dict[str, Any]:
         """manifest.json; raises UsageError if there is none or it is not one."""
         try:
             document = read_json(self.manifest)
         except FileNotFoundError:
             raise UsageError(
-                f"{self.root} holds no manifest.json; run `segport convert --out {self.root}` first"
+                f"{self.root} holds no manifest.json, so no artifacts; make some with `segport convert --model MODEL --out {self.root}`"
             ) from None
         except (OSError, ValueError) as error:
-            raise UsageError(f"{self.manifest} is damaged ({error}); run `segport convert` again") from error
+            raise UsageError(f"{self.manifest} is damaged ({error}); {_WITHOUT_MANIFEST}") from error
         if not isinstance(document, dict) or document.get("schema") != MANIFEST_SCHEMA:
-            raise UsageError(
-                f"{self.manifest} is not a manifest of schema {MANIFEST_SCHEMA}; run `segport convert` again"
-            )
+            raise UsageError(f"{self.manifest} is not a manifest of schema {MANIFEST_SCHEMA}; {_WITHOUT_MANIFEST}")
         return document
 
     def _clear_leftovers(self) -> None:
@@ -109,28 +119,41 @@ class RunFolder:
 
     def known_artifacts(self) -> dict[str, Artifact]:
         """Artifacts named by the manifest, or none if there is no manifest yet."""
+        return self._in_manifest("artifacts")
+
+    def kept_artifacts(self) -> dict[str, Artifact]:
+        """Those of the same network from before, which the last conversion was not asked for."""
+        return self._in_manifest("kept")
+
+    def _in_manifest(self, key: str) -> dict[str, Artifact]:
         if not self.manifest.exists():
             return {}
-        entries = self.load_manifest().get("artifacts", [])
+        entries = self.load_manifest().get(key, [])
         return {entry["name"]: Artifact.from_json(entry, self.root) for entry in entries}
 
     def reusable_artifacts(self) -> dict[str, Artifact]:
         """Artifacts named by the manifest and those of a run that did not come to write one."""
-        journal = {entry["name"]: Artifact.from_json(entry, self.root) for entry in self._journal()}
-        return self.known_artifacts() | journal
+        journal = {artifact.name: artifact for artifact, _ in self.journalled()}
+        return self.kept_artifacts() | self.known_artifacts() | journal
 
-    def remember(self, artifact: Artifact) -> None:
-        """Note a finished artifact in the journal."""
-        others = [entry for entry in self._journal() if entry["name"] != artifact.name]
-        write_json(self.journal, {"artifacts": [*others, artifact.to_json(self.root)]})
+    def remember(self, artifact: Artifact, model: str | None = None) -> None:
+        """Note a finished artifact in the journal, and which network (any mark of it) it was made of."""
+        noted = [(other, mark) for other, mark in self.journalled() if other.name != artifact.name]
+        noted.append((artifact, model))
+        entries = [other.to_json(self.root) for other, _ in noted]
+        write_json(self.journal, {"artifacts": entries, "models": [mark for _, mark in noted]})
 
-    def _journal(self) -> list[dict[str, Any]]:
+    def journalled(self) -> list[tuple[Artifact, str | None]]:
+        """The journal's artifacts, each with the mark of its network if it was noted."""
         try:
-            entries = read_json(self.journal)["artifacts"]
-            readable = [Artifact.from_json(entry, self.root).to_json(self.root) for entry in entries]
-        except (OSError, ValueError, KeyError, TypeError, SourceError):
+            journal = read_json(self.journal)
+            artifacts = [Artifact.from_json(entry, self.root) for entry in journal["artifacts"]]
+            for artifact in artifacts:
+                artifact.to_json(self.root)  # which refuses a path outside the folder
+            marks = journal.get("models") or [None] * len(artifacts)
+            return list(zip(artifacts, marks, strict=True))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, SourceError):
             return []  # none yet, or damaged: what it would have spared is made again
-        return readable
 
     def save_manifest(self, document: dict[str, Any]) -> None:
         """Write the manifest; it takes over from the journal."""

@@ -76,6 +76,23 @@ def test_worse_beyond_the_limit(change: Change, where: str, what: str) -> None:
     assert worse(compared(change)) == [(where, what)]
 
 
+def test_runs_at_other_sizes_say_why_and_show_no_python() -> None:
+    def change(document: Document) -> None:
+        document["model"]["inputs"][0].update(height=48, width=80)
+        for artifact in document["artifacts"]:
+            for run in artifact["runs"]:
+                run["evaluated_at"] = [48, 80]
+
+    found = compared(change)
+    (row,) = [row for row in found.worse if row.where == "tflite-float32"]
+    assert row.note == (
+        "no run of B can be held against one of A: judged on different output sizes: 256 x 256 and 48 x 80"
+    )
+    text = render_markdown(found)
+    assert "| model inputs | height | 256 | 48 |" in text
+    assert "[" not in text and "{" not in text
+
+
 @pytest.mark.parametrize("change", [lose(0.4), lose_hat(0.9), slower(1.15), lose(-0.4)])
 def test_changes_within_the_limits_are_shown_and_pass(change: Change) -> None:
     found = compared(change)

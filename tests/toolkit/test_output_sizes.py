@@ -93,7 +93,7 @@ def test_validate_and_bench_at_one_of_the_sizes(place: Path) -> None:
     folder = str(place / "out")
     before = {tuple(run["output_size"]): run for run in by_name(place)["tflite-float32"]["runs"]}
     some = ["--output-sizes", "16", "--runners", "litert", "--quiet"]
-    assert run_command(["validate", folder, *some]) == ExitStatus.GATE_FAILED  # nothing here judges the others now
+    assert run_command(["validate", folder, *some]) == ExitStatus.PASS  # what litert does not take fails nothing
     runs = by_name(place)["tflite-float32"]["runs"]
     assert [run["output_size"] for run in runs] == SIZES[:1]
     assert report(place)["reference"]["evaluated_at"] == [16, 16]

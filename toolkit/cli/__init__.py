@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 from toolkit.errors import ExitStatus, exit_status, sentence
 
@@ -31,24 +32,35 @@ def run_command(arguments: list[str]) -> int:
         status = build()(arguments, prog_name="segport", standalone_mode=False)
     except TyperException as error:
         said = error.format_message().rstrip(".")
-        return _say(f"{said}; see `segport --help`", ExitStatus.BAD_INPUT) if said else ExitStatus.BAD_INPUT
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "segport"
+        return _say(f"{said}; see `{command} --help`", ExitStatus.BAD_INPUT) if said else ExitStatus.BAD_INPUT
     except (KeyboardInterrupt, typer.Abort):
         return _stopped()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.PASS
-    except Exception as error:
-        if debug:
-            raise
-        expected = exit_status(error)
-        if expected is None:
-            return _say(
-                f"segport itself failed: {type(error).__name__}: {error} (add --debug for the traceback and report it)",
-                ExitStatus.TOOL_FAILED,
-            )
-        return _say(sentence(error), expected)
+    except SystemExit as error:  # ours are returned; this one comes from the user's own code
+        return _say(
+            f"code of the network ended the program (sys.exit({error.code!r})); a factory must return a network or raise",
+            ExitStatus.BAD_INPUT,
+        )
+    except Exception as error:  # noqa: BLE001 (whatever it is, a sentence and a status come of it)
+        return _failed(error, debug)
     # Typer answers Ctrl-C with this status instead of raising it.
     return _stopped() if status == ExitStatus.INTERRUPTED else int(status or ExitStatus.PASS)
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    expected = exit_status(error)
+    if expected is None:
+        return _say(
+            f"segport itself failed: {type(error).__name__}: {error} (add --debug for the traceback and report it)",
+            ExitStatus.TOOL_FAILED,
+        )
+    return _say(sentence(error), expected)
 
 
 def _stopped() -> int:

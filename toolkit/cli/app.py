@@ -18,7 +18,7 @@ def build() -> Any:
     app = typer.Typer(
         name="segport",
         help="Quantize a segmentation network, convert it to TFLite and Core ML, and prove class by class that it works.",
-        epilog="Exit status: 0 gates pass, 1 a gate failed, 2 bad input, 3 not installed, 4 a tool failed. "
+        epilog="Exit status: 0 gates pass, 1 a gate failed, 2 bad input, 3 not installed, 4 a tool failed, 130 Ctrl-C. "
         "Any command takes --debug for tracebacks.",
         no_args_is_help=True,
         add_completion=False,

@@ -151,5 +151,8 @@ MemoryLimit = Annotated[
     float | None,
     typer.Option("--memory-limit", help="Gigabytes such a process may hold. Default: nine tenths of the machine's."),
 ]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Output folder. Default: runs/latest.")]
+# Text, because a path made of "" is the current folder.
+Out = Annotated[
+    str | None, typer.Option("--out", "-o", metavar="DIRECTORY", help="Output folder. Default: runs/latest.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]

@@ -48,15 +48,15 @@ class Screen:
 
     def show_artifacts(self, conversions: Conversions) -> None:
         """One line per artifact, failures with their reason."""
+        from toolkit.report.wording import megabytes
+
         for outcome in conversions.outcomes:
             if outcome.artifact is None:
                 self._console.print(f"[red]failed[/] {outcome.conversion.name}: {outcome.error}", highlight=False)
             else:
                 state = "reused" if outcome.reused else f"{outcome.seconds:.1f} s"
-                size = outcome.artifact.size_bytes / 1e6
-                self._console.print(
-                    f"{size:7.2f} MB  {outcome.artifact.path}  ({state})", soft_wrap=True, highlight=False
-                )
+                size = megabytes(outcome.artifact.size_bytes)
+                self._console.print(f"{size:>10}  {outcome.artifact.path}  ({state})", soft_wrap=True, highlight=False)
 
     def show_exported(self, runs: int, out: Path) -> None:
         """How many runs a result holds, and what to do with it."""

@@ -32,10 +32,10 @@ def class_names(options: RunOptions, count: int, stored: tuple[str, ...] = ()) -
     """The names of `count` classes: from --classes, else those stored in the model, else class_0, class_1, ...
 
     Raises:
-        SourceError: the list cannot be read or has another number of names.
+        SourceError: the list cannot be read, has another number of names, or one twice.
     """
     if options.classes is None:
-        return stored or tuple(f"class_{index}" for index in range(count))
+        return _different(stored, "the model") or tuple(f"class_{index}" for index in range(count))
     if not options.classes.is_file():
         raise SourceError(f"there is no class list {options.classes}; give a text file, one name a line")
     try:
@@ -48,6 +48,14 @@ def class_names(options: RunOptions, count: int, stored: tuple[str, ...] = ()) -
         raise SourceError(
             f"{options.classes} names {len(names)} classes but the model answers with {count}; make them agree"
         )
+    return _different(names, str(options.classes))
+
+
+def _different(names: tuple[str, ...], origin: str) -> tuple[str, ...]:
+    """The names; raises SourceError if one stands twice, because figures are told apart by it."""
+    twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
+    if twice is not None:
+        raise SourceError(f"{origin} names two classes {twice!r}; give each class a name of its own with --classes")
     return names
 
 

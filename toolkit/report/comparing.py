@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.comparison import Row, RunComparison
-from toolkit.report.wording import MISSING, counted, fraction, megabytes, milliseconds, points
+from toolkit.report.wording import MISSING, counted, fraction, megabytes, milliseconds, plainly, points
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,7 +87,7 @@ def _value(value: Any, unit: str) -> str:
         return megabytes(value)
     if unit == "instructions":
         return f"{value:,}"
-    text = str(value)
+    text = plainly(value)
     return text if len(text) <= 40 else f"{text[:16]}…"
 
 

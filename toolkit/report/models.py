@@ -361,7 +361,7 @@ class Example(_Part):
 
 
 class ReportDocument(_Part):
-    """All of report.json."""
+    """All of report.json. `runners_named` are those the user picked, `runners_absent` those of them that this machine lacks."""
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]
     model: Model
@@ -374,6 +374,8 @@ class ReportDocument(_Part):
     created: str | None = None
     duration_seconds: Annotated[float, Field(ge=0)] | None = None
     warnings: list[str] = []
+    runners_named: list[str] = []
+    runners_absent: list[str] = []
     examples: list[Example] = []
     checks: list[CheckEntry] = []
 

@@ -59,7 +59,7 @@ def load_report(path: Path) -> dict[str, Any]:
     try:
         document = read_json(path)
     except FileNotFoundError:
-        raise UsageError(f"there is no {path}; run `segport run --out {path.parent}` first") from None
+        raise UsageError(f"there is no {path}; `segport validate {path.parent}` judges the artifacts there") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read ({error}); run `segport validate {path.parent}` again") from error
     if not isinstance(document, dict):

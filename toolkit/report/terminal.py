@@ -8,6 +8,7 @@ from toolkit.report.agreement import COLUMNS, AgreementRow, agreement_rows
 from toolkit.report.checks import check_lines
 from toolkit.report.evidence import edges_sentence, findings_sentence
 from toolkit.report.models import ReportDocument
+from toolkit.report.reasons import reason_lines
 from toolkit.report.rows import Row, accuracy_words, gaps, matrix, summarize, worst_words
 from toolkit.report.sizes import SizeRow, size_rows
 from toolkit.report.times import time_tables
@@ -47,6 +48,8 @@ def render(document: ReportDocument, console: Console) -> None:
         console.print(Text(sentence))
     console.print()
     console.print(_wide(document) if console.width >= _WIDE else _narrow(document))
+    for reason in reason_lines(document):
+        console.print(Text(reason.sentence, style="red" if reason.status == "fail" else "yellow"))
     if sizes := size_rows(document):
         console.print()
         console.print(_sizes(sizes))
@@ -107,7 +110,7 @@ def _wide(document: ReportDocument) -> Table:
 def _narrow(document: ReportDocument) -> Table:
     table = _table()
     table.add_column("artifact\n  runtime", overflow="fold")
-    for title in ("MB", "mIoU", "change\n95 % interval"):
+    for title in ("size", "mIoU", "change\n95 % interval"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("worst\nclass", overflow="fold")
     table.add_column("p50\np90 ms", justify="right", no_wrap=True)
@@ -118,7 +121,7 @@ def _narrow(document: ReportDocument) -> Table:
         runtime = f"  {run.title}" if run else f"  {MISSING}"
         table.add_row(
             _plain(f"{row.artifact.name}\n{runtime}" if first else runtime),
-            megabytes(row.artifact.size_bytes).removesuffix(" MB") if first else "",
+            megabytes(row.artifact.size_bytes).replace(" ", "\n") if first else "",
             _accuracy(row),
             change,
             _plain(worst_words(row, "\n")),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 MISSING = "–"
 ABSENT = "absent"
@@ -44,8 +45,20 @@ def percent(value: float | None) -> str:
 
 
 def megabytes(size: int | None) -> str:
-    """Bytes in units of a million: ``2.51 MB``."""
-    return MISSING if size is None else f"{size / 1e6:.2f} MB"
+    """Bytes in units of a million, of a thousand where that would hide them: ``2.51 MB``, ``12.3 kB``."""
+    if size is None:
+        return MISSING
+    return f"{size / 1e6:.2f} MB" if size >= _SMALL else f"{size / 1e3:.1f} kB"
+
+
+def plainly(value: Any) -> str:
+    """A value of JSON as people write it: ``64 x 96`` for a size, ``a, b`` for a list, ``none`` for an empty one."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {plainly(item)}" for key, item in value.items()) or "none"
+    if not isinstance(value, list | tuple):
+        return MISSING if value is None else str(value)
+    size = len(value) == 2 and all(isinstance(item, int) and not isinstance(item, bool) for item in value)
+    return (" x " if size else ", ").join(map(plainly, value)) or "none"
 
 
 def milliseconds(time: float | None) -> str:
@@ -79,5 +92,7 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
 
 
+_SMALL = 100_000
+"""Bytes below which two decimals of a megabyte say too little."""
 VERDICT_WORDS = {"pass": "pass", "fail": "fail", "not_run": "not judged"}
 STATUS_WORDS = {"measured": "measured", "not_run": "not run", "failed": "failed"}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from segdata.errors import DataError
 from toolkit.config import RunOptions
+from toolkit.earlier import refuse_other_model
 from toolkit.errors import UsageError
 from toolkit.models import load_source
 from toolkit.pictures import calibration_set, judging_set
@@ -75,6 +76,7 @@ def search(
     shown: Progress = progress or SilentProgress()
     if objective == "latency" and options.latency_samples == 0:
         raise UsageError("--minimize latency with --latency-samples 0 measures nothing; give 5 or more")
+    refuse_other_model(options.model_copy(update={"out": options.out / "run"}))
     source = load_source(options)
     dataset, chosen_on = _choosing_set(options, source, shown)
     folder = RunFolder(options.out)

@@ -54,10 +54,14 @@ def chosen_from_run(folder: Path, convert: bool = False, progress: Progress | No
     from toolkit.pipeline import trusted_artifacts
 
     run = RunFolder(folder)
-    model = run.load_manifest()["model"]
+    manifest = run.load_manifest()
+    model = manifest["model"]
     found = [item for item in trusted_artifacts(run) if item.format == FORMAT]
     if not found:
-        raise UsageError(f"{folder} holds no .tflite; run `segport convert --formats tflite --out {folder}` first")
+        formats = ",".join(dict.fromkeys([*manifest["options"]["formats"], FORMAT]))
+        raise UsageError(
+            f"{folder} holds no .tflite; `segport convert --again {folder} --formats {formats}` makes some"
+        )
     with tempfile.TemporaryDirectory(prefix="segport-web-demo-") as place:
         refused = {item.name: reason for item in found if (reason := _refusal(item))}
         if convert and refused:

@@ -17,7 +17,7 @@ def look(evidence: RunEvidence) -> Finding:
     if evidence.calibration is None:
         return Finding(
             CheckStatus.NOT_RUN,
-            "the digests of the calibration pictures were not recorded when these artifacts were made; run `segport convert` again",
+            "the digests of the calibration pictures were not recorded when these artifacts were made; `segport convert --again RUN` records them",
         )
     used = {digest: name for name, digest in evidence.calibration.items()}
     shared = []

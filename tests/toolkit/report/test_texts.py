@@ -14,7 +14,7 @@ from tests.toolkit.report.sample import ARTIFACTS, not_run_sample, sample
 from toolkit.report import render_terminal
 from toolkit.report.markdown import render
 from toolkit.report.schema import check
-from toolkit.report.wording import counted, duration, interval, listed, points
+from toolkit.report.wording import counted, duration, interval, listed, megabytes, plainly, points
 
 
 def shown(document: dict[str, Any], width: int, *, terminal: bool = False) -> str:
@@ -58,6 +58,31 @@ def test_not_measured_is_said_with_its_reason() -> None:
         assert "the converter refused op Foo" in text
         assert "not made" in text
         assert "no runtime was asked to run it" in text
+
+
+def test_terminal_says_why_an_artifact_fails() -> None:
+    text = shown(sample(), 200)
+    (failed,) = [artifact for artifact in sample()["artifacts"] if artifact["verdict"]["status"] == "fail"]
+    assert f"{failed['name']} fails: {failed['verdict']['reasons'][0]}" in text
+    assert text.count(" fails: ") == 2  # in the headline and here
+    document = sample()
+    for artifact in document["artifacts"]:
+        reasons = [f"class {number} is lost" for number in range(5)]
+        details = [{"about": f"IoU of {number}", "outcome": "fail"} for number in range(5)]
+        artifact["verdict"] = {"status": "fail", "reasons": reasons, "details": details}
+    text = shown(document, 200)
+    assert "tflite-float32 fails: class 1 is lost" in text and "class 2 is lost" not in text
+    assert "tflite-float32 fails: 3 more reasons in report.md" in text
+
+
+def test_terminal_says_once_why_a_run_was_not_measured() -> None:
+    document = not_run_sample()
+    for artifact in document["artifacts"][2:]:
+        run = artifact["runs"][0]
+        details = [{"about": f"{run['runner']} ({run['backend']})", "outcome": "not_run"}]
+        artifact["verdict"] = {"status": "not_run", "reasons": ["it was not run: needs macOS"], "details": details}
+    text = shown(document, 400)
+    assert "needs macOS" in text and "is not judged: " not in text
 
 
 def test_no_pass_stands_beside_a_run_that_was_not_measured() -> None:
@@ -161,3 +186,21 @@ def test_what_intervals_and_edges_say_stands_in_both() -> None:
     for text in (render(check(sample())), " ".join(shown(sample(), 120).split())):
         assert "worse for tflite-int8_static; no difference shown for" in text.replace("\\", "")
         assert "mean boundary IoU 0." in text and "(tflite-int8_static)" in text
+
+
+def test_sizes_of_small_files_are_not_zero() -> None:
+    assert [megabytes(size) for size in (None, 0, 1_234, 99_999, 100_000, 2_514_000)] == [
+        "–", "0.0 kB", "1.2 kB", "100.0 kB", "0.10 MB", "2.51 MB",
+    ]  # fmt: skip
+    document = sample()
+    document["artifacts"][0]["size_bytes"] = 1_234
+    for text in (shown(document, 140), render(check(document))):
+        assert "1.2 kB" in text
+    assert re.search(r"1\.2 .*\n.*kB", shown(document, 80))
+
+
+def test_values_are_written_as_people_do() -> None:
+    values = ([64, 96], ["tflite", "onnx"], [], [True, False], {"a": [1, 2, 3]}, None, 0.5)
+    assert [plainly(value) for value in values] == [
+        "64 x 96", "tflite, onnx", "none", "True, False", "a 1, 2, 3", "–", "0.5",
+    ]  # fmt: skip

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from toolkit.cli import options as o
 from toolkit.cli.screen import Screen
 
 EXAMPLES = (
     "Examples: [bold]segport convert -o runs/phone -f tflite -r int8_static[/]  |  "
-    "[bold]segport convert -f coreml -r float16 --output labels --output-size 512[/]"
+    "[bold]segport convert -f coreml -r float16 --output labels --output-size 512[/]  |  "
+    "[bold]segport convert --again runs/phone[/]"
 )
 
 
 def convert(
     config: o.Config = None,
+    again: Annotated[
+        Path | None,
+        typer.Option(
+            "--again", help="Make the artifacts of this run folder again, with its recorded options and any given here."
+        ),
+    ] = None,
     model: o.Model = None,
     weights: o.Weights = None,
     classes: o.Classes = None,
@@ -51,12 +63,17 @@ def convert(
     quiet: o.Quiet = False,
 ) -> int:
     """Write artifacts and their manifest; what is already there and unchanged is reused."""
-    given = {key: value for key, value in locals().items() if key not in ("config", "quiet")}
+    given = {key: value for key, value in locals().items() if key not in ("config", "again", "quiet")}
     from toolkit.config import make_options
+    from toolkit.errors import UsageError
     from toolkit.pipeline import convert as convert_pipeline
+    from toolkit.pipeline import recorded_options
 
+    if again is not None and not (config is None and model is None and out is None):
+        raise UsageError("--again takes model, folder and options from a run; leave out --model, --config and --out")
+    options = make_options(given, config) if again is None else recorded_options(again, given)
     screen = Screen(quiet)
-    conversion = convert_pipeline(make_options(given, config), screen.progress)
+    conversion = convert_pipeline(options, screen.progress)
     screen.show_artifacts(conversion)
     return conversion.status
 
