@@ -233,7 +233,8 @@ class Artifact:
                 }
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise SourceError(f"manifest entry is not an artifact ({error}); run `segport convert` again") from error
+            reason = f"{type(error).__name__}: {error}"[:200]
+            raise SourceError(f"manifest entry is not an artifact ({reason}); convert the model again") from error
 
 
 def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

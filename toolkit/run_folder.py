@@ -12,6 +12,7 @@ from typing import Any
 
 from converters import Artifact, SourceError
 from toolkit.errors import UsageError
+from toolkit.manifest import what_is_wrong
 
 MANIFEST_SCHEMA = 1
 UNFINISHED = (".tmp", ".part")
@@ -109,6 +110,8 @@ class RunFolder:
             raise UsageError(f"{self.manifest} is damaged ({error}); {_WITHOUT_MANIFEST}") from error
         if not isinstance(document, dict) or document.get("schema") != MANIFEST_SCHEMA:
             raise UsageError(f"{self.manifest} is not a manifest of schema {MANIFEST_SCHEMA}; {_WITHOUT_MANIFEST}")
+        if wrong := what_is_wrong(document):
+            raise UsageError(f"{self.manifest} is damaged ({wrong}); {_WITHOUT_MANIFEST}")
         return document
 
     def _clear_leftovers(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.toolkit.manifests import least_manifest
 from tests.toolkit.report.sample import not_run_sample, sample
 from toolkit.cli import run_command
 from toolkit.comparison import CompareLimits, RunComparison, compare_runs
@@ -205,7 +206,7 @@ def test_markdown_has_the_answer_and_a_table_that_pipes_cannot_break() -> None:
 def folder(root: Path, document: Document, options: Document | None = None) -> str:
     root.mkdir()
     (root / "report.json").write_text(json.dumps(document))
-    (root / "manifest.json").write_text(json.dumps({"schema": 1, "options": options or {}, "artifacts": []}))
+    (root / "manifest.json").write_text(json.dumps(least_manifest(schema=1, options=options or {})))
     return str(root)
 
 

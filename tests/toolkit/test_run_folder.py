@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +14,9 @@ from converters.perform import perform
 from quantization import recipe
 from tests.converters import small_network as small
 from tests.reliability.starting import small_run
+from tests.toolkit.manifests import least_manifest
 from toolkit.cli import run_command
-from toolkit.errors import ExitStatus
+from toolkit.errors import ExitStatus, UsageError
 from toolkit.run_folder import RunFolder
 
 
@@ -67,7 +70,7 @@ def test_the_manifest_takes_over_from_the_journal(tmp_path: Path, made: tuple[Ru
     folder = RunFolder(tmp_path)
     folder.remember(replace(made[1][0], path=tmp_path / "artifacts" / "x.onnx"))
     assert set(folder.reusable_artifacts()) == {"onnx-float32"}
-    folder.save_manifest({"artifacts": []})
+    folder.save_manifest(least_manifest())
     assert not folder.journal.exists() and folder.reusable_artifacts() == {}
 
 
@@ -78,3 +81,23 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path, capsys: pytest.CaptureFi
         said = f"segport: another segport is at work in {tmp_path / 'out'}; wait for it or choose another --out\n"
         assert capsys.readouterr().err == said
         assert not list((tmp_path / "out").rglob("*.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda document: document.pop("failed"), "failed: Field required"),
+        (lambda document: document["model"].update(input_size=[64]), "model.input_size"),
+        (lambda document: document["artifacts"].append({"format": "tflite"}), "artifacts.0.name"),
+        (lambda document: document.update(options=7), "options"),
+    ],
+)
+def test_a_manifest_that_lacks_something_says_where(change: Callable[[Any], Any], says: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    document = least_manifest()
+    folder.save_manifest(document)
+    assert folder.load_manifest()["model"] == document["model"]
+    change(document)
+    folder.save_manifest(document)
+    with pytest.raises(UsageError, match=says):
+        folder.load_manifest()
