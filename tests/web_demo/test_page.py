@@ -46,6 +46,7 @@ def opened(browser: Browser, demo: Path, isolated: bool = False) -> Iterator[Pag
     asked: list[str] = []
     with served(demo, isolated) as address:
         page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.set_default_timeout(90_000)  # a busy machine
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
