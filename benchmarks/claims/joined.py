@@ -8,14 +8,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fpliif.deploy import deploy
+from fpliif.deploy import DeployedFPLIIF, deploy
 from fpliif.network import position_code
 
 if TYPE_CHECKING:
     from fpliif.network import FPLIIF
 
 
-class JoinedFPLIIF(nn.Module):
+class StillEncoder(nn.Module):
+    """What all forms of a static FP-LIIF share: the deployed network's encoder, and its features on the small grid."""
+
+    def __init__(self, still: DeployedFPLIIF, side: int) -> None:
+        super().__init__()
+        self.encoder, self.reduce1, self.reduce2, self.average = (
+            still.encoder, still.reduce1, still.reduce2, still.average,
+        )  # fmt: skip
+        self.side = side
+
+    def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (1, feature_width, h, w) and what the encoder answered, of which the average is taken."""
+        z = self.encoder(image)
+        return self.reduce2(F.relu(self.reduce1(z))), z
+
+
+class JoinedFPLIIF(StillEncoder):
     """Upsampled features, average and positional code joined, then every pixel layer on all pixels.
 
     `forward` takes float32 RGB 0..1 (1, 3, side, side) and answers logits (1, classes, side, side). Everything but the first pixel layer is
@@ -23,11 +39,8 @@ class JoinedFPLIIF(nn.Module):
     """
 
     def __init__(self, network: FPLIIF, side: int) -> None:
-        super().__init__()
         still = deploy(network, side, side)
-        self.encoder, self.reduce1, self.reduce2, self.average = (
-            still.encoder, still.reduce1, still.reduce2, still.average,
-        )  # fmt: skip
+        super().__init__(still, side)
         first = network.pixel[0]
         assert isinstance(first, nn.Linear)
         self.first = nn.Conv2d(first.in_features, first.out_features, 1)
@@ -41,12 +54,10 @@ class JoinedFPLIIF(nn.Module):
             [code[:, :, None].expand(-1, side, side), code[:, None, :].expand(-1, side, side)]
         ).contiguous()
         self.register_buffer("places", places[None])
-        self.side = side
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor) -> Tensor:
-        z = self.encoder(image)
-        grid = self.reduce2(F.relu(self.reduce1(z)))
+        grid, z = self.features(image)
         size = (self.side, self.side)
         upsampled = F.interpolate(grid, size=size, mode="bilinear", align_corners=False)
         # Upsampling the average of one cell repeats it; converters take that where they refuse to expand it.

@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.claims.joined import StillEncoder
 from fpliif.deploy import deploy
 from fpliif.errors import ConfigError
 from fpliif.network import DOWNSAMPLING
@@ -37,7 +38,7 @@ TAPS = ((0.375, 0.625, 0.0), (0.125, 0.875, 0.0), (0.0, 0.875, 0.125), (0.0, 0.6
 BANDS = 4
 
 
-class Variant(nn.Module):
+class Variant(StillEncoder):
     """A static FP-LIIF whose first pixel layer a subclass computes; all else is the deployed network's own.
 
     `forward` takes float32 RGB 0..1 (1, 3, side, side) and answers logits (1, classes, side, side).
@@ -47,20 +48,16 @@ class Variant(nn.Module):
     column_bias: Tensor
 
     def __init__(self, network: FPLIIF, side: int) -> None:
-        super().__init__()
         still = deploy(network, side, side)
-        self.encoder, self.reduce1, self.reduce2, self.average = (
-            still.encoder, still.reduce1, still.reduce2, still.average,
-        )  # fmt: skip
+        super().__init__(still, side)
         self.project_features, self.project_average = still.project_features, still.project_average
         self.pixel = still.pixel
         for name in ("row_bias", "column_bias"):
             self.register_buffer(name, still.get_buffer(name))
-        self.side = side
 
     def forward(self, image: Tensor) -> Tensor:
-        z = self.encoder(image)
-        return self.answer(self.reduce2(F.relu(self.reduce1(z))), self.project_average(self.average(z)))
+        grid, z = self.features(image)
+        return self.answer(grid, self.project_average(self.average(z)))
 
     def answer(self, grid: Tensor, average: Tensor) -> Tensor:
         """Logits from features (1, feature_width, h, w) and the projected average (1, pixel_width, 1, 1)."""

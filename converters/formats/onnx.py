@@ -11,6 +11,7 @@ from typing import Any
 
 from converters.artifact import ImageInput, Layout, MapOutput, OutputKind
 from converters.errors import ConversionError, SourceError
+from converters.onnx_sources.reading import picture_and_answers, sizes_of
 from converters.plan import Conversion
 from converters.registry import Converter, Written
 from converters.source import ModelSource
@@ -96,11 +97,9 @@ def check_onnx_source(source: ModelSource) -> tuple[str, str]:
     except Exception as error:  # protobuf and the checker each raise their own types
         reason = str(error).strip().split("\n")[0]
         raise SourceError(f"{path} is not a valid ONNX model ({reason}); export it again") from error
-    constants = {item.name for item in model.graph.initializer}
-    inputs = [item for item in model.graph.input if item.name not in constants]
-    outputs = list(model.graph.output)
+    inputs, outputs = picture_and_answers(model)
     wanted = [source.picture_shape()], [(1, len(source.classes), *source.output_size)]
-    found = [_shape(item) for item in inputs], [_shape(item) for item in outputs]
+    found = [sizes_of(item) for item in inputs], [sizes_of(item) for item in outputs]
     if found != wanted:
         raise SourceError(
             f"{path} maps {found[0]} to {found[1]}, but one picture {wanted[0][0]} to one score map {wanted[1][0]} is "
@@ -144,7 +143,7 @@ def _append_argmax(model: Any) -> None:
     """logits (1, C, h, w) -> labels int32 (1, h, w), as two nodes behind the graph's output."""
     helper, types = tool("onnx", "onnx").helper, tool("onnx", "onnx").TensorProto
     (logits,) = model.graph.output
-    _, _, height, width = _shape(logits)
+    _, _, height, width = sizes_of(logits)
     model.graph.node.extend(
         [
             helper.make_node("ArgMax", [logits.name], ["labels_int64"], name="labels_argmax", axis=1, keepdims=0),
@@ -169,12 +168,10 @@ def _describe(model: Any, source: ModelSource, conversion: Conversion) -> None:
 
 
 def _written(model: Any, source: ModelSource, conversion: Conversion) -> Written:
-    constants = {item.name for item in model.graph.initializer}
-    (image,) = (item for item in model.graph.input if item.name not in constants)
-    (answer,) = model.graph.output
+    (image,), (answer,) = picture_and_answers(model)
     labels = conversion.output is OutputKind.LABELS
-    _, _, height, width = _shape(image)
-    map_height, map_width = _shape(answer)[-2:]
+    _, _, height, width = sizes_of(image)
+    map_height, map_width = sizes_of(answer)[-2:]
     ops = Counter(node.op_type for node in model.graph.node)
     return Written(
         image=ImageInput(image.name, height, width, source.pixel_range, Layout.NCHW, channels=source.channels),
@@ -188,11 +185,6 @@ def _written(model: Any, source: ModelSource, conversion: Conversion) -> Written
             "operators": ", ".join(f"{name} {count}" for name, count in sorted(ops.items())),
         },
     )  # fmt: skip
-
-
-def _shape(value: Any) -> tuple[int, ...]:
-    """Static shape of a graph input or output; 0 where a size is left open."""
-    return tuple(dimension.dim_value for dimension in value.type.tensor_type.shape.dim)
 
 
 CONVERTER = OnnxConverter()

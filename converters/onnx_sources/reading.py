@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -60,15 +60,14 @@ def read_onnx(path: Path) -> Any:
     return model
 
 
-def onnx_hash(path: Path) -> str:
-    """SHA-256 of an ONNX file; where weights lie in files beside it, of their names and contents too.
+def onnx_hash(path: Path, beside: Sequence[str]) -> str:
+    """SHA-256 of an ONNX file and of the names and contents of the files in which its weights lie (`weights_beside`).
 
     Raises:
         SourceError: one of the files cannot be read.
     """
     from converters.artifact import content_hash
 
-    beside = weights_beside(path)
     if not beside:
         return content_hash(path)
     state = hashlib.sha256(content_hash(path).encode())

@@ -37,9 +37,10 @@ def from_onnx(path: Path, options: RunOptions) -> ModelSource:
         weights_beside,
     )
 
-    model, form = read_onnx(path), _form(options)
-    fits = fits_already(model, form) and not weights_beside(path)
-    weights = onnx_hash(path) if fits else hashlib.sha256(f"{onnx_hash(path)}\0{form}".encode()).hexdigest()
+    model, form, beside = read_onnx(path), _form(options), weights_beside(path)
+    fits, weights = fits_already(model, form) and not beside, onnx_hash(path, beside)
+    if not fits:
+        weights = hashlib.sha256(f"{weights}\0{form}".encode()).hexdigest()
     used, whole = (path, model) if fits else _adapted(path, form, options, weights)
     found = described(whole, path)
     if found.classes > MOST_CLASSES:
