@@ -31,18 +31,12 @@ def refuse_other_model(options: RunOptions) -> None:
     folder = RunFolder(options.out)
     if "model" in options.model_fields_set or not folder.manifest.exists():
         return
-    held = _part(folder, "options").get("model")
+    held = folder.load_manifest()["options"].get("model")
     if held != options.model:
         raise UsageError(
             f"{folder.root} holds artifacts of {held}, and no --model was named; `segport convert --again {folder.root}` makes "
             "those again, and another network needs its --model or another --out"
         )
-
-
-def _part(folder: RunFolder, key: str) -> dict[str, Any]:
-    """A mapping of the manifest; empty if it is none, so that nothing is taken for the same network by mistake."""
-    part = folder.load_manifest().get(key)
-    return part if isinstance(part, dict) else {}
 
 
 def fingerprint(model: Mapping[str, Any]) -> str:
@@ -66,7 +60,7 @@ def earlier_artifacts(folder: RunFolder) -> list[Earlier]:
     """Everything that segport has noted of the folder; to be asked before a conversion overwrites the notes."""
     found = [Earlier(artifact, model) for artifact, model in folder.journalled()]
     if folder.manifest.exists():
-        model = fingerprint(_part(folder, "model"))
+        model = fingerprint(folder.load_manifest()["model"])
         named = (*folder.known_artifacts().values(), *folder.kept_artifacts().values())
         found += [Earlier(artifact, model) for artifact in named]
     return found
