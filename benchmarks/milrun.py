@@ -17,7 +17,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from converters import Artifact, ModelSource
-    from validation.latency import Stopwatch
+    from validation.timing.stopwatch import Stopwatch
 
 THREADS = 1
 TARGET = 1.25
@@ -27,12 +27,13 @@ SECONDS_EACH = 60.0
 
 def main() -> None:
     """Convert into a temporary folder, sample in turns, print the ratios."""
-    from toolkit.config import RunOptions
-    from toolkit.measuring import reference_runner
     from toolkit.models import load_source
-    from toolkit.pictures import judging_set
-    from validation.latency import LatencySettings, Stopwatch
+    from toolkit.options import RunOptions
+    from toolkit.stages.pictures import judging_set
+    from toolkit.stages.reference import reference_runner
+    from validation.results.latency import LatencySettings
     from validation.runners.milrun import MilRunRunner
+    from validation.timing.stopwatch import Stopwatch
 
     options = RunOptions(images=1, threads=THREADS)
     source = load_source(options)

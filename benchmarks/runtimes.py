@@ -23,16 +23,17 @@ def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from toolkit.config import RunOptions
-    from toolkit.conversion import perform_plan, plan_conversions
-    from toolkit.measuring import reference_runner
     from toolkit.models import load_source
-    from toolkit.pictures import judging_set
+    from toolkit.options import RunOptions
     from toolkit.progress import ConsoleProgress
-    from toolkit.run_folder import RunFolder
-    from validation.latency import LatencySettings, Stopwatch
-    from validation.registry import runners
-    from validation.runner import Runner
+    from toolkit.run_folder.folder import RunFolder
+    from toolkit.stages.convert import perform_plan, plan_conversions
+    from toolkit.stages.pictures import judging_set
+    from toolkit.stages.reference import reference_runner
+    from validation.results.latency import LatencySettings
+    from validation.runners import runners
+    from validation.runners.base.contract import Runner
+    from validation.timing.stopwatch import Stopwatch
 
     console = Console()
     options = RunOptions(images=1, threads=THREADS)

@@ -12,9 +12,10 @@ from converters.artifact import (
     content_hash,
     content_size,
 )
+from converters.contract import Conversion, Converter, Written
 from converters.errors import ConversionError, MissingToolError, SourceError
-from converters.plan import Conversion, Plan, make_plan
-from converters.registry import Converter, Written, converter, converters
+from converters.formats import converter, converters
+from converters.plan import Plan, make_plan
 from converters.source import ModelSource
 
 __all__ = [

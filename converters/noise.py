@@ -28,3 +28,23 @@ def says_nothing(line: str) -> bool:
 def looks_like_an_error(line: str) -> bool:
     """True if a line says that something went wrong."""
     return _ERROR.search(line) is not None
+
+
+_LINES = 3
+
+
+_LONGEST = 160
+
+
+_FATAL = re.compile(r"^Fatal Python error: ")
+
+
+def last_words(printed: str) -> str:
+    """The last lines that say something, at most three of 160 characters; a stack that follows a crash left out."""
+    lines: list[str] = []
+    for line in printed.splitlines():
+        if _FATAL.match(line):
+            break
+        if not says_nothing(line):
+            lines.append(line.strip()[:_LONGEST])
+    return " | ".join(lines[-_LINES:])

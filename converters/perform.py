@@ -15,9 +15,10 @@ from filelock import FileLock, Timeout
 
 from converters.artifact import Artifact, content_hash, content_size
 from converters.capture import captured, last_informative_line, temporary_files_in
+from converters.contract import Conversion, Written
 from converters.errors import ConversionError, MissingToolError, SourceError, in_one_line
-from converters.plan import Conversion, Plan, tool_versions
-from converters.registry import Written, converter
+from converters.formats import converter
+from converters.plan import Plan, tool_versions
 from converters.several_sizes import convert_sizes
 from converters.unsupported import place_of_failure
 from quantization.calibration import CalibrationSet

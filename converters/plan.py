@@ -9,42 +9,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from converters.artifact import OutputKind
+from converters.contract import Conversion, Converter
 from converters.errors import SourceError
-from converters.registry import Converter, converter
+from converters.formats import converter
 from converters.source import ModelSource
 from quantization import NumberType, Quantizer, Recipe
 
 PLAN_VERSION = 2
 """Raised whenever all converters change what they write; where one does, its `edition` is."""
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """One artifact to make.
-
-    Attributes:
-        name: artifact name, ``"<format>-<recipe>"``.
-        format: target format.
-        recipe: how numbers are stored and computed.
-        route: which chain of tools makes it, one of the converter's `routes`.
-        output: logits, or label map with the argmax in the graph.
-        calibration: digest of the calibration set, or None if the recipe needs none.
-        tools: (package, version) pairs that decide the content.
-        key: hash of everything above plus the weights; equal keys mean the artifact can be reused.
-        keep: (pattern, number type) of operators that are not to be computed and stored as the recipe says.
-        others: routes to try, in this order, where `route` fails or its file does not compute what the source does.
-    """
-
-    name: str
-    format: str
-    recipe: Recipe
-    route: str
-    output: OutputKind
-    calibration: str | None
-    tools: tuple[tuple[str, str], ...]
-    key: str
-    keep: tuple[tuple[str, NumberType], ...] = ()
-    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ import shutil
 import traceback
 from pathlib import Path
 
+from converters.contract import Conversion, Converter, Written
 from converters.errors import ConversionError, MissingToolError, SourceError, in_one_line
-from converters.plan import Conversion
-from converters.registry import Converter, Written
 from converters.source import ModelSource
 from quantization.calibration import CalibrationSet
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from converters.artifact import Signature, content_size
-from converters.plan import Conversion
-from converters.registry import Converter, Part, Written
+from converters.contract import Conversion, Converter, Part, Written
 from converters.routes import convert_by_routes
 from converters.source import ModelSource
 from quantization.calibration import CalibrationSet

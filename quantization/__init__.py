@@ -11,7 +11,7 @@ from quantization.recipe import (
     Recipe,
     WeightRange,
 )
-from quantization.registry import recipe, recipes
+from quantization.recipes import recipe, recipes
 from quantization.repair import Repair
 
 __all__ = [

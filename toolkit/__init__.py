@@ -15,14 +15,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toolkit.config import RunOptions
-    from toolkit.pipeline import Outcome, bench, convert, run, validate
+    from toolkit.document.outcome import Outcome
+    from toolkit.options import RunOptions
+    from toolkit.pipeline import bench, convert, run, validate
 
 __version__ = "0.1.0"
 __all__ = ["Outcome", "RunOptions", "bench", "convert", "run", "validate"]
 
 _HOMES = {
-    "RunOptions": "toolkit.config",
+    "RunOptions": "toolkit.options",
     "Outcome": "toolkit.pipeline",
     "bench": "toolkit.pipeline",
     "convert": "toolkit.pipeline",

@@ -5,67 +5,48 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.checking import folded, run_checks
-from toolkit.config import RunOptions, checked_options
-from toolkit.conversion import Conversions, perform_plan, plan_conversions, wanted_pairs
-from toolkit.document import (
-    artifact_entries,
-    assemble,
-    dataset_entry,
-    reference_entry,
-    status_of,
-    warnings_of,
-)
-from toolkit.earlier import refuse_other_model
-from toolkit.errors import ExitStatus, UsageError
-from toolkit.examples import draw_examples
-from toolkit.instructions import with_instructions
+from toolkit.devices.fitting import check_fits
+from toolkit.devices.folding import keep_result
+from toolkit.devices.result import read_result
+from toolkit.document.caveats import warnings_of
+from toolkit.document.entries import artifact_entries, assemble, dataset_entry, reference_entry
+from toolkit.document.halves import joined
+from toolkit.document.outcome import Outcome, load_outcome, status_of
+from toolkit.document.verdicts import folded, with_gains
+from toolkit.errors import UsageError
 from toolkit.isolation.runtimes import processes_released
-from toolkit.joining import joined
-from toolkit.linting import with_lint
-from toolkit.measuring import (
-    absent_runners,
+from toolkit.models import load_source
+from toolkit.models.loading import same_source
+from toolkit.options import RunOptions
+from toolkit.progress import Progress, SilentProgress
+from toolkit.run_folder.disk_space import check_room
+from toolkit.run_folder.earlier import refuse_other_model
+from toolkit.run_folder.folder import RunFolder, trusted_artifacts
+from toolkit.stages.accuracy import (
     by_artifact,
-    choose_runtimes,
     kept_counts,
     latency_settings,
     measure_artifacts,
-    measure_references,
-    named_runners,
     planned_runs,
     with_sizes,
 )
-from toolkit.models import load_source
-from toolkit.payoff import with_gains, with_kernels
-from toolkit.pictures import judging_set
-from toolkit.progress import Progress, SilentProgress
-from toolkit.room import check_room
-from toolkit.run_folder import RunFolder
-from toolkit.timing import retimed, time_everything, with_operations, with_times
+from toolkit.stages.checks import run_checks
+from toolkit.stages.convert import Conversions, perform_plan, plan_conversions, wanted_pairs
+from toolkit.stages.examples import draw_examples
+from toolkit.stages.latency import retimed, time_everything, with_times
+from toolkit.stages.lint import with_lint
+from toolkit.stages.pictures import judging_set
+from toolkit.stages.profiling import with_instructions, with_kernels, with_operations
+from toolkit.stages.reference import measure_references
+from toolkit.stages.runtimes import absent_runners, choose_runtimes, named_runners
 
 if TYPE_CHECKING:
     from converters import ModelSource
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A finished report.
-
-    Attributes:
-        folder: the run's folder, holding report.json, report.md and report.html.
-        document: the content of report.json.
-        status: what the command line exits with.
-    """
-
-    folder: RunFolder
-    document: dict[str, Any]
-    status: ExitStatus
 
 
 def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
@@ -157,42 +138,14 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         return written(folder, {**document, "bench_command": facts["command"], **taken})
 
 
-def load_outcome(folder: Path) -> Outcome:
-    """A report from disk; raises UsageError if the folder has none."""
-    from toolkit.report.schema import load_report
-
-    run_folder = RunFolder(folder)
-    document = load_report(run_folder.report)
-    status = status_of(document)
-    return Outcome(run_folder, document, status)
-
-
 def redraw(folder: Path) -> Outcome:
     """Write report.md and report.html again from report.json; raises as `load_outcome`."""
     found = load_outcome(folder)
     return written(found.folder, found.document)
 
 
-def recorded_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
-    """The options a folder was made with, with what was given by hand in their place."""
-    recorded = RunFolder(folder).load_manifest()["options"]
-    override = {key: value for key, value in given.items() if value is not None}
-    return checked_options({**recorded, **override, "out": folder}, origin=f"{folder}: ")
-
-
-def same_source(options: RunOptions, manifest: Mapping[str, Any]) -> ModelSource:
-    """The model again; raises UsageError if it is not the one the artifacts were made from."""
-    source = load_source(options)
-    if source.weights_sha256 != manifest["model"]["weights_sha256"]:
-        raise UsageError(
-            f"the weights of {options.model} have changed since these artifacts were made; "
-            f"`segport convert --again {options.out}` makes them from what it is now"
-        )
-    return source
-
-
 def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress: Progress, started: float) -> Outcome:
-    from validation.matrices import MatrixStore
+    from validation.accuracy.matrices import MatrixStore
     from validation.measure import Measurements
 
     manifest = folder.load_manifest()
@@ -223,21 +176,6 @@ def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress
     return outcome
 
 
-def trusted_artifacts(folder: RunFolder) -> list[Any]:
-    """The manifest's artifacts; raises UsageError if a file is gone or is not the one that was converted."""
-    from converters import content_hash
-
-    artifacts = list(folder.known_artifacts().values())
-    for artifact in artifacts:
-        gone = not artifact.path.exists()
-        if gone or content_hash(artifact.path) != artifact.sha256:
-            raise UsageError(
-                f"{artifact.path} is {'gone' if gone else 'not the file that was converted'}; "
-                f"`segport convert --again {folder.root}` makes it again"
-            )
-    return artifacts
-
-
 def _facts(
     entries: list[dict[str, Any]], reference: Mapping[str, Any], options: RunOptions, started: float
 ) -> dict[str, Any]:
@@ -253,9 +191,28 @@ def _facts(
 
 def written(folder: RunFolder, document: dict[str, Any]) -> Outcome:
     """Fold in what other machines measured, write every kind of report, and say what it amounts to."""
-    from toolkit.merge import with_devices
+    from toolkit.devices.folding import with_devices
     from toolkit.report import write_all
 
     document = folded(with_gains(with_devices(folder, document)))
     write_all(document, folder.root)
     return Outcome(folder, document, status_of(document))
+
+
+def merge(folder: Path, results: Sequence[Path]) -> Outcome:
+    """Check result files, keep them in the run folder and draw its reports again with them.
+
+    Raises:
+        UsageError: no report, or a file that is damaged, measures other artifacts, or answers to another bundle; then
+            nothing has changed.
+    """
+    from toolkit.document.outcome import load_outcome
+    from toolkit.pipeline import written
+
+    found = load_outcome(folder)
+    for path in results:
+        check_fits(read_result(path), found.folder, found.document, path)
+    with found.folder.claimed():
+        for path in results:
+            keep_result(path, found.folder)
+        return written(found.folder, found.document)

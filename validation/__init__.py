@@ -1,7 +1,7 @@
 """From an artifact on disk to evidence: runners, accuracy, latency, verdicts.
 
 The names below are the public surface; each is imported on first use, so that importing this package costs nothing.
-All runners by name are given by `validation.registry.runners()`.
+All runners by name are given by `validation.runners.runners()`.
 """
 
 from __future__ import annotations
@@ -10,42 +10,44 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from validation.accuracy import AccuracyResult
-    from validation.bootstrap import delta_intervals, delta_miou_ci95
-    from validation.compare import Comparison, compare_with_reference
-    from validation.confusion import ConfusionMatrix, Scores, confusion_matrix, scores
+    from validation.accuracy.confusion import ConfusionMatrix, Scores, confusion_matrix, scores
+    from validation.accuracy.evaluation import evaluate, reference_maps
+    from validation.accuracy.maps import LabelMaps
+    from validation.accuracy.result import AccuracyResult
     from validation.errors import RunnerError, ValidationError
-    from validation.evaluation import evaluate, reference_maps
-    from validation.gates import Gates
-    from validation.latency import LatencyResult, LatencySettings, Stopwatch, measure_latency
-    from validation.maps import LabelMaps
     from validation.measure import Measurements, Reference, measure_reference, measure_run
-    from validation.memory import MemoryResult, peak_memory
-    from validation.result import RunResult, Status
-    from validation.runner import Runner
+    from validation.results.facts import Availability
+    from validation.results.latency import LatencyResult, LatencySettings
+    from validation.results.run import RunResult, Status
+    from validation.runners.base.contract import Runner
+    from validation.runners.base.values import label_map
     from validation.runners.reference import TorchRunner, torch_artifact
-    from validation.runtime_facts import Availability
-    from validation.values import label_map
-    from validation.verdict import Verdict, VerdictStatus, judge
+    from validation.timing.fresh_start import MemoryResult, peak_memory
+    from validation.timing.stopwatch import Stopwatch, measure_latency
+    from validation.verdict.against_reference import Comparison, compare_with_reference
+    from validation.verdict.bootstrap import delta_intervals, delta_miou_ci95
+    from validation.verdict.gates import Gates
+    from validation.verdict.judge import Verdict, VerdictStatus, judge
 
 _HOMES = {
-    "accuracy": ("AccuracyResult",),
-    "bootstrap": ("delta_intervals", "delta_miou_ci95"),
-    "compare": ("Comparison", "compare_with_reference"),
-    "confusion": ("ConfusionMatrix", "Scores", "confusion_matrix", "scores"),
+    "accuracy.confusion": ("ConfusionMatrix", "Scores", "confusion_matrix", "scores"),
+    "accuracy.evaluation": ("evaluate", "reference_maps"),
+    "accuracy.maps": ("LabelMaps",),
+    "accuracy.result": ("AccuracyResult",),
     "errors": ("RunnerError", "ValidationError"),
-    "evaluation": ("evaluate", "reference_maps"),
-    "gates": ("Gates",),
-    "latency": ("LatencyResult", "LatencySettings", "Stopwatch", "measure_latency"),
-    "maps": ("LabelMaps",),
     "measure": ("Measurements", "Reference", "measure_reference", "measure_run"),
-    "memory": ("MemoryResult", "peak_memory"),
-    "result": ("RunResult", "Status"),
-    "runner": ("Runner",),
+    "results.facts": ("Availability",),
+    "results.latency": ("LatencyResult", "LatencySettings"),
+    "results.run": ("RunResult", "Status"),
+    "runners.base.contract": ("Runner",),
+    "runners.base.values": ("label_map",),
     "runners.reference": ("TorchRunner", "torch_artifact"),
-    "runtime_facts": ("Availability",),
-    "values": ("label_map",),
-    "verdict": ("Verdict", "VerdictStatus", "judge"),
+    "timing.fresh_start": ("MemoryResult", "peak_memory"),
+    "timing.stopwatch": ("Stopwatch", "measure_latency"),
+    "verdict.against_reference": ("Comparison", "compare_with_reference"),
+    "verdict.bootstrap": ("delta_intervals", "delta_miou_ci95"),
+    "verdict.gates": ("Gates",),
+    "verdict.judge": ("Verdict", "VerdictStatus", "judge"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

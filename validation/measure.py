@@ -12,21 +12,22 @@ from numpy.typing import NDArray
 
 from converters import Artifact
 from segdata import Dataset
-from validation.accuracy import AccuracyResult
-from validation.compare import compare_with_reference
-from validation.confusion import of_one_answer
-from validation.counting import JudgedAt
+from validation.accuracy.confusion import of_one_answer
+from validation.accuracy.counting import JudgedAt
+from validation.accuracy.evaluation import Progress, evaluate, reference_maps
+from validation.accuracy.maps import LabelMaps
+from validation.accuracy.matrices import MatrixStore
+from validation.accuracy.pieces import PieceStore
+from validation.accuracy.result import AccuracyResult
 from validation.errors import RunnerError, ValidationError
-from validation.evaluation import Progress, evaluate, reference_maps
-from validation.latency import LatencyResult, LatencySettings, measure_latency
-from validation.maps import LabelMaps
-from validation.matrices import MatrixStore
-from validation.memory import peak_memory
-from validation.metric import measured_metrics
+from validation.metrics import measured_metrics
 from validation.pictures import fit_picture
-from validation.pieces import PieceStore
-from validation.result import RunResult, Status, accuracy_fields, by_class
-from validation.runner import Runner
+from validation.results.latency import LatencyResult, LatencySettings
+from validation.results.run import RunResult, Status
+from validation.runners.base.contract import Runner, delegation_fields, unavailable
+from validation.timing.fresh_start import peak_memory
+from validation.timing.stopwatch import measure_latency
+from validation.verdict.against_reference import accuracy_fields, by_class, compare_with_reference
 
 
 @dataclass(frozen=True)
@@ -175,14 +176,6 @@ def measure_run(
     return RunResult(**entry, **_accuracy(runner, what, progress), **_latency(runner, what), **_memory(runner, what))
 
 
-def unavailable(runner: Runner) -> str:
-    """Why what `runner` is bound to cannot be run here; empty if it can."""
-    available = runner.availability(runner.backend)
-    if available.ok and runner.artifact.needs_choice and not runner.chooses_signatures:
-        return f"{runner.name} runs only the default output size of a file with several"
-    return available.reason if not available.ok else runner.artifact_reason(runner.artifact)
-
-
 def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> dict[str, Any]:
     if what.dataset is None:
         return {"status": Status.NOT_RUN, "reason": "no dataset was given"}
@@ -207,12 +200,6 @@ def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> 
     fields = accuracy_fields(result, comparison)
     told = {"native_agreement": runner.native_agreement(), "delegation": delegation_fields(runner)}
     return {"status": Status.MEASURED, **told, **fields}
-
-
-def delegation_fields(runner: Runner) -> dict[str, Any] | None:
-    """What a delegate took when `runner` was opened last, in plain JSON types; None if that is not told."""
-    found = runner.delegation()
-    return None if found is None else asdict(found)
 
 
 def _latency(runner: Runner, what: Measurements) -> dict[str, Any]:

@@ -17,8 +17,8 @@ def main(arguments: Sequence[str] = ()) -> None:
     from converters import ConversionError, MissingToolError
     from fpliif.errors import FPLIIFError
     from toolkit.errors import UsageError
-    from validation.arm64.profiles import PROFILES
     from validation.errors import ValidationError
+    from validation.runners.arm64.profiles import PROFILES
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.arm64", description=__doc__)
     parser.add_argument(

@@ -18,7 +18,7 @@ from benchmarks.kept_answers import Kept
 
 if TYPE_CHECKING:
     from converters import Artifact
-    from validation.runners.arm64 import Arm64Runner
+    from validation.runners.arm64.runner import Arm64Runner
 
 INTEGERS = "int8_static"
 RECIPES = (INTEGERS, "int8_dynamic", "float16", "float32")
@@ -32,7 +32,7 @@ class Asked:
     """How much is asked.
 
     Attributes:
-        cpus: profiles, see `validation.arm64.profiles`; the first judges accuracy.
+        cpus: profiles, see `validation.runners.arm64.profiles`; the first judges accuracy.
         equality_images: pictures whose int8 answer is compared bit by bit on every CPU.
         accuracy_images: pictures whose int8 answer is judged on the first CPU.
     """
@@ -50,7 +50,7 @@ def measure(asked: Asked, work: Path, tell: Tell) -> dict[str, Any]:
         RunnerError: a run of it failed, or a network of integers gave other bits than on this machine's CPU.
     """
     from toolkit.errors import UsageError
-    from validation.runners.arm64 import Arm64Runner
+    from validation.runners.arm64.runner import Arm64Runner
 
     available = Arm64Runner.availability(asked.cpus[0])
     if not available.ok:
@@ -71,10 +71,10 @@ def _artifacts(work: Path, tell: Tell) -> dict[str, Artifact]:
     """FP-LIIF by recipe, made by segport's own conversion, or kept from an earlier run."""
     from rich.console import Console
 
-    from toolkit.config import RunOptions
-    from toolkit.conversion import perform_plan, plan_conversions
+    from toolkit.options import RunOptions
     from toolkit.progress import ConsoleProgress
-    from toolkit.run_folder import RunFolder
+    from toolkit.run_folder.folder import RunFolder
+    from toolkit.stages.convert import perform_plan, plan_conversions
 
     tell("converting")
     options = RunOptions(formats=("tflite",), recipes=RECIPES, calibration_images=CALIBRATION_IMAGES, threads=1)
@@ -90,13 +90,13 @@ def _artifacts(work: Path, tell: Tell) -> dict[str, Artifact]:
 
 
 def _emulator() -> dict[str, str]:
-    from validation.arm64.machine import MACHINE
+    from validation.runners.arm64.machine import MACHINE
 
     return dict(MACHINE.installed())
 
 
 def _opened(artifact: Artifact, cpu: str) -> Arm64Runner:
-    from validation.runners.arm64 import Arm64Runner
+    from validation.runners.arm64.runner import Arm64Runner
 
     return Arm64Runner(artifact, cpu)
 
@@ -143,9 +143,9 @@ def _accuracy(artifact: Artifact, asked: Asked, kept: Kept, tell: Tell) -> dict[
     """Per-class IoU of the network of integers on the first CPU, and of the float network in torch on the same pictures."""
     from benchmarks.claims.counts import runner_counts
     from fpliif.pool import open_pool
-    from toolkit.config import RunOptions
-    from toolkit.measuring import reference_runner
-    from validation.confusion import scores
+    from toolkit.options import RunOptions
+    from toolkit.stages.reference import reference_runner
+    from validation.accuracy.confusion import scores
 
     cpu, images = asked.cpus[0], asked.accuracy_images
     answers = _answers(artifact, cpu, images, kept, tell)
@@ -168,8 +168,8 @@ def _accuracy(artifact: Artifact, asked: Asked, kept: Kept, tell: Tell) -> dict[
 
 def _answers(artifact: Artifact, cpu: str, images: int, kept: Kept, tell: Tell) -> list[dict[str, Any]]:
     """For each of the first held-out pictures: how the answer agrees, and its confusion matrix."""
-    from validation.confusion import confusion_matrix
-    from validation.values import label_map
+    from validation.accuracy.confusion import confusion_matrix
+    from validation.runners.base.values import label_map
 
     samples = held_out(images, SIDE)
     with ExitStack() as resources:

@@ -15,7 +15,7 @@ from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
     from converters import Artifact
-    from validation.runner import Runner
+    from validation.runners.base.contract import Runner
 
 RECIPE = "int8_static"
 CALIBRATION_IMAGES = 32
@@ -23,8 +23,8 @@ CALIBRATION_IMAGES = 32
 
 def measure_accuracy(images: int, work: Path, tell: Callable[[str], None]) -> dict[str, Any]:
     """The part of the page on the networks; `tell` hears what is being done."""
-    from toolkit.measuring import reference_runner
-    from validation.runners.litert import LiteRtRunner
+    from toolkit.stages.reference import reference_runner
+    from validation.runners.litert.runner import LiteRtRunner
 
     names = trained()
     if FIRST not in names:
@@ -75,9 +75,9 @@ def int8_artifact(model: Model, work: Path) -> Artifact:
     """
     from rich.console import Console
 
-    from toolkit.conversion import perform_plan, plan_conversions
     from toolkit.progress import ConsoleProgress
-    from toolkit.run_folder import RunFolder
+    from toolkit.run_folder.folder import RunFolder
+    from toolkit.stages.convert import perform_plan, plan_conversions
 
     folder, progress = RunFolder(work / "converted" / model.name), ConsoleProgress(Console(stderr=True))
     made = perform_plan(*plan_conversions(_options(), model.source, progress), _options(), folder, progress)
@@ -89,7 +89,7 @@ def int8_artifact(model: Model, work: Path) -> Artifact:
 
 
 def _options() -> Any:
-    from toolkit.config import RunOptions
+    from toolkit.options import RunOptions
 
     return RunOptions(formats=("tflite",), recipes=(RECIPE,), calibration_images=CALIBRATION_IMAGES, threads=1)
 

@@ -17,7 +17,7 @@ from fpliif.pool import Pool, open_pool
 
 if TYPE_CHECKING:
     from segdata.faces.synthetic import SyntheticFaces
-    from validation.runner import Runner
+    from validation.runners.base.contract import Runner
 
 WORK = Path("runs/claims")
 
@@ -50,8 +50,8 @@ def cached(work: Path, name: str, decided: Any, make: Callable[[], NDArray[np.in
 
 def runner_counts(runner: Runner, pool: Pool) -> NDArray[np.int64]:
     """Confusion matrix of each picture, int64 (N, C, C), rows truth; opens and closes the runner."""
-    from validation.confusion import confusion_matrix
-    from validation.values import label_map
+    from validation.accuracy.confusion import confusion_matrix
+    from validation.runners.base.values import label_map
 
     classes = runner.artifact.output.classes
     with runner:
@@ -65,8 +65,8 @@ def runner_counts(runner: Runner, pool: Pool) -> NDArray[np.int64]:
 
 def summary(counts: NDArray[np.int64], reference: NDArray[np.int64] | None = None) -> dict[str, Any]:
     """mIoU and mean F1 of pooled counts and, beside a reference, the difference in mIoU with its 95 % interval."""
-    from validation.bootstrap import delta_miou_ci95
-    from validation.confusion import scores
+    from validation.accuracy.confusion import scores
+    from validation.verdict.bootstrap import delta_miou_ci95
 
     pooled = scores(counts.sum(axis=0))
     found: dict[str, Any] = {"miou": _rounded(pooled.miou), "mean_f1": _rounded(pooled.mean_f1)}

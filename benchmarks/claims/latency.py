@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def measure_latency(threads: int, seconds: float, work: Path, tell: Callable[[str], None]) -> dict[str, Any]:
     """The part of the page on time; needs a machine that does nothing else."""
-    from toolkit.environment import describe_environment
+    from toolkit.run_folder.environment import describe_environment
 
     artifacts = {}
     for name in trained():
@@ -42,8 +42,9 @@ def sampled_in_turns(
     tell: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
     """LiteRT's time for each artifact, one inference of each after another, at most `seconds` of each."""
-    from validation.latency import LatencySettings, Stopwatch
-    from validation.runners.litert import LiteRtRunner
+    from validation.results.latency import LatencySettings
+    from validation.runners.litert.runner import LiteRtRunner
+    from validation.timing.stopwatch import Stopwatch
 
     settings = LatencySettings(samples=2000, max_seconds=seconds)
     with ExitStack() as stack:

@@ -112,7 +112,7 @@ def _parity(models: Mapping[str, Model]) -> dict[str, Any]:
 
 def _counts(model: Model, artifact: Artifact, pool: Pool, data: str, work: Path) -> NDArray[Any]:
     """Confusion matrix of each picture, of the file in LiteRT; shared with the page's part on the networks."""
-    from validation.runners.litert import LiteRtRunner
+    from validation.runners.litert.runner import LiteRtRunner
 
     decided = [artifact.sha256, data, "int8"]
     return cached(
@@ -141,7 +141,7 @@ def _pieces(path: Path) -> int:
     """Parts of the graph that XNNPACK executes, as LiteRT lists them."""
     from ai_edge_litert.interpreter import Interpreter
 
-    from validation.tflite_graph import delegated_parts
+    from validation.runners.litert.graph import delegated_parts
 
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     interpreter.allocate_tensors()
@@ -149,7 +149,7 @@ def _pieces(path: Path) -> int:
 
 
 def _profile(artifact: Artifact) -> dict[str, Any]:
-    from validation.profiled_graph import profile_file
+    from validation.runners.litert.profiled_graph import profile_file
 
     profile = profile_file(artifact.path)
     return {
@@ -163,7 +163,7 @@ def _profile(artifact: Artifact) -> dict[str, Any]:
 
 def _instructions(artifact: Artifact, work: Path) -> dict[str, Any]:
     """Executed by one inference, by CPU; a reason where the machine for it has not been made."""
-    from validation.runners.arm64 import Arm64Runner
+    from validation.runners.arm64.runner import Arm64Runner
 
     kept, faces = Kept(work / "instructions.json"), held_out(1, SIDE)
     found = {}

@@ -88,6 +88,6 @@ def _labels(logits: Tensor) -> NDArray[np.uint8]:
 
 
 def _matrix(truth: NDArray[np.uint8], answer: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
-    from validation.confusion import confusion_matrix
+    from validation.accuracy.confusion import confusion_matrix
 
     return confusion_matrix(truth, answer, classes)

@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks.networks.networks import Network
 from benchmarks.networks.zoo import SIDE
-from toolkit.config import RunOptions, make_options
 from toolkit.errors import ExitStatus, UsageError
+from toolkit.options import RunOptions, make_options
 
 Tell = Callable[[str], None]
 FACTORIES = "benchmarks.networks.zoo"

@@ -92,7 +92,7 @@ def _perform_fine_tuned(options: argparse.Namespace) -> None:
 
 
 def _setting(options: argparse.Namespace) -> Setting:
-    from toolkit.config import checked_options
+    from toolkit.options import checked_options
 
     given = {
         "formats": ("tflite",), "recipes": ("int8_static",), "calibration_images": options.calibration,

@@ -60,8 +60,8 @@ def measure_fine_tuned(setting: Setting, images: int, tell: Tell) -> dict[str, A
     from fpliif.pool import open_pool
     from segdata.faces.synthetic import SyntheticFaces
     from toolkit.errors import UsageError
-    from toolkit.measuring import reference_runner
-    from validation.confusion import scores
+    from toolkit.stages.reference import reference_runner
+    from validation.accuracy.confusion import scores
 
     side = setting.options.input_size[0]
     faces = SyntheticFaces("test", size=side, length=images)

@@ -42,9 +42,9 @@ def segport(name: str, title: str, **changes: Any) -> Peer:
     """segport's own conversion with other options than its plain int8 run."""
 
     def make(setting: Setting, folder: Path) -> Artifact:
-        from toolkit.conversion import perform_plan, plan_conversions
         from toolkit.progress import SilentProgress
-        from toolkit.run_folder import RunFolder
+        from toolkit.run_folder.folder import RunFolder
+        from toolkit.stages.convert import perform_plan, plan_conversions
 
         options, run = changed(setting.options, **changes), RunFolder(folder)
         plan, calibration = plan_conversions(options, setting.source, SilentProgress(), run.calibration)

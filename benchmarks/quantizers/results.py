@@ -36,7 +36,7 @@ def measure(
         tell: hears what is being done.
     """
     from segdata.faces.synthetic import SyntheticFaces
-    from toolkit.measuring import reference_runner
+    from toolkit.stages.reference import reference_runner
 
     side = setting.options.input_size[0]
     faces = SyntheticFaces(split, size=side, length=images)
@@ -96,7 +96,7 @@ def made_artifact(peer: Peer, setting: Setting) -> tuple[Artifact, float]:
 
 def open_runner(artifact: Artifact, setting: Setting) -> Any:
     """Whatever runs the artifact on this machine's processor."""
-    from validation.runners.litert import LiteRtRunner
+    from validation.runners.litert.runner import LiteRtRunner
     from validation.runners.onnxruntime import OnnxRuntimeRunner
 
     threads = setting.options.threads
@@ -114,8 +114,8 @@ def pixel_counts(
 
 def _drops(counts: NDArray[np.int64], reference: NDArray[np.int64], classes: Sequence[str]) -> Mapping[str, Any]:
     """mIoU, its change and that of the class which lost most, with 95 % intervals from a paired bootstrap over pictures."""
-    from validation.bootstrap import delta_miou_ci95
-    from validation.confusion import scores
+    from validation.accuracy.confusion import scores
+    from validation.verdict.bootstrap import delta_miou_ci95
 
     mine, theirs = scores(counts.sum(axis=0)), scores(reference.sum(axis=0))
     assert mine.miou is not None and theirs.miou is not None
@@ -137,7 +137,8 @@ def _drops(counts: NDArray[np.int64], reference: NDArray[np.int64], classes: Seq
 
 def _latency(artifacts: Sequence[Artifact], setting: Setting, pool: Pool, samples: int) -> list[dict[str, float]]:
     """Median and 90th percentile in ms of every artifact, sampled in turns so that drift hits all alike."""
-    from validation.latency import LatencySettings, Stopwatch
+    from validation.results.latency import LatencySettings
+    from validation.timing.stopwatch import Stopwatch
 
     settings = LatencySettings(samples=samples)
     picture = np.asarray(pool.images[0])

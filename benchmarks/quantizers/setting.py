@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind, content_hash, content_size
 from quantization.calibration import CalibrationSet
-from toolkit.config import RunOptions
+from toolkit.options import RunOptions
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Setting:
 
     def calibrated(self, choice: Literal["random", "balanced"]) -> CalibrationSet:
         """Training pictures by one way of choosing them."""
-        from toolkit.pictures import calibration_set
+        from toolkit.stages.pictures import calibration_set
 
         return calibration_set(changed(self.options, calibration_choice=choice), self.source, lambda: None)
 

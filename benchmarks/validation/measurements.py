@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from converters import Artifact, ModelSource
     from segdata import Dataset
-    from validation.runner import Runner
+    from validation.runners.base.contract import Runner
 
 Tell = Callable[[str], None]
 Figures = dict[str, Any]
@@ -24,7 +24,7 @@ BOOTSTRAP_CLASSES = 19
 
 def overhead(folder: Path, tell: Tell, rounds: int) -> list[Figures]:
     """Validation against the bare runner on the same pictures, in turns; the shipped network, one thread."""
-    from validation.runners.litert import LiteRtRunner
+    from validation.runners.litert.runner import LiteRtRunner
     from validation.runners.onnxruntime import OnnxRuntimeRunner
 
     dataset, (onnx, tflite) = _shipped(folder, OVERHEAD_PICTURES, ("onnx", "float32"), ("tflite", "int8_static"))
@@ -48,7 +48,7 @@ def overhead(folder: Path, tell: Tell, rounds: int) -> list[Figures]:
 
 def _in_turns(runner: Runner, dataset: Dataset, rounds: int) -> tuple[list[float], list[float]]:
     """Seconds of bare loops and of validations, one of each a round; which goes first changes from round to round."""
-    from validation.evaluation import evaluate
+    from validation.accuracy.evaluation import evaluate
     from validation.pictures import fit_picture
 
     size = (runner.artifact.image.height, runner.artifact.image.width)
@@ -72,9 +72,9 @@ def _in_turns(runner: Runner, dataset: Dataset, rounds: int) -> tuple[list[float
 
 def workers(folder: Path, pictures: int, tell: Tell) -> Figures:
     """Two workers against one on the same pictures: seconds, and whether the counts are equal. One thread each."""
-    from validation.evaluation import evaluate
+    from validation.accuracy.evaluation import evaluate
+    from validation.accuracy.workers import release_workers
     from validation.runners.onnxruntime import OnnxRuntimeRunner
-    from validation.workers import release_workers
 
     dataset, (artifact,) = _shipped(folder, pictures, ("onnx", "float32"))
     seconds, counts = {}, {}
@@ -102,10 +102,10 @@ def memory(folder: Path, pictures: int, tell: Tell) -> tuple[Figures, dict[str, 
     """Resident memory of this process after every picture, in MB: the float reference, then the artifact."""
     import psutil
 
-    from toolkit.config import RunOptions
-    from toolkit.measuring import reference_runner
+    from toolkit.options import RunOptions
+    from toolkit.stages.reference import reference_runner
+    from validation.accuracy.pieces import PieceStore
     from validation.measure import Measurements, measure_reference, measure_run
-    from validation.pieces import PieceStore
     from validation.runners.onnxruntime import OnnxRuntimeRunner
 
     source, dataset, process = _small(), _faces(pictures, 128), psutil.Process()
@@ -142,7 +142,7 @@ def memory(folder: Path, pictures: int, tell: Tell) -> tuple[Figures, dict[str, 
 
 def bootstrap(pictures: int) -> Figures:
     """Seconds for 10,000 paired resamples of per-picture matrices; the best of three."""
-    from validation.bootstrap import RESAMPLES, delta_intervals
+    from validation.verdict.bootstrap import RESAMPLES, delta_intervals
 
     random = np.random.default_rng(0)
     shape = (pictures, BOOTSTRAP_CLASSES, BOOTSTRAP_CLASSES)
@@ -163,8 +163,8 @@ def bootstrap(pictures: int) -> Figures:
 
 def _shipped(folder: Path, pictures: int, *kinds: tuple[str, str]) -> tuple[Dataset, list[Artifact]]:
     """The shipped network as artifacts, and faces on disk as a user has them."""
-    from toolkit.config import RunOptions
     from toolkit.models import load_source
+    from toolkit.options import RunOptions
 
     source = load_source(RunOptions())
     return _on_disk(pictures, folder / f"faces-{pictures}"), _converted(source, folder / "shipped", *kinds)
@@ -175,7 +175,7 @@ def _converted(source: ModelSource, folder: Path, *kinds: tuple[str, str]) -> li
     from converters.perform import perform
     from quantization import recipe
     from quantization.calibration import CalibrationSet
-    from validation.ranges import observe_tensors
+    from validation.observing.ranges import observe_tensors
 
     images = np.stack([sample.image for sample in _faces(8, source.input_size[0], "train")])
     calibration = CalibrationSet(images, tuple(map(str, range(8))), "synthetic-faces train", observer=observe_tensors)

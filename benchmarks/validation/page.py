@@ -41,8 +41,8 @@ def lines(figures: Mapping[str, Any]) -> list[str]:
 
 def write_page(figures: Mapping[str, Any], curves: Mapping[str, NDArray[np.float64]]) -> None:
     """Draw the figure and put the lines between the page's markers; both are replaced whole."""
-    from toolkit.environment import describe_environment
-    from toolkit.run_folder import write_text
+    from toolkit.run_folder.environment import describe_environment
+    from toolkit.run_folder.files import write_text
 
     _draw(curves)
     text = PAGE.read_text(encoding="utf-8")

@@ -98,8 +98,8 @@ def _screenshot(options: argparse.Namespace) -> None:
     from benchmarks.web.measurements import artifacts
     from benchmarks.web.screenshot import PICTURE, small_png, take
     from fpliif.checkpoint import replace_file
-    from toolkit.web_demo.choosing import chosen_from_run
-    from toolkit.web_demo.exporting import export
+    from toolkit.apps.web_demo.choosing import chosen_from_run
+    from toolkit.apps.web_demo.exporting import export
 
     artifacts(options.work, _say)
     with tempfile.TemporaryDirectory() as temporary, chosen_from_run(options.work) as chosen:

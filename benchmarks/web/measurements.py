@@ -13,7 +13,7 @@ from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
     from converters import Artifact
-    from validation.runner import Runner
+    from validation.runners.base.contract import Runner
 
 Tell = Callable[[str], None]
 RECIPES = ("float32", "int8_static")
@@ -25,7 +25,7 @@ BACKENDS = (("node", 1), ("chromium", 1), ("chromium-threads", THREADS))
 
 def artifacts(work: Path, tell: Tell) -> list[Artifact]:
     """FP-LIIF as .tflite in float32 and int8 with float pictures and logits; made in the run folder `work`, or reused."""
-    from toolkit.config import RunOptions
+    from toolkit.options import RunOptions
     from toolkit.pipeline import convert
 
     tell("convert")
@@ -38,9 +38,9 @@ def artifacts(work: Path, tell: Tell) -> list[Artifact]:
 
 def equality(files: list[Artifact], images: int, tell: Tell) -> dict[str, Any]:
     """Raw answers and class maps of `images` held-out drawn faces in every backend, against LiteRT with XNNPACK here."""
-    from validation.arm64.agreement import Agreement
-    from validation.runners.litert import LiteRtRunner
-    from validation.values import label_map
+    from validation.runners.arm64.agreement import Agreement
+    from validation.runners.base.values import label_map
+    from validation.runners.litert.runner import LiteRtRunner
 
     pictures = _faces(images)
     rows = []
@@ -66,9 +66,9 @@ def equality(files: list[Artifact], images: int, tell: Tell) -> dict[str, Any]:
 
 def latency(files: list[Artifact], seconds: float, tell: Tell) -> dict[str, Any]:
     """Percentiles of an inference; all runtimes of one file open together and sampled in turns, so that drift hits all alike."""
-    from validation.latency import LatencySettings
-    from validation.runners.litert import LiteRtRunner
-    from validation.turns import Entrant, time_in_turns
+    from validation.results.latency import LatencySettings
+    from validation.runners.litert.runner import LiteRtRunner
+    from validation.timing.turns import Entrant, time_in_turns
 
     settings = LatencySettings(samples=2000, max_seconds=seconds)
     (picture,) = _faces(1)
@@ -89,7 +89,7 @@ def latency(files: list[Artifact], seconds: float, tell: Tell) -> dict[str, Any]
 
 
 def _web(artifact: Artifact, backend: str, threads: int) -> Runner:
-    from validation.runners.web import WebRunner
+    from validation.runners.web.runner import WebRunner
 
     state = WebRunner.availability(backend)
     if not state.ok:
@@ -108,8 +108,8 @@ def _where() -> dict[str, Any]:
     import json
     import subprocess
 
-    from toolkit.environment import describe_environment
-    from validation.web import packages
+    from toolkit.run_folder.environment import describe_environment
+    from validation.runners.web import packages
 
     browser = packages.chromium()
     version = "" if browser is None else subprocess.run(

@@ -66,7 +66,7 @@ def take(demo: Path, scheme: str = "light", time: bool = False) -> bytes:
     """
     from playwright.sync_api import Error, sync_playwright
 
-    from validation.web import packages
+    from validation.runners.web import packages
 
     browser = packages.chromium()
     if browser is None:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from converters.artifact import ImageInput, Layout, MapOutput, OutputKind
+from converters.contract import Conversion, Converter, Written
 from converters.errors import ConversionError, SourceError
 from converters.onnx_sources.reading import picture_and_answers, sizes_of
-from converters.plan import Conversion
-from converters.registry import Converter, Written
 from converters.source import ModelSource
 from converters.tools import tool
 from quantization.calibration import CalibrationSet

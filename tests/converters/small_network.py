@@ -15,7 +15,7 @@ from torch import nn
 
 from converters import ModelSource, PixelRange
 from quantization.calibration import CalibrationSet
-from validation.ranges import observe_tensors
+from validation.observing.ranges import observe_tensors
 
 INPUT_SIZE, OUTPUT_SIZE = (64, 48), (40, 56)
 CLASSES = ("background", "skin", "hair", "eyes", "lips")

@@ -18,7 +18,7 @@ from converters.formats.tflite.flatbuffer import read_model
 from converters.formats.tflite.float_graph import float_graph
 from tests.converters import small_network as small
 from tests.converters.making import artifact_of, bare_source, convert_all
-from validation.runners.litert import LiteRtRunner
+from validation.runners.litert.runner import LiteRtRunner
 
 CLASSES = 5
 SIZE = (48, 48)

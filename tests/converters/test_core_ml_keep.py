@@ -13,9 +13,9 @@ from converters.perform import perform
 from quantization import NumberType, recipe
 from tests.converters import small_network as small
 from tests.converters.making import Made, artifact_of
-from toolkit.config import RunOptions
-from toolkit.conversion import kept_operations
 from toolkit.errors import UsageError
+from toolkit.options import RunOptions
+from toolkit.stages.convert import kept_operations
 from validation.milrun import Interpreter
 
 Keep = list[tuple[str, NumberType]]

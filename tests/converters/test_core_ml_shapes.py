@@ -16,9 +16,9 @@ from converters.perform import perform
 from quantization import recipe
 from tests.converters import small_network as small
 from tests.converters.making import artifact_of
-from toolkit.config import make_options
 from toolkit.errors import UsageError
 from toolkit.models import load_source
+from toolkit.options import make_options
 from validation.milrun import Interpreter, PredictInputError
 
 SHAPES = ((64, 48), (32, 80), (96, 96))

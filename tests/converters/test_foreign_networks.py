@@ -16,7 +16,7 @@ from quantization import recipe, recipes
 from tests.converters import small_network as small
 from tests.converters.foreign_networks import NETWORKS, foreign
 from tests.converters.making import artifact_of
-from validation.registry import runners
+from validation.runners import runners
 
 LEAST_DECIBELS = {"float32": 90.0, "float16": 45.0, "int4_dynamic": 6.0, "int4_weights": 6.0}
 """All others must reach 14."""

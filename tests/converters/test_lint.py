@@ -16,8 +16,8 @@ from converters.lint.partition import partition
 from converters.lint.target import targets
 from tests.converters.tf_networks import MIDDLES, make
 from toolkit.cli import run_command
-from toolkit.linting import with_lint
-from toolkit.run_folder import RunFolder
+from toolkit.run_folder.folder import RunFolder
+from toolkit.stages.lint import with_lint
 
 
 def reports(path: Path) -> dict[str, LintReport]:

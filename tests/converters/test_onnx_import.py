@@ -22,7 +22,7 @@ from converters.perform import Outcome, perform
 from quantization import recipe
 from tests.converters import small_network as small
 from tests.converters.making import artifact_of, bare_source, convert_all
-from validation.runners.litert import LiteRtRunner
+from validation.runners.litert.runner import LiteRtRunner
 from validation.runners.milrun import MilRunRunner
 
 SIZE = small.INPUT_SIZE

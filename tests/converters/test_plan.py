@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from converters import OutputKind, PixelRange, SourceError, converter, converters, make_plan
-from converters import registry as converter_registry
+from converters import formats as converter_registry
 from converters.source import ModelSource
 from quantization import AccuracyLimits, Granularity, recipe
 from tests.converters import small_network as small

@@ -17,7 +17,7 @@ from converters.perform import Outcome, perform
 from quantization import recipe
 from tests.converters import small_network as small
 from tests.converters.making import artifact_of, bare_source
-from toolkit.document import warnings_of
+from toolkit.document.caveats import warnings_of
 
 SIZE = (16, 24)
 

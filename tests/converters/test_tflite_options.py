@@ -18,12 +18,12 @@ from quantization import NumberType, RecipeError, recipe
 from quantization.calibration import Method
 from tests.converters import small_network as small
 from tests.converters.making import Made, artifact_of
-from toolkit.config import RunOptions
-from toolkit.conversion import Conversions, _routes, wanted_pairs
 from toolkit.errors import ExitStatus, UsageError
-from toolkit.run_folder import RunFolder
-from validation.runners.litert import LiteRtRunner
-from validation.values import label_map
+from toolkit.options import RunOptions
+from toolkit.run_folder.folder import RunFolder
+from toolkit.stages.convert import Conversions, _routes, wanted_pairs
+from validation.runners.base.values import label_map
+from validation.runners.litert.runner import LiteRtRunner
 
 
 def converted(

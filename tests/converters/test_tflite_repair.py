@@ -20,9 +20,9 @@ from quantization import RecipeError, Repair, WeightRange, recipe
 from quantization.repair import bias_shift, equalizing_scales, largest_magnitudes
 from tests.converters import small_network as small
 from tests.converters.making import Made, artifact_of
-from toolkit.config import RunOptions
-from toolkit.conversion import wanted_pairs
 from toolkit.errors import UsageError
+from toolkit.options import RunOptions
+from toolkit.stages.convert import wanted_pairs
 
 RNG = np.random.default_rng(0)
 

@@ -20,8 +20,8 @@ from quantization import RecipeError
 from segdata.labels import FACE11
 from tests.fpliif.test_training import DATA, SIZE
 from tests.fpliif.tiny_training import TINY_PRESET, StopAfter
+from toolkit.apps.fine_tuning import rounding_of
 from toolkit.cli import run_command
-from toolkit.fine_tuning import rounding_of
 
 PLAIN = {
     "name": "tiny-net", "network": "tiny", "threads": 1, "precision": "float32", "data": DataConfig(size=SIZE),

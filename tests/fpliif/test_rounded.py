@@ -18,8 +18,8 @@ from quantization import RecipeError, recipe
 from quantization.calibration import CalibrationSet
 from quantization.qat import FakeQuantization, ObservedRanges
 from tests.fpliif.tiny_fpliif import scrambled, tiny_config
-from toolkit.fine_tuning import rounding_of
-from validation.registry import runners
+from toolkit.apps.fine_tuning import rounding_of
+from validation.runners import runners
 
 
 def pixel_centres(size: int) -> Tensor:

@@ -12,12 +12,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from toolkit.departure import compare, to_json, verdict
+from toolkit.apps.inspect.departure import compare, to_json, verdict
 from toolkit.errors import UsageError
-from validation.departure import Departure, Noise, OperationNoise, compare_output, compare_packages
 from validation.errors import ValidationError
 from validation.milrun import Interpreter, MilRunError
-from validation.milrun.schema import model_class
+from validation.milrun.file.schema import model_class
+from validation.observing.departure import Departure, Noise, OperationNoise, compare_output, compare_packages
 
 from .building import PixelNet, convert, seeded
 

@@ -11,8 +11,8 @@ import torch
 
 from validation.milrun.dtypes import dtype_named, unpack_bits
 from validation.milrun.errors import ModelFileError
-from validation.milrun.schema import model_class
-from validation.milrun.weights import WeightFile
+from validation.milrun.file.schema import model_class
+from validation.milrun.file.weights import WeightFile
 
 ct = pytest.importorskip("coremltools")
 

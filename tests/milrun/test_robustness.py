@@ -19,8 +19,8 @@ from validation.milrun import (
     ModelFileError,
     UnsupportedOpError,
 )
-from validation.milrun.limits import MAX_ELEMENTS
-from validation.milrun.schema import model_class
+from validation.milrun.file.limits import MAX_ELEMENTS
+from validation.milrun.file.schema import model_class
 
 from . import fuzz
 from .building import PixelNet, convert, seeded

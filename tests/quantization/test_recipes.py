@@ -20,7 +20,7 @@ from quantization import (
     recipe,
     recipes,
 )
-from quantization import registry as recipe_registry
+from quantization.recipes import recipes as known_recipes
 
 ALL = list(recipes().values())
 
@@ -69,7 +69,7 @@ def test_two_recipes_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(float16, "RECIPE", replace(float16.RECIPE, name="float32"))
     with pytest.raises(RecipeError, match="two recipes are named 'float32'"):
-        recipe_registry.recipes.__wrapped__()
+        known_recipes.__wrapped__()
 
 
 def _recipe(**changes: object) -> Recipe:

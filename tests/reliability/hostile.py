@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters import ImageInput, Layout, MapOutput, ModelSource
-from converters.plan import Conversion
-from converters.registry import Converter, Written
+from converters.contract import Conversion, Converter, Written
 from quantization import AccuracyLimits, ActivationRange, NumberType, Recipe
 from quantization.calibration import CalibrationSet
-from validation.runner import Runner
-from validation.runtime_facts import Availability
+from validation.results.facts import Availability
+from validation.runners.base.contract import Runner
 
 NAMES = (
     "make_segfault", "make_abort", "make_hang", "make_eater", "make_fine",

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from converters import Artifact, ImageInput, Layout, MapOutput, OutputKind, PixelRange
 from tests.reliability.hostile import HostileRunner
-from validation.latency import LatencySettings, OwnBenchmark, measure_latency
-from validation.runtime_facts import Delegation, OtherMachine
+from validation.results.facts import Delegation, OtherMachine
+from validation.results.latency import LatencySettings, OwnBenchmark
+from validation.timing.stopwatch import measure_latency
 
 MACHINE = OtherMachine("a test's phone", "TestOS", "1")
 DELEGATION = Delegation("a test's delegate", whole=False, taken=3, operations=4, parts=2)

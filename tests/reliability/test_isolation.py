@@ -102,7 +102,7 @@ def test_little_memory_is_said_in_megabytes() -> None:
 
 def test_nothing_a_runner_can_tell_is_lost_on_the_way() -> None:
     from toolkit.isolation.runtimes import IsolatedRunner
-    from validation.runner import Runner
+    from validation.runners.base.contract import Runner
 
     # These are made of the others, or of what the runner in between keeps itself.
     here = {"predict", "timed_call", "timed_block", "operation_times", "is_open", "preload", "held_elsewhere"}
@@ -115,7 +115,7 @@ def test_what_lies_behind_a_runtime_is_told_from_its_process(tmp_path: Path) -> 
     from tests.reliability.talkative import DELEGATION, MACHINE, TalkativeRunner, artifact
     from toolkit.isolation.limits import Limits
     from toolkit.isolation.runtimes import isolated, processes_released
-    from validation.latency import LatencySettings
+    from validation.results.latency import LatencySettings
 
     picture = np.zeros((4, 4, 3), np.uint8)
     with processes_released():
@@ -169,10 +169,10 @@ def test_a_program_in_a_file_is_read_again_in_the_other(ending: str, tmp_path: P
     from converters import SourceError
     from tests.reliability.collecting import shown
     from tests.toolkit.awkward_networks import plain
-    from toolkit.config import RunOptions
     from toolkit.isolation.limits import Limits
     from toolkit.isolation.process import GuardedProcess
     from toolkit.models import load_source
+    from toolkit.options import RunOptions
 
     path, picture = tmp_path / f"net.{ending}", torch.rand((1, 3, 32, 32))
     if ending == "pt2":

@@ -15,7 +15,7 @@ from converters.perform import perform
 from quantization import NumberType, RecipeError, recipe
 from quantization.emulation import LayerwiseNetwork, rounded, rounded_weights
 from tests.converters import small_network as small
-from validation.registry import runners
+from validation.runners import runners
 
 
 def tensor(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> torch.Tensor:

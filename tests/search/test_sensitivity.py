@@ -14,12 +14,12 @@ from quantization.calibration import CalibrationSet
 from segdata import Dataset, Sample
 from segdata.labels import LabelSet
 from tests.search.fragile_network import CLASSES, COLOURS, PLANTED
-from toolkit.config import checked_options
+from toolkit.apps.search.allocator import freed_memory_kept
+from toolkit.apps.search.sensitivity import LayerSensitivity, measure_sensitivity
+from toolkit.apps.search.tally import Tally
 from toolkit.models import load_source
+from toolkit.options import checked_options
 from toolkit.progress import SilentProgress
-from toolkit.search.memory import freed_memory_kept
-from toolkit.search.sensitivity import LayerSensitivity, measure_sensitivity
-from toolkit.search.tally import Tally
 
 SIDE = 16
 

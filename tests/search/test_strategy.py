@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from toolkit.apps.search.strategy import Candidate, Limits, Search, pareto_front
 from toolkit.errors import UsageError
-from toolkit.search.strategy import Candidate, Limits, Search, pareto_front
 
 LAYERS = tuple(f"layer{number}" for number in range(20))
 LIMITS = Limits(0.002, 0.005)

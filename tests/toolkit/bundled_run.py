@@ -13,7 +13,7 @@ import pytest
 
 from tests.toolkit.test_whole_story import CLASSES, FACTORY, SIDE, draw_dataset
 from toolkit.cli import run_command
-from toolkit.device import measure
+from toolkit.devices import script as measure
 from validation.milrun import Interpreter
 
 SETTINGS = measure.Settings(samples=12, min_samples=3, max_warmup=12)

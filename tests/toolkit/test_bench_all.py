@@ -12,8 +12,8 @@ from rich.console import Console
 
 from tests.toolkit.test_whole_story import CLASSES, FACTORY, SIDE, draw_dataset
 from toolkit.cli import run_command
+from toolkit.document.schema import check
 from toolkit.errors import ExitStatus
-from toolkit.measuring import every_runtime
 from toolkit.report.coverage import (
     EMULATED,
     STATES,
@@ -23,11 +23,11 @@ from toolkit.report.coverage import (
     coverage_rows,
     render_coverage,
 )
-from toolkit.report.schema import check
-from validation import litert_native
-from validation.android.phone import TOOL_VARIABLE
-from validation.android.server import PORT_VARIABLE
-from validation.float16_cpu import Float16, float16_of_this_cpu
+from toolkit.stages.runtimes import every_runtime
+from validation.runners.android.phone import TOOL_VARIABLE
+from validation.runners.android.server import PORT_VARIABLE
+from validation.runners.litert import native as litert_native
+from validation.runners.litert.float16_cpu import Float16, float16_of_this_cpu
 
 
 @pytest.fixture(scope="module")

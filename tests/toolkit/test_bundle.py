@@ -17,12 +17,12 @@ from PIL import Image
 
 from converters import content_hash
 from tests.toolkit.bundled_run import SETTINGS, Simulated, finished_run, measured, unpacked
-from toolkit.bundle import png
 from toolkit.cli import run_command
-from toolkit.device import measure
-from validation.confusion import confusion_matrix
-from validation.latency import LatencyResult
+from toolkit.devices import script as measure
+from toolkit.report.content.pictures import png
+from validation.accuracy.confusion import confusion_matrix
 from validation.milrun import Interpreter
+from validation.results.latency import LatencyResult
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from segdata.pictures import read_picture
 from segdata.resize import resized
 from tests.toolkit import awkward_networks
 from toolkit.cli import run_command
-from toolkit.config import RunOptions
 from toolkit.models import load_source
+from toolkit.options import RunOptions
 
 HERE = "tests.toolkit.awkward_networks"
 SIZE = (32, 48)

@@ -12,10 +12,10 @@ from PIL import Image
 
 from converters import content_hash
 from tests.toolkit.test_whole_story import FACTORY, SIDE, draw_dataset
-from toolkit.checking import folded
 from toolkit.cli import run_command
+from toolkit.document.outcome import load_outcome
+from toolkit.document.verdicts import folded
 from toolkit.errors import ExitStatus
-from toolkit.pipeline import load_outcome
 
 MISTAKES = """
 class Swapped(Brightest):

@@ -12,10 +12,10 @@ import pytest
 
 from tests.toolkit.manifests import least_manifest
 from tests.toolkit.report.sample import not_run_sample, sample
+from toolkit.apps.compare.runs import CompareLimits, RunComparison, compare_runs
+from toolkit.apps.compare.showing import headline, render_markdown
 from toolkit.cli import run_command
-from toolkit.comparison import CompareLimits, RunComparison, compare_runs
 from toolkit.errors import UsageError
-from toolkit.report.comparing import headline, render_markdown
 
 Document = dict[str, Any]
 Change = Callable[[Document], object]

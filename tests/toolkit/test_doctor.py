@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.doctor import Tool, tools
-from validation.android.phone import TOOL_VARIABLE
-from validation.android.server import PORT_VARIABLE
-from validation.arm64.machine import FOLDER_VARIABLE as ARM64_FOLDER
-from validation.isolated.environment import ENVS_VARIABLE
-from validation.web.packages import FOLDER_VARIABLE as WEB_FOLDER
+from toolkit.apps.doctor import Tool, tools
+from validation.runners.android.phone import TOOL_VARIABLE
+from validation.runners.android.server import PORT_VARIABLE
+from validation.runners.arm64.machine import FOLDER_VARIABLE as ARM64_FOLDER
+from validation.runners.base.other_interpreter.environment import ENVS_VARIABLE
+from validation.runners.web.packages import FOLDER_VARIABLE as WEB_FOLDER
 
 SET_UP = {"arm64", "web", "tflite-runtime"}
 """Runners that live in an environment of their own, by the name that `--setup` takes."""

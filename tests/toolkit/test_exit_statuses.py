@@ -11,9 +11,9 @@ import pytest
 from tests.reliability.starting import small_run
 from tests.toolkit.report.sample import sample
 from toolkit.cli import run_command
-from toolkit.document import status_of
+from toolkit.document.outcome import status_of
 from toolkit.errors import ExitStatus
-from validation.isolated.environment import ENVS_VARIABLE
+from validation.runners.base.other_interpreter.environment import ENVS_VARIABLE
 
 
 def leaving() -> NoReturn:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.toolkit.report.sample import sample
-from toolkit.document import status_of
+from toolkit.document.outcome import status_of
+from toolkit.document.verdicts import with_gains
 from toolkit.errors import ExitStatus
-from toolkit.payoff import with_gains
 
 LIMITS = {"miou_drop": 1.0, "class_drop": 1.0, "on_bound": False, "agreement": None}
 

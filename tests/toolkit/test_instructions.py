@@ -11,24 +11,24 @@ import pytest
 
 from converters import Artifact, ImageInput, Layout, MapOutput, OutputKind, PixelRange
 from tests.toolkit.report.sample import sample
-from toolkit.checking import _others
+from toolkit.apps.compare.runs import CompareLimits, RunComparison, compare_runs
+from toolkit.apps.compare.showing import render_markdown
 from toolkit.cli import run_command
-from toolkit.comparison import CompareLimits, RunComparison, compare_runs
-from toolkit.config import RunOptions
+from toolkit.document.schema import check
 from toolkit.errors import ExitStatus, UsageError
-from toolkit.instructions import with_instructions
-from toolkit.measuring import PlannedRun, Runtime, choose_runtimes
+from toolkit.options import RunOptions
 from toolkit.progress import SilentProgress
 from toolkit.report import html, markdown
-from toolkit.report.comparing import render_markdown
-from toolkit.report.schema import check
-from validation.arm64.instructions import InstructionCount
+from toolkit.stages.accuracy import PlannedRun
+from toolkit.stages.checks import _others
+from toolkit.stages.profiling import with_instructions
+from toolkit.stages.runtimes import Runtime, choose_runtimes
 from validation.errors import RunnerError
 from validation.measure import Measurements
-from validation.result import RunResult, Status
-from validation.runners.arm64 import Arm64Runner
-from validation.runners.litert import LiteRtRunner
-from validation.runtime_facts import Availability
+from validation.results.facts import Availability, InstructionCount
+from validation.results.run import RunResult, Status
+from validation.runners.arm64.runner import Arm64Runner
+from validation.runners.litert.runner import LiteRtRunner
 
 Document = dict[str, Any]
 TOTAL = 3_000_000_000

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.toolkit.report.sample import not_run_sample, sample
+from toolkit.document.schema import check
 from toolkit.errors import UsageError
 from toolkit.report import write_all
 from toolkit.report.junit import render
-from toolkit.report.schema import check
 
 
 def parsed(document: dict[str, Any]) -> ET.Element:

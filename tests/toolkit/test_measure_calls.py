@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toolkit.device import measure
+from toolkit.devices import script as measure
 
 ct = pytest.importorskip("coremltools")
 FUNCTION = "f128"

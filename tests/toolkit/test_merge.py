@@ -13,7 +13,7 @@ import pytest
 
 from tests.toolkit.bundled_run import Simulated, finished_run, measured, unpacked
 from toolkit.cli import run_command
-from toolkit.device import measure
+from toolkit.devices import script as measure
 
 Document = dict[str, Any]
 MACHINE = "Test Chip (Mac0,0)"

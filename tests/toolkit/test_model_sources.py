@@ -20,10 +20,10 @@ from fpliif.errors import CheckpointError
 from quantization import recipe
 from tests.toolkit.awkward_networks import MEAN, SIZE, STD, Core
 from tests.toolkit.test_bad_input import Executes
-from toolkit.config import RunOptions
 from toolkit.errors import UsageError
 from toolkit.models import load_source
-from validation.registry import runners
+from toolkit.options import RunOptions
+from validation.runners import runners
 
 HERE = "tests.toolkit.awkward_networks"
 PICTURE = torch.rand((1, 3, *SIZE), generator=torch.Generator().manual_seed(1))

@@ -21,10 +21,10 @@ from tests.toolkit import awkward_networks
 from tests.toolkit.awkward_networks import MEAN, SIZE, STD
 from tests.toolkit.test_bad_input import folder_dataset
 from toolkit.cli import run_command
-from toolkit.config import RunOptions
 from toolkit.errors import UsageError
 from toolkit.models import load_source
-from validation.registry import runners
+from toolkit.options import RunOptions
+from validation.runners import runners
 
 HERE = "tests.toolkit.awkward_networks"
 PICTURE = torch.rand((1, 3, *SIZE), generator=torch.Generator().manual_seed(1))

@@ -9,8 +9,8 @@ import pytest
 from tests.reliability.starting import small_run
 from toolkit import RunOptions
 from toolkit.cli import run_command
-from toolkit.config import checked_options, make_options
 from toolkit.errors import ExitStatus, UsageError
+from toolkit.options import checked_options, make_options
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from segdata.faces.synthetic import SyntheticFaces
 from segdata.subset import FirstSamples
 from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 from toolkit.cli import run_command
-from toolkit.config import RunOptions, make_options
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.models import default_output_size, load_source
+from toolkit.options import RunOptions, make_options
 
 SIZES = [[16, 16], [48, 48]]
 

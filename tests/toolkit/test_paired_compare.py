@@ -15,9 +15,9 @@ from PIL import Image
 from tests.toolkit.test_whole_story import FACTORY, SIDE
 from toolkit.cli import run_command
 from toolkit.errors import ExitStatus
-from toolkit.run_folder import RunFolder
-from validation.bootstrap import delta_intervals
-from validation.matrices import Matrices, MatrixStore
+from toolkit.run_folder.folder import RunFolder
+from validation.accuracy.matrices import Matrices, MatrixStore
+from validation.verdict.bootstrap import delta_intervals
 
 BIASED = """
 class Biased(Brightest):

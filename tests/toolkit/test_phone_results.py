@@ -16,10 +16,10 @@ from tests.validation.android.fake_phone import FakePhone
 from tests.validation.android.fake_server import serving
 from tests.validation.android.fake_tool import FakeTool, program_file
 from toolkit.cli import run_command
-from toolkit.report.schema import check
-from validation.android.phone import SERIAL_VARIABLE, TOOL_VARIABLE
-from validation.android.server import PORT_VARIABLE
-from validation.runners.android import IMAGES_VARIABLE
+from toolkit.document.schema import check
+from validation.runners.android.phone import SERIAL_VARIABLE, TOOL_VARIABLE
+from validation.runners.android.runner import IMAGES_VARIABLE
+from validation.runners.android.server import PORT_VARIABLE
 
 Document = dict[str, Any]
 NAME = "Google Pixel 0 (Android 14)"

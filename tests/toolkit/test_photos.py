@@ -13,8 +13,8 @@ from segdata.errors import DataError
 from segdata.photos import Photos
 from tests.toolkit.test_whole_story import FACTORY, SIDE, draw_dataset
 from toolkit.cli import run_command
+from toolkit.document.outcome import load_outcome
 from toolkit.errors import ExitStatus
-from toolkit.pipeline import load_outcome
 
 LABELS = LabelSet("three", ("red", "green", "blue"), ((255, 0, 0), (0, 255, 0), (0, 0, 255)))
 

@@ -18,9 +18,9 @@ from quantization import recipe
 from tests.toolkit import awkward_networks
 from tests.toolkit.test_bad_input import folder_dataset
 from toolkit.cli import run_command
-from toolkit.config import RunOptions
 from toolkit.models import load_source
-from validation.registry import runners
+from toolkit.options import RunOptions
+from validation.runners import runners
 
 HERE = "tests.toolkit.awkward_networks"
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ from tests.toolkit.awkward_networks import Core
 from tests.toolkit.report.sample import sample
 from toolkit.cli import run_command
 from toolkit.errors import ExitStatus, UsageError
-from toolkit.pipeline import bench, recorded_options, trusted_artifacts
-from toolkit.run_folder import RunFolder
+from toolkit.pipeline import bench
+from toolkit.run_folder.folder import RunFolder, recorded_options, trusted_artifacts
 
 PLAIN, OTHER = "tests.toolkit.awkward_networks:plain", "tests.toolkit.test_reused_folder:other"
 

@@ -17,7 +17,7 @@ from tests.reliability.starting import small_run
 from tests.toolkit.manifests import least_manifest
 from toolkit.cli import run_command
 from toolkit.errors import ExitStatus, UsageError
-from toolkit.run_folder import RunFolder
+from toolkit.run_folder.folder import RunFolder
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.document import warnings_of
+from toolkit.document.caveats import warnings_of
 
 
 @pytest.mark.parametrize(("miou", "warns"), [(0.05, True), (0.12, True), (0.2, False), (None, False)])

@@ -12,9 +12,9 @@ from PIL import Image
 
 import toolkit
 from toolkit.cli import run_command
+from toolkit.document.outcome import load_outcome
 from toolkit.errors import ExitStatus, UsageError
-from toolkit.pipeline import load_outcome
-from validation.isolated.environment import ENVS_VARIABLE
+from validation.runners.base.other_interpreter.environment import ENVS_VARIABLE
 
 CLASSES = ("red", "green", "blue")
 SIDE = 32

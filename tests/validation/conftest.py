@@ -28,15 +28,15 @@ from tests.validation.tiny_network import (
     TinyNet,
     picture,
 )  # fmt: skip
-from validation.android.phone import SERIAL_VARIABLE, TOOL_VARIABLE
-from validation.android.server import PORT_VARIABLE
-from validation.arm64.machine import MACHINE
-from validation.isolated.environment import ENVS_VARIABLE
-from validation.runners.arm64 import Arm64Runner
+from validation.runners.android.phone import SERIAL_VARIABLE, TOOL_VARIABLE
+from validation.runners.android.server import PORT_VARIABLE
+from validation.runners.arm64.machine import MACHINE
+from validation.runners.arm64.runner import Arm64Runner
+from validation.runners.base.other_interpreter.environment import ENVS_VARIABLE
 from validation.runners.reference import TorchArtifact, torch_artifact
 from validation.runners.tflite_runtime import ensure_environment
-from validation.runners.web import WebRunner
-from validation.web.packages import web_folder
+from validation.runners.web.packages import web_folder
+from validation.runners.web.runner import WebRunner
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,14 +17,14 @@ from sklearn import metrics
 from converters import Artifact
 from segdata import LabelSet, Sample
 from tests.validation.tiny_network import CLASSES, OUT_HEIGHT, OUT_WIDTH, MemoryDataset, picture
-from validation.accuracy import spread
-from validation.compare import compare_with_reference
+from validation.accuracy.evaluation import evaluate, reference_maps
+from validation.accuracy.maps import LabelMaps
+from validation.accuracy.result import spread
 from validation.errors import RunnerError, ValidationError
-from validation.evaluation import evaluate, reference_maps
-from validation.maps import LabelMaps
 from validation.pictures import fit_mask, fit_picture
-from validation.runners.litert import LiteRtRunner
+from validation.runners.litert.runner import LiteRtRunner
 from validation.runners.reference import TorchArtifact, TorchRunner
+from validation.verdict.against_reference import compare_with_reference
 
 LogitsOf = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 

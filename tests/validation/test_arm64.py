@@ -14,18 +14,19 @@ import pytest
 
 from converters import Artifact
 from tests.validation.tiny_network import MemoryDataset, picture
-from validation.arm64 import machine, packages
-from validation.arm64.agreement import Agreement
-from validation.arm64.encodings import CLASSES, instruction_class
-from validation.arm64.instructions import InstructionCount, read_counts
-from validation.arm64.machine import FOLDER_VARIABLE, MACHINE, PLUGIN_SOURCE, Machine
-from validation.arm64.packages import keep_only, planned_packages
-from validation.arm64.profiles import PROFILES
 from validation.errors import RunnerError
 from validation.measure import Measurements, measure_run
-from validation.result import RunResult, Status
-from validation.runners.arm64 import IMAGES_VARIABLE, WORKER, Arm64Runner
-from validation.runners.litert import LiteRtRunner
+from validation.results.facts import InstructionCount
+from validation.results.run import RunResult, Status
+from validation.runners.arm64 import machine, packages
+from validation.runners.arm64.agreement import Agreement
+from validation.runners.arm64.encodings import CLASSES, instruction_class
+from validation.runners.arm64.instructions import read_counts
+from validation.runners.arm64.machine import FOLDER_VARIABLE, MACHINE, PLUGIN_SOURCE, Machine
+from validation.runners.arm64.packages import keep_only, planned_packages
+from validation.runners.arm64.profiles import PROFILES
+from validation.runners.arm64.runner import IMAGES_VARIABLE, WORKER, Arm64Runner
+from validation.runners.litert.runner import LiteRtRunner
 
 KNOWN = {
     # One of each kind, as the Arm Architecture Reference Manual encodes it (and GNU as assembles it).
@@ -118,7 +119,7 @@ def test_without_the_machine_the_way_to_make_it_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, artifacts: dict[str, Artifact], dataset: MemoryDataset
 ) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "none"))
-    monkeypatch.setattr("validation.runners.arm64.unsupported", lambda: "")
+    monkeypatch.setattr("validation.runners.arm64.runner.unsupported", lambda: "")
     for backend in Arm64Runner.backends:
         state = Arm64Runner.availability(backend)
         assert not state.ok

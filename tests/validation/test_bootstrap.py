@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from validation.bootstrap import delta_intervals, delta_miou_ci95
-from validation.confusion import scores
+from validation.accuracy.confusion import scores
 from validation.errors import ValidationError
+from validation.verdict.bootstrap import delta_intervals, delta_miou_ci95
 
 
 def _matrices(pictures: int, classes: int, loss: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +57,7 @@ def test_every_draw_equals_a_plain_loop() -> None:
 def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     artifact, reference = _matrices(30, 4, loss=0.1)
     whole = delta_intervals(artifact, reference, resamples=500, seed=1)
-    monkeypatch.setattr("validation.bootstrap._CHUNK_CELLS", 30 * 7)
+    monkeypatch.setattr("validation.verdict.bootstrap._CHUNK_CELLS", 30 * 7)
     assert delta_intervals(artifact, reference, resamples=500, seed=1) == whole
 
 

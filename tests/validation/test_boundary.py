@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion
 
-from validation.boundary import BoundaryCounts, boundary_counts, default_distance
+from validation.accuracy.boundary import BoundaryCounts, boundary_counts, default_distance
 from validation.errors import ValidationError
 
 SQUARE = np.ones((3, 3), dtype=bool)

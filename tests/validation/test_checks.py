@@ -22,12 +22,13 @@ from segdata import IGNORE_INDEX
 from tests.converters.small_network import CLASSES, INPUT_SIZE, OUTPUT_SIZE, pictures, small_network
 from tests.validation.tiny_network import CLASSES as TINY_CLASSES
 from tests.validation.tiny_network import HEIGHT, WIDTH, MemoryDataset, TinyNet, picture
-from validation.check import ArtifactCheck, CheckResult, CheckStatus, check_artifact, check_run, checks, failures
+from validation.checks import check_artifact, check_run, checks, failures
+from validation.checks.base.contract import ArtifactCheck, CheckResult, CheckStatus
+from validation.checks.base.evidence import ArtifactEvidence, Edge, Expectations, RunEvidence
+from validation.checks.base.mistakes import INPUT_MISTAKES, resized
 from validation.errors import RunnerError
-from validation.evidence import ArtifactEvidence, Edge, Expectations, RunEvidence
-from validation.mistakes import INPUT_MISTAKES, resized
 from validation.pictures import fit_picture, picture_digest
-from validation.runners.litert import LiteRtRunner
+from validation.runners.litert.runner import LiteRtRunner
 from validation.runners.reference import TorchRunner, torch_artifact
 from validation.runners.tflite_runtime import TfliteRuntimeRunner
 

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics
 
 from tests.validation.tiny_network import REPEATABLE
-from validation.confusion import ConfusionMatrix, confusion_matrix, iou_values, scores
+from validation.accuracy.confusion import ConfusionMatrix, confusion_matrix, iou_values, scores
 from validation.errors import ValidationError
 
 
@@ -141,7 +141,7 @@ def test_matrices_of_different_classes_do_not_add() -> None:
 
 
 def test_one_answer_everywhere_scores_what_it_is_said_to() -> None:
-    from validation.confusion import of_one_answer
+    from validation.accuracy.confusion import of_one_answer
 
     truth = np.array([0, 0, 0, 0, 2, 2, 255])
     found = of_one_answer(confusion_matrix(truth, np.array([2, 0, 2, 0, 2, 0, 1]), 4))

@@ -10,8 +10,8 @@ import pytest
 
 from converters import Artifact
 from tests.validation.tiny_network import picture
+from validation.results.facts import Availability
 from validation.runners.coreml import CoreMlRunner
-from validation.runtime_facts import Availability
 
 ct = pytest.importorskip("coremltools")
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from converters import Artifact, ImageInput, Layout, MapOutput, OutputKind, PixelRange, Quantization
 from tests.validation.tiny_network import HEIGHT, REPEATABLE, WIDTH, picture
 from validation.errors import RunnerError, ValidationError
-from validation.native_output import captured_stderr, tail
-from validation.runners.litert import LiteRtRunner
-from validation.tensors import TensorInfo, choose
-from validation.torch_threads import TorchThreads
-from validation.values import canonical_output, label_map, native_input
+from validation.runners.base.native_output import captured_stderr, tail
+from validation.runners.base.tensors import TensorInfo, choose
+from validation.runners.base.torch_threads import TorchThreads
+from validation.runners.base.values import canonical_output, label_map, native_input
+from validation.runners.litert.runner import LiteRtRunner
 
 UNIT = ImageInput("image", HEIGHT, WIDTH, PixelRange.UNIT, Layout.NHWC)
 LOGITS = MapOutput("logits", 2, 3, 4, OutputKind.LOGITS, Layout.NCHW)

@@ -10,11 +10,11 @@ import torch
 
 from converters import Artifact
 from tests.validation.tiny_network import picture
-from validation.float16_cpu import Float16, float16_of, float16_of_this_cpu
-from validation.litert_native import NativeModel
-from validation.operations import profile_operations
-from validation.runners.litert import LiteRtRunner
-from validation.tflite_float16 import FLOAT16, FLOAT16_OPTIONS
+from validation.runners.litert.float16 import FLOAT16, FLOAT16_OPTIONS
+from validation.runners.litert.float16_cpu import Float16, float16_of, float16_of_this_cpu
+from validation.runners.litert.native import NativeModel
+from validation.runners.litert.runner import LiteRtRunner
+from validation.timing.runs import profile_operations
 
 FLAGS = {
     "flags\t\t: fpu sse2 fma f16c avx2 avx512f avx512_fp16\n": Float16.ARITHMETIC,
@@ -35,7 +35,7 @@ def test_what_a_cpu_can_do_is_read_from_its_flags(cpuinfo: str, expected: Float1
 
 
 def test_a_cpu_without_the_instructions_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("validation.runners.litert.float16_of_this_cpu", lambda: Float16.NONE)
+    monkeypatch.setattr("validation.runners.litert.runner.float16_of_this_cpu", lambda: Float16.NONE)
     state = LiteRtRunner.availability(FLOAT16)
     assert not state.ok
     assert "avx512_fp16" in state.reason
@@ -45,7 +45,7 @@ def test_a_cpu_without_the_instructions_is_a_reason(monkeypatch: pytest.MonkeyPa
 def test_only_a_cpu_that_computes_in_float16_gives_a_time(
     artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = "validation.runners.litert.float16_of_this_cpu"
+    where = "validation.runners.litert.runner.float16_of_this_cpu"
     monkeypatch.setattr(where, lambda: Float16.ROUNDING)
     runner = LiteRtRunner(artifacts["tflite-float32"], FLOAT16)
     assert "does not compute in float16" in runner.latency_reason(FLOAT16)

@@ -15,13 +15,18 @@ import pytest
 from converters import Artifact
 from tests.validation.tiny_network import picture
 from validation.errors import RunnerError
-from validation.isolated.environment import ENVS_VARIABLE, IsolatedEnvironment, environments_folder
-from validation.isolated.process import WorkerProcess
-from validation.latency import LatencySettings, measure_latency
-from validation.memory import peak_memory
-from validation.registry import runners
-from validation.runners.litert import LiteRtRunner
+from validation.results.latency import LatencySettings
+from validation.runners import runners
+from validation.runners.base.other_interpreter.environment import (
+    ENVS_VARIABLE,
+    IsolatedEnvironment,
+    environments_folder,
+)
+from validation.runners.base.other_interpreter.process import WorkerProcess
+from validation.runners.litert.runner import LiteRtRunner
 from validation.runners.tflite_runtime import ENVIRONMENT, WORKER, TfliteRuntimeRunner, ensure_environment
+from validation.timing.fresh_start import peak_memory
+from validation.timing.stopwatch import measure_latency
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="tflite-runtime 2.14 exists only for Linux")
 

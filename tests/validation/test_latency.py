@@ -13,13 +13,14 @@ import pytest
 
 from converters import Artifact
 from tests.validation.tiny_network import picture
-from validation.busy import OtherLoad
 from validation.errors import RunnerError, ValidationError
-from validation.latency import LatencyResult, LatencySettings, Stopwatch, busy_warning, measure_latency
-from validation.memory import peak_memory
-from validation.runners.litert import LiteRtRunner
+from validation.results.latency import LatencyResult, LatencySettings
+from validation.runners.litert.runner import LiteRtRunner
 from validation.runners.onnxruntime import OnnxRuntimeRunner
 from validation.runners.reference import TorchArtifact, TorchRunner
+from validation.timing.busy import OtherLoad
+from validation.timing.fresh_start import peak_memory
+from validation.timing.stopwatch import Stopwatch, busy_warning, measure_latency
 
 
 class ScriptedRunner(TorchRunner):

@@ -11,11 +11,11 @@ import pytest
 
 from converters import Artifact
 from tests.validation.tiny_network import damaged, picture
-from validation import litert_native
-from validation.litert_native import SEEN, Event, NativeError, NativeModel, unusable
-from validation.litert_profile import Node, operation_times, short_name
-from validation.operations import profile_operations
-from validation.runners.litert import LiteRtRunner
+from validation.runners.litert import native as litert_native
+from validation.runners.litert.native import SEEN, Event, NativeError, NativeModel, unusable
+from validation.runners.litert.profiler import Node, operation_times, short_name
+from validation.runners.litert.runner import LiteRtRunner
+from validation.timing.runs import profile_operations
 
 known = pytest.mark.skipif(version("ai-edge-litert") != SEEN, reason=f"the C API's layout is known for {SEEN} only")
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from converters import Artifact
 from tests.validation.tiny_network import REPEATABLE, MemoryDataset
+from validation.accuracy.evaluation import evaluate, reference_maps
+from validation.accuracy.maps import margins_beside
+from validation.accuracy.margins import BINS, MarginCounts, margin_map
 from validation.errors import ValidationError
-from validation.evaluation import evaluate, reference_maps
-from validation.maps import margins_beside
-from validation.margins import BINS, MarginCounts, margin_map
-from validation.runners.litert import LiteRtRunner
+from validation.runners.base.values import label_map
+from validation.runners.litert.runner import LiteRtRunner
 from validation.runners.reference import TorchArtifact, TorchRunner
-from validation.values import label_map
 
 
 def test_a_margin_is_the_lead_of_the_first_class_over_the_second() -> None:

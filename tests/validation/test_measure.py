@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from converters import Artifact
 from tests.validation.tiny_network import MemoryDataset, damaged, picture
 from validation.errors import ValidationError
-from validation.gates import Gates
-from validation.latency import LatencySettings
 from validation.measure import Measurements, Reference, measure_reference, measure_run
-from validation.registry import runners
-from validation.result import RunResult, Status
+from validation.results.latency import LatencySettings
+from validation.results.run import RunResult, Status
+from validation.runners import runners
 from validation.runners.reference import TorchArtifact, TorchRunner
-from validation.verdict import VerdictStatus, judge
+from validation.verdict.gates import Gates
+from validation.verdict.judge import VerdictStatus, judge
 
 QUICK = LatencySettings(samples=3, max_warmup=1)
 
@@ -161,7 +161,8 @@ def test_progress_is_told(artifacts: dict[str, Artifact], dataset: MemoryDataset
 
 
 def test_two_runners_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from validation.runners import litert, onnxruntime
+    from validation.runners import onnxruntime
+    from validation.runners.litert import runner as litert
 
     monkeypatch.setattr(onnxruntime, "RUNNER", litert.RUNNER)
     runners.cache_clear()
@@ -193,7 +194,7 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("statement", ["import validation", "from validation.registry import runners; runners()"])
+@pytest.mark.parametrize("statement", ["import validation", "from validation.runners import runners; runners()"])
 def test_importing_brings_nothing_heavy(statement: str) -> None:
     script = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
     loaded = set(subprocess.check_output([sys.executable, "-c", script], text=True).split())

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from validation import metric as room
+from validation import metrics as room
+from validation.accuracy.metric import Metric
 from validation.errors import ValidationError
-from validation.metric import Metric, measured_metrics, metrics
+from validation.metrics import measured_metrics, metrics
 
 ALL = list(metrics().values())
 NAMES = ("background", "skin", "hair")

@@ -11,12 +11,13 @@ import pytest
 from converters import Artifact
 from tests.validation.tiny_network import damaged, picture
 from validation.errors import RunnerError
-from validation.operations import OperationProfile, added_up, profile_operations
-from validation.registry import runners
+from validation.results.facts import OperationTime
+from validation.results.operations import OperationProfile, added_up
+from validation.runners import runners
 from validation.runners.milrun import MilRunRunner
 from validation.runners.onnxruntime import OnnxRuntimeRunner
 from validation.runners.reference import TorchArtifact, TorchRunner
-from validation.runtime_facts import OperationTime
+from validation.timing.runs import profile_operations
 
 
 def test_calls_are_added_up_by_name_and_by_kind() -> None:

@@ -10,10 +10,11 @@ from sklearn.metrics import f1_score
 
 from segdata import FACE11, FACE19
 from segdata.groups import OVERALL, places_of
-from validation.accuracy import AccuracyResult
-from validation.confusion import confusion_matrix, pooled_f1
+from validation.accuracy.confusion import confusion_matrix, pooled_f1
+from validation.accuracy.result import AccuracyResult
 from validation.measure import Reference
-from validation.result import RunResult, Status, accuracy_fields
+from validation.results.run import RunResult, Status
+from validation.verdict.against_reference import accuracy_fields
 
 PLACES = places_of(OVERALL, FACE11.names)
 

@@ -9,13 +9,13 @@ from converters.perform import perform
 from quantization import recipe
 from tests.converters import small_network as small
 from tests.converters.making import artifact_of
-from validation.latency import LatencyResult, LatencySettings
 from validation.measure import Measurements, measure_run
-from validation.payoff import Speed, Weighed, compared, payoff, with_payoff
-from validation.result import RunResult, Status
-from validation.runners.litert import LiteRtRunner
-from validation.tflite_graph import left_behind
-from validation.verdict import Verdict, VerdictStatus
+from validation.results.latency import LatencyResult, LatencySettings
+from validation.results.run import RunResult, Status
+from validation.runners.litert.graph import left_behind
+from validation.runners.litert.runner import LiteRtRunner
+from validation.verdict.judge import Verdict, VerdictStatus, with_payoff
+from validation.verdict.payoff import Speed, Weighed, compared, payoff
 
 
 def latency(p50: float, iqr: float = 0.1, warning: str = "") -> LatencyResult:

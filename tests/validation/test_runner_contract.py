@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from converters import Artifact, OutputKind
 from tests.validation.tiny_network import HEIGHT, OUT_HEIGHT, OUT_WIDTH, WIDTH, damaged, picture
 from validation.errors import RunnerError, ValidationError
-from validation.registry import runners
-from validation.runner import Runner
+from validation.runners import runners
+from validation.runners.base.contract import Runner
+from validation.runners.base.values import label_map
 from validation.runners.reference import TorchArtifact
-from validation.values import label_map
 
 LogitsOf = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 CASES = [(name, backend) for name, kind in runners().items() for backend in kind.backends]
@@ -74,8 +74,8 @@ def framework_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     from coremltools.models.ml_program.experimental import perf_utils
 
     from validation.milrun import Interpreter
+    from validation.results.facts import Availability
     from validation.runners.coreml import CoreMlRunner
-    from validation.runtime_facts import Availability
 
     class Model:
         def __init__(self, path: str, compute_units: Any, function_name: str | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from validation.significance import Significance, significance
+from validation.verdict.significance import Significance, significance
 
 LIMIT = 0.01
 
@@ -29,6 +29,6 @@ def test_findings(interval: tuple[float, float] | None, says: Significance) -> N
 
 
 def test_words_are_those_of_the_reports() -> None:
-    from toolkit.report.evidence import FINDINGS
+    from toolkit.report.content.evidence import FINDINGS
 
     assert {item.value for item in Significance} == set(FINDINGS)

@@ -9,15 +9,15 @@ import pytest
 from converters import Artifact
 from tests.validation.tiny_network import damaged, picture
 from validation.errors import RunnerError
-from validation.latency import LatencySettings
-from validation.result import RunResult, Status
-from validation.runner import Runner
-from validation.runners.litert import LiteRtRunner
+from validation.results.latency import LatencySettings
+from validation.results.run import RunResult, Status
+from validation.runners.base.contract import Runner
+from validation.runners.litert.runner import LiteRtRunner
 from validation.runners.milrun import MilRunRunner
 from validation.runners.onnxruntime import OnnxRuntimeRunner
 from validation.runners.reference import TorchArtifact, TorchRunner
-from validation.timing import Subject, start_fresh, time_runs
-from validation.turns import Entrant, grouped, time_in_turns
+from validation.timing.runs import Subject, start_fresh, time_runs
+from validation.timing.turns import Entrant, grouped, time_in_turns
 
 
 class NotedRunner(TorchRunner):

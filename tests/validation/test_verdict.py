@@ -9,9 +9,9 @@ import pytest
 
 from quantization import recipes
 from validation.errors import ValidationError
-from validation.gates import Gates
-from validation.result import RunResult, Status
-from validation.verdict import VerdictStatus, judge
+from validation.results.run import RunResult, Status
+from validation.verdict.gates import Gates
+from validation.verdict.judge import VerdictStatus, judge
 
 GATES = Gates(miou_drop=0.01, class_drop=0.05)
 

@@ -13,10 +13,10 @@ from converters import Artifact, Quantization
 from tests.validation.tiny_network import MemoryDataset, picture
 from validation.errors import RunnerError
 from validation.measure import Measurements, measure_run
-from validation.result import Status
-from validation.runners.litert import LiteRtRunner
-from validation.runners.web import WebRunner
-from validation.web import packages
+from validation.results.run import Status
+from validation.runners.litert.runner import LiteRtRunner
+from validation.runners.web import packages
+from validation.runners.web.runner import WebRunner
 
 
 def _with_int8(artifact: Artifact) -> Artifact:

@@ -13,16 +13,16 @@ import pytest
 from converters import Artifact
 from segdata import Dataset, LabelSet, Sample
 from tests.validation.tiny_network import CLASSES, COLOURS, OUT_HEIGHT, OUT_WIDTH, damaged, picture
-from validation.accuracy import AccuracyResult
-from validation.counting import Task, counted
+from validation.accuracy.counting import Task, counted
+from validation.accuracy.evaluation import evaluate
+from validation.accuracy.maps import LabelMaps
+from validation.accuracy.pieces import PieceStore, piece_size
+from validation.accuracy.result import AccuracyResult
+from validation.accuracy.workers import release_workers
 from validation.errors import RunnerError, ValidationError
-from validation.evaluation import evaluate
-from validation.maps import LabelMaps
 from validation.measure import Measurements, Reference, measure_reference, measure_run
-from validation.pieces import PieceStore, piece_size
 from validation.runners.onnxruntime import OnnxRuntimeRunner
 from validation.runners.reference import TorchArtifact, TorchRunner
-from validation.workers import release_workers
 
 
 class NoisyDataset(Dataset):

@@ -15,7 +15,7 @@ from segdata import FACE11
 from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 from toolkit.cli import run_command
 from toolkit.errors import ExitStatus
-from validation.web import packages
+from validation.runners.web import packages
 
 SIDE = 64
 

@@ -15,8 +15,8 @@ from PIL import Image
 from segdata import FACE11
 from toolkit.cli import run_command
 from toolkit.errors import ExitStatus
-from toolkit.run_folder import RunFolder
-from validation.web import packages
+from toolkit.run_folder.folder import RunFolder
+from validation.runners.web import packages
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from segdata.faces.synthetic import SyntheticFaces
 from tests.web_demo.conftest import SIDE
 from toolkit.cli import run_command
 from toolkit.errors import ExitStatus
-from toolkit.run_folder import RunFolder
+from toolkit.run_folder.folder import RunFolder
 from validation.pictures import fit_picture
-from validation.runners.litert import LiteRtRunner
-from validation.values import label_map
+from validation.runners.base.values import label_map
+from validation.runners.litert.runner import LiteRtRunner
 
 pytestmark = pytest.mark.web
 MAP = """() => {

@@ -9,9 +9,9 @@ import pytest
 
 from segdata.faces.synthetic import SyntheticFaces
 from tests.web_demo.conftest import SIDE
-from toolkit.run_folder import RunFolder
-from validation.runners.litert import LiteRtRunner
-from validation.runners.web import WebRunner
+from toolkit.run_folder.folder import RunFolder
+from validation.runners.litert.runner import LiteRtRunner
+from validation.runners.web.runner import WebRunner
 
 pytestmark = pytest.mark.web
 

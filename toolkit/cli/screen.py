@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolkit.bundle import Bundle
-    from toolkit.conversion import Conversions
-    from toolkit.pipeline import Outcome
+    from toolkit.apps.web_demo.exporting import Demo
+    from toolkit.devices.bundle import Bundle
+    from toolkit.document.outcome import Outcome
     from toolkit.progress import Progress
-    from toolkit.web_demo.exporting import Demo
+    from toolkit.stages.convert import Conversions
 
 
 class Screen:
@@ -40,15 +40,15 @@ class Screen:
 
     def show_coverage(self, outcome: Outcome) -> None:
         """Every artifact in every backend: what there is of it, and how to get what there is not."""
+        from toolkit.document.schema import check
         from toolkit.report.coverage import render_coverage
-        from toolkit.report.schema import check
 
         render_coverage(check(outcome.document), str(outcome.folder.root), self._console)
         self._show_place(outcome)
 
     def show_artifacts(self, conversions: Conversions) -> None:
         """One line per artifact, failures with their reason."""
-        from toolkit.report.wording import megabytes
+        from toolkit.report.content.wording import megabytes
 
         for outcome in conversions.outcomes:
             if outcome.artifact is None:

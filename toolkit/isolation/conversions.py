@@ -14,8 +14,7 @@ from toolkit.isolation.process import GuardedProcess, LostError
 from toolkit.isolation.sending import NotSendableError
 
 if TYPE_CHECKING:
-    from converters.plan import Conversion
-    from converters.registry import Written
+    from converters.contract import Conversion, Written
     from quantization.calibration import CalibrationSet
 
 

@@ -22,9 +22,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from converters.noise import last_words
 from toolkit.isolation.limits import Limits, held_in_words
 from toolkit.isolation.sending import packed
-from toolkit.isolation.words import last_words
 
 Value = TypeVar("Value")
 _CHUNK = 1 << 16

@@ -11,10 +11,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from converters import Artifact
-    from validation.arm64.instructions import InstructionCount
-    from validation.latency import LatencySettings, OwnBenchmark
-    from validation.runner import Runner
-    from validation.runtime_facts import Delegation, OperationTime
+    from validation.results.facts import Delegation, InstructionCount, OperationTime
+    from validation.results.latency import LatencySettings, OwnBenchmark
+    from validation.runners.base.contract import Runner
 
 
 @dataclass(frozen=True)

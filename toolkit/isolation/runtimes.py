@@ -18,11 +18,10 @@ from converters import Artifact
 from toolkit.isolation import runtime_side as there
 from toolkit.isolation.limits import Limits
 from toolkit.isolation.process import GuardedProcess, LostError
-from validation.arm64.instructions import InstructionCount
 from validation.errors import RunnerError
-from validation.latency import LatencySettings, OwnBenchmark
-from validation.runner import Runner
-from validation.runtime_facts import Availability, Delegation, OperationTime, OtherMachine
+from validation.results.facts import Availability, Delegation, InstructionCount, OperationTime, OtherMachine
+from validation.results.latency import LatencySettings, OwnBenchmark
+from validation.runners.base.contract import Runner
 
 Value = TypeVar("Value")
 _FACTS = (

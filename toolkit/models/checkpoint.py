@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 
 from converters import ModelSource, PixelRange, content_hash
-from toolkit.config import RunOptions
 from toolkit.errors import UsageError
+from toolkit.options import RunOptions
 
 
 def from_checkpoint(named: str, options: RunOptions) -> ModelSource:

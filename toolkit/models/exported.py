@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters import ModelSource, SourceError
-from toolkit.config import RunOptions
 from toolkit.models.naming import picture_form
+from toolkit.options import RunOptions
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters import ModelSource, SourceError
-from toolkit.config import RunOptions
 from toolkit.errors import in_one_line
 from toolkit.isolation.sending import remember_maker
+from toolkit.options import RunOptions
 
 if TYPE_CHECKING:
     import torch

@@ -10,9 +10,9 @@ import torch
 
 from converters import SourceError
 from converters.adapter import Adapted
-from toolkit.config import RunOptions
 from toolkit.models.trying import answered, dark_picture, grey_picture, noisy_picture, own
 from toolkit.models.watching import watched
+from toolkit.options import RunOptions
 
 _AGREEMENT = 1e-3
 """How far a graph's answer may be from the network's, as a share of the range of the logits."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from converters import ModelSource
-from toolkit.config import RunOptions
 from toolkit.errors import UsageError
 from toolkit.models.checkpoint import from_checkpoint
 from toolkit.models.exported import EXPORTED, SCRIPTED, from_exported, from_torchscript, is_torchscript
 from toolkit.models.factory import from_factory
 from toolkit.models.onnx_file import ADAPTING, from_onnx
+from toolkit.options import RunOptions
 
 
 def load_source(options: RunOptions) -> ModelSource:
@@ -63,3 +65,14 @@ def _with_input_shapes(source: ModelSource, options: RunOptions) -> ModelSource:
             f"--input-size {height}x{width} is not among --input-shapes; add it there, or name one of them by --input-size"
         )
     return dataclasses.replace(source, input_shapes=options.input_shapes)
+
+
+def same_source(options: RunOptions, manifest: Mapping[str, Any]) -> ModelSource:
+    """The model again; raises UsageError if it is not the one the artifacts were made from."""
+    source = load_source(options)
+    if source.weights_sha256 != manifest["model"]["weights_sha256"]:
+        raise UsageError(
+            f"the weights of {options.model} have changed since these artifacts were made; "
+            f"`segport convert --again {options.out}` makes them from what it is now"
+        )
+    return source

@@ -10,11 +10,11 @@ from torch.nn.parameter import is_lazy
 
 from converters import ModelSource, PixelRange, SourceError
 from converters.adapter import Adapted, AnswerForm, PictureForm, key_of_logits, picked
-from toolkit.config import RunOptions
 from toolkit.models.fixed_graph import check_numbers, refuse_what_no_graph_holds
 from toolkit.models.naming import MOST_CLASSES, class_names, palette, picture_form
 from toolkit.models.quiet import quiet
 from toolkit.models.trying import answered, grey_picture
+from toolkit.options import RunOptions
 
 
 def from_module(

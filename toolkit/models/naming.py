@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from converters import PixelRange, SourceError
-from toolkit.config import RunOptions
+from toolkit.options import RunOptions
 
 if TYPE_CHECKING:
     from converters.adapter import PictureForm

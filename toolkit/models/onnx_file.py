@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters import ModelSource, PixelRange, SourceError
-from toolkit.config import RunOptions
 from toolkit.errors import UsageError
 from toolkit.models.naming import MOST_CLASSES, class_names, palette, picture_form
-from toolkit.run_folder import RunFolder, write_bytes
+from toolkit.options import RunOptions
+from toolkit.run_folder.files import write_bytes
+from toolkit.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
     from converters.onnx_sources.adapter import OnnxForm

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from converters import PixelRange, SourceError
-from toolkit.config import RunOptions
 from toolkit.errors import in_one_line
 from toolkit.models.watching import followed, with_module
+from toolkit.options import RunOptions
 
 
 def grey_picture(options: RunOptions) -> torch.Tensor:

@@ -14,8 +14,8 @@ __all__ = ["render_terminal", "write_all"]
 
 def render_terminal(document: Mapping[str, Any], console: Console) -> None:
     """Print verdict and table; raises UsageError if the document is not a report of schema 1."""
+    from toolkit.document.schema import check
     from toolkit.report import terminal
-    from toolkit.report.schema import check
 
     terminal.render(check(document), console)
 
@@ -28,9 +28,9 @@ def write_all(document: Mapping[str, Any], folder: Path) -> None:
     Raises:
         UsageError: the document is not a report of schema 1.
     """
+    from toolkit.document.schema import check, write_report
     from toolkit.report import html, junit, markdown
-    from toolkit.report.schema import check, write_report
-    from toolkit.run_folder import write_text
+    from toolkit.run_folder.files import write_text
 
     checked = check(document)
     texts = {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from toolkit.report.models import ArtifactEntry, ReportDocument, Run
-from toolkit.report.wording import MISSING, fraction, milliseconds
+from toolkit.document.shape import ArtifactEntry, ReportDocument, Run
+from toolkit.report.content.wording import MISSING, fraction, milliseconds
 
 if TYPE_CHECKING:
     from rich.console import Console

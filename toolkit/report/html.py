@@ -8,17 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.report import wording
-from toolkit.report.charts import HEIGHT, WIDTH, latency_points, latency_spans, scatter, size_points
-from toolkit.report.evidence import edge_means, edge_rows, flips
-from toolkit.report.instructions import COLUMNS as INSTRUCTION_COLUMNS
-from toolkit.report.instructions import TITLE as INSTRUCTION_TITLE
-from toolkit.report.instructions import instruction_rows
-from toolkit.report.metrics import TITLE as METRIC_TITLE
-from toolkit.report.metrics import metric_columns, metric_rows
-from toolkit.report.models import ArtifactEntry, Colour, ReportDocument, Run
-from toolkit.report.rows import accuracy_words, default_runs, gaps, judging_run, matrix, shown_verdict, summarize
-from toolkit.report.sizes import size_rows
+from toolkit.document.shape import ArtifactEntry, Colour, ReportDocument, Run
+from toolkit.report.content import wording
+from toolkit.report.content.charts import HEIGHT, WIDTH, latency_points, latency_spans, scatter, size_points
+from toolkit.report.content.evidence import edge_means, edge_rows, flips
+from toolkit.report.content.instructions import COLUMNS as INSTRUCTION_COLUMNS
+from toolkit.report.content.instructions import TITLE as INSTRUCTION_TITLE
+from toolkit.report.content.instructions import instruction_rows
+from toolkit.report.content.metrics import TITLE as METRIC_TITLE
+from toolkit.report.content.metrics import metric_columns, metric_rows
+from toolkit.report.content.rows import (
+    accuracy_words,
+    default_runs,
+    gaps,
+    judging_run,
+    matrix,
+    shown_verdict,
+    summarize,
+)
+from toolkit.report.content.sizes import size_rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment

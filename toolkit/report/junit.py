@@ -10,7 +10,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
-from toolkit.report.models import ArtifactEntry, ReportDocument
+from toolkit.document.shape import ArtifactEntry, ReportDocument
 
 _NO_XML = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 """Characters that XML 1.0 cannot hold, even escaped."""

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import re
 
-from toolkit.report.agreement import COLUMNS, agreement_rows
-from toolkit.report.checks import check_lines
-from toolkit.report.evidence import edges_sentence, findings_sentence
-from toolkit.report.instructions import COLUMNS as INSTRUCTION_COLUMNS
-from toolkit.report.instructions import TITLE as INSTRUCTION_TITLE
-from toolkit.report.instructions import instruction_rows
-from toolkit.report.metrics import TITLE as METRIC_TITLE
-from toolkit.report.metrics import metric_columns, metric_rows
-from toolkit.report.models import ReportDocument
-from toolkit.report.rows import Row, accuracy_words, gaps, judging_run, matrix, shown_verdict, summarize, worst_words
-from toolkit.report.sizes import size_rows
-from toolkit.report.wording import (
+from toolkit.document.shape import ReportDocument
+from toolkit.report.content.agreement import COLUMNS, agreement_rows
+from toolkit.report.content.checks import check_lines
+from toolkit.report.content.evidence import edges_sentence, findings_sentence
+from toolkit.report.content.instructions import COLUMNS as INSTRUCTION_COLUMNS
+from toolkit.report.content.instructions import TITLE as INSTRUCTION_TITLE
+from toolkit.report.content.instructions import instruction_rows
+from toolkit.report.content.metrics import TITLE as METRIC_TITLE
+from toolkit.report.content.metrics import metric_columns, metric_rows
+from toolkit.report.content.rows import (
+    Row,
+    accuracy_words,
+    gaps,
+    judging_run,
+    matrix,
+    shown_verdict,
+    summarize,
+    worst_words,
+)
+from toolkit.report.content.sizes import size_rows
+from toolkit.report.content.wording import (
     MISSING,
     STATUS_WORDS,
     VERDICT_WORDS,

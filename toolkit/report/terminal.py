@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.report.agreement import COLUMNS, AgreementRow, agreement_rows
-from toolkit.report.checks import check_lines
-from toolkit.report.evidence import edges_sentence, findings_sentence
-from toolkit.report.models import ReportDocument
-from toolkit.report.reasons import reason_lines
-from toolkit.report.rows import Row, accuracy_words, gaps, matrix, summarize, worst_words
-from toolkit.report.sizes import SizeRow, size_rows
-from toolkit.report.times import time_tables
-from toolkit.report.wording import (
+from toolkit.document.shape import ReportDocument
+from toolkit.report.content.agreement import COLUMNS, AgreementRow, agreement_rows
+from toolkit.report.content.checks import check_lines
+from toolkit.report.content.evidence import edges_sentence, findings_sentence
+from toolkit.report.content.reasons import reason_lines
+from toolkit.report.content.rows import Row, accuracy_words, gaps, matrix, summarize, worst_words
+from toolkit.report.content.sizes import SizeRow, size_rows
+from toolkit.report.content.times import time_tables
+from toolkit.report.content.wording import (
     MISSING,
     STATUS_WORDS,
     VERDICT_WORDS,

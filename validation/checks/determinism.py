@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from validation.check import ArtifactCheck, CheckStatus, Finding
-from validation.evidence import ArtifactEvidence
+from validation.checks.base.contract import ArtifactCheck, CheckStatus, Finding
+from validation.checks.base.evidence import ArtifactEvidence
 
 
 def look(evidence: ArtifactEvidence) -> Finding:

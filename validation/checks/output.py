@@ -7,12 +7,22 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from validation.check import ArtifactCheck, CheckStatus, Finding
-from validation.confusion import confusion_matrix
+from validation.accuracy.confusion import confusion_matrix
+from validation.checks.base.contract import ArtifactCheck, CheckStatus, Finding
+from validation.checks.base.evidence import Answer, ArtifactEvidence, Values
+from validation.checks.base.mistakes import (
+    EXPLAINS,
+    FAR,
+    OUTPUT_MISTAKES,
+    PLAUSIBLE,
+    ReadWrongly,
+    error,
+    explain,
+    right,
+    sampled,
+)
 from validation.errors import RunnerError
-from validation.evidence import Answer, ArtifactEvidence, Values
-from validation.mistakes import EXPLAINS, FAR, OUTPUT_MISTAKES, PLAUSIBLE, ReadWrongly, error, explain, right, sampled
-from validation.values import label_map
+from validation.runners.base.values import label_map
 
 
 def look(evidence: ArtifactEvidence) -> Finding:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from validation.check import CheckStatus, Finding, RunCheck
-from validation.evidence import RunEvidence
+from validation.checks.base.contract import CheckStatus, Finding, RunCheck
+from validation.checks.base.evidence import RunEvidence
 from validation.pictures import fit_picture, picture_digest
 
 _NAMED = 3

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from validation.check import ArtifactCheck, CheckStatus, Finding
-from validation.evidence import ArtifactEvidence
-from validation.mistakes import INPUT_MISTAKES, Mistake, Prepare, error, explain, right
+from validation.checks.base.contract import ArtifactCheck, CheckStatus, Finding
+from validation.checks.base.evidence import ArtifactEvidence
+from validation.checks.base.mistakes import INPUT_MISTAKES, Mistake, Prepare, error, explain, right
 
 
 def look(evidence: ArtifactEvidence) -> Finding:

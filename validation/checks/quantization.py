@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from validation.check import ArtifactCheck, CheckStatus, Finding
+from validation.checks.base.contract import ArtifactCheck, CheckStatus, Finding
+from validation.checks.base.evidence import ArtifactEvidence, Edge
+from validation.checks.base.mistakes import right
 from validation.errors import RunnerError
-from validation.evidence import ArtifactEvidence, Edge
-from validation.mistakes import right
 
 MOST_WASTE = 2.0
 """An input range this many times wider than the pixels' leaves fewer than half of the levels: worth a warning."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from validation.check import ArtifactCheck, CheckStatus, Finding
+from validation.checks.base.contract import ArtifactCheck, CheckStatus, Finding
+from validation.checks.base.evidence import ArtifactEvidence
 from validation.errors import RunnerError
-from validation.evidence import ArtifactEvidence
-from validation.values import label_map
+from validation.runners.base.values import label_map
 
 _PICTURES = 1
 """Shown to the other runtimes: some of them are slow, and a kernel that computes something else shows on any picture."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from validation.confusion import iou_values
-from validation.metric import Metric
+from validation.accuracy.confusion import iou_values
+from validation.accuracy.metric import Metric
 
 
 def score(counts: NDArray[np.int64], classes: tuple[str, ...]) -> float | None:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from validation.milrun.errors import ExecutionError, ModelFileError
-from validation.milrun.program import Argument, Block, Function, Literal, Operation, Output, Ref, ValueType
+from validation.milrun.file.program import Argument, Block, Function, Literal, Operation, Output, Ref, ValueType
 from validation.milrun.registry import OpImplementation, find
 from validation.milrun.steps import (
     OPERATION_FAILURES,

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from validation.milrun.errors import ExecutionError, ModelFileError, PredictInputError
-from validation.milrun.limits import MAX_RANK
-from validation.milrun.program import ValueType
+from validation.milrun.file.limits import MAX_RANK
+from validation.milrun.file.program import ValueType
 
 _ARRAY_TYPES: dict[int, type[np.generic]] = {
     65568: np.float32, 65600: np.float64, 131104: np.int32, 131080: np.int8, 65552: np.float16,

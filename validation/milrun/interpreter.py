@@ -11,14 +11,14 @@ import torch
 from validation.milrun.compiler import CompiledFunction, compile_function
 from validation.milrun.errors import ModelFileError, PredictInputError
 from validation.milrun.features import Feature, array_to_tensor, decode_feature, output_value
-from validation.milrun.limits import check_size
-from validation.milrun.package import Package, open_package
-from validation.milrun.parsing import parse_function
+from validation.milrun.file.limits import check_size
+from validation.milrun.file.package import Package, open_package
+from validation.milrun.file.parsing import parse_function
+from validation.milrun.file.program import ValueType, operands
+from validation.milrun.file.values import ValueDecoder
 from validation.milrun.pictures import picture_to_tensor
-from validation.milrun.program import ValueType, operands
 from validation.milrun.state import State, StateCell
 from validation.milrun.steps import Observer, run_steps
-from validation.milrun.values import ValueDecoder
 
 Precision = Literal["as_stored", "float32"]
 DEFAULT_FUNCTION = "main"

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import RunnerError
-from validation.runner import Runner
-from validation.runtime_facts import Availability
-from validation.values import native_input
+from validation.results.facts import Availability
+from validation.runners.base.contract import Runner
+from validation.runners.base.values import native_input
 
 NS_PER_MS = 1e6
 _COMPUTE_UNITS = {

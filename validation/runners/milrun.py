@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import RunnerError
-from validation.runner import Runner
-from validation.runtime_facts import Availability
-from validation.torch_threads import TorchThreads
-from validation.values import native_input
+from validation.results.facts import Availability
+from validation.runners.base.contract import Runner
+from validation.runners.base.torch_threads import TorchThreads
+from validation.runners.base.values import native_input
 
 
 class MilRunRunner(Runner):

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from converters import Artifact, ImageInput, MapOutput
 from validation.errors import RunnerError, ValidationError
-from validation.native_output import captured_stderr
-from validation.runner import Runner
-from validation.runtime_facts import Availability, OperationTime
-from validation.torch_threads import TorchThreads
-from validation.values import native_input
+from validation.results.facts import Availability, OperationTime
+from validation.runners.base.contract import Runner
+from validation.runners.base.native_output import captured_stderr
+from validation.runners.base.torch_threads import TorchThreads
+from validation.runners.base.values import native_input
 
 if TYPE_CHECKING:
     import torch

@@ -10,18 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from validation.isolated.environment import IsolatedEnvironment
-from validation.isolated.process import WorkerProcess
-from validation.isolated.runner import WorkerRunner
-from validation.runtime_facts import Availability
-from validation.tflite_graph import left_behind
+from validation.results.facts import Availability
+from validation.runners.base.other_interpreter.environment import IsolatedEnvironment
+from validation.runners.base.other_interpreter.process import WorkerProcess
+from validation.runners.base.other_interpreter.runner import WorkerRunner
+from validation.runners.litert.graph import left_behind
 
 ENVIRONMENT = IsolatedEnvironment(
     name="tflite-runtime",
     requirements=("tflite-runtime==2.14.0", "numpy==1.26.4"),
     imports="tflite_runtime.interpreter",
 )
-WORKER = Path(__file__).parent.parent / "isolated" / "tflite_worker.py"
+WORKER = Path(__file__).parent / "base" / "other_interpreter" / "tflite_worker.py"
 
 
 def ensure_environment(progress: Callable[[str], None] = lambda message: None) -> Path:

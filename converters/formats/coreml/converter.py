@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from converters.artifact import OutputKind, PixelRange
+from converters.contract import Conversion, Converter, Part, Written
 from converters.errors import ConversionError, SourceError
 from converters.failures import failing_once
 from converters.formats.coreml.activations import with_integer_activations
@@ -26,8 +27,6 @@ from converters.formats.coreml.shapes import check_every_shape, picture_shape, s
 from converters.formats.coreml.targets import deployment_target
 from converters.formats.coreml.tool import coremltools
 from converters.onnx_sources.torch_import import IMPORTED, TOOLS, imported
-from converters.plan import Conversion
-from converters.registry import Converter, Part, Written
 from converters.source import ModelSource
 from quantization import ActivationRange, NumberType, Quantizer, Recipe
 from quantization.calibration import CalibrationSet

@@ -7,10 +7,10 @@ from importlib.metadata import version
 from typing import Any
 
 from converters.artifact import OutputKind
+from converters.contract import Conversion
 from converters.formats.coreml.keep import keep_words
 from converters.formats.coreml.shapes import shape_words
 from converters.formats.coreml.targets import deployment_target
-from converters.plan import Conversion
 from converters.source import ModelSource
 
 PREVIEW_TYPE = "com.apple.coreml.model.preview.type"

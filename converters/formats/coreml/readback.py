@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from converters.artifact import ImageInput, Layout, MapOutput, OutputKind
+from converters.contract import Written
 from converters.errors import ConversionError
 from converters.formats.coreml.program import read_program
-from converters.registry import Written
 from converters.source import ModelSource
 
 RGB = 3

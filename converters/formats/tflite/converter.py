@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from converters.contract import Conversion, Converter, Part, Written
 from converters.errors import SourceError
 from converters.formats.tflite.float_graph import float_graph
 from converters.formats.tflite.layers import kept_layers
@@ -13,8 +14,6 @@ from converters.formats.tflite.quantize import quantize, quantize_by_tensorflow
 from converters.formats.tflite.readback import read_back
 from converters.formats.tflite.signatures import check_signatures, join_signatures
 from converters.onnx_sources.torch_import import IMPORTED, TOOLS
-from converters.plan import Conversion
-from converters.registry import Converter, Part, Written
 from converters.source import ModelSource
 from quantization import NumberType
 from quantization.calibration import CalibrationSet

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from converters.artifact import PixelRange
+from converters.contract import Conversion
 from converters.errors import ConversionError, SourceError
 from converters.formats.onnx import logits_graph
 from converters.formats.tflite.layers import Layer, kept_layers
@@ -17,7 +18,6 @@ from converters.formats.tflite.onnx2tf_route import Quantized, onnx_to_tflite
 from converters.formats.tflite.ranges import activation_ranges, tensor_statistics
 from converters.formats.tflite.repair import RepairableGraph, stored_weights
 from converters.formats.tflite.rounding import Integers, chosen_integers, store_integers
-from converters.plan import Conversion
 from converters.source import ModelSource
 from converters.tools import tool
 from quantization import ActivationRange, Granularity, NumberType, Recipe, Repair, WeightRange

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from converters.artifact import ImageInput, Layout, MapOutput, OutputKind, Quantization
+from converters.contract import Written
 from converters.errors import ConversionError
-from converters.registry import Written
 from converters.source import ModelSource
 from converters.tools import tool
 

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, SourceError
-from converters.plan import Conversion
-from converters.registry import Converter, Written
+from converters.contract import Conversion, Converter, Written
 from quantization.calibration import CalibrationSet
-from validation.runner import Runner
-from validation.runtime_facts import Availability
-from validation.values import native_input
+from validation.results.facts import Availability
+from validation.runners.base.contract import Runner
+from validation.runners.base.values import native_input
 
 
 class TorchScriptConverter(Converter):

@@ -68,7 +68,7 @@ def _run_once(path: Path, described: dict[str, Any], runner: str, limits: tuple[
     from converters import Artifact
     from toolkit.isolation.limits import Limits
     from toolkit.isolation.runtimes import isolated
-    from validation.registry import runners
+    from validation.runners import runners
 
     opened = dataclasses.replace(Artifact.from_json(described, path.parent), path=path)
     picture = np.zeros((opened.image.height, opened.image.width, 3), np.uint8)
@@ -94,8 +94,8 @@ def checkpoint(path: str, weights_of: str) -> Answer:
 
 
 def _loaded(**given: Any) -> Any:
-    from toolkit.config import make_options
     from toolkit.models import load_source
+    from toolkit.options import make_options
 
     return load_source(make_options(given))
 
@@ -119,7 +119,7 @@ def toml(path: str, kind: str) -> Answer:
 
     def read() -> None:
         if kind == "options":
-            from toolkit.config import make_options
+            from toolkit.options import make_options
 
             make_options({}, Path(path))
         elif kind == "policy":

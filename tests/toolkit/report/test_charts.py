@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.toolkit.report.sample import not_run_sample, sample
-from toolkit.report.charts import (
+from toolkit.document.schema import check
+from toolkit.report.content.charts import (
     HEIGHT,
     WIDTH,
     Point,
@@ -20,7 +21,6 @@ from toolkit.report.charts import (
     scatter,
     size_points,
 )
-from toolkit.report.schema import check
 
 LINE = 14.0
 

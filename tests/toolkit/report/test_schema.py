@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 
 from tests.toolkit.report.sample import not_run_sample, sample
+from toolkit.document.schema import SCHEMA_FILE, check, json_schema, load_report, write_report
 from toolkit.errors import UsageError
-from toolkit.report.schema import SCHEMA_FILE, check, json_schema, load_report, write_report
 
 
 def test_shipped_schema_is_the_one_the_models_give() -> None:

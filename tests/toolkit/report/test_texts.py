@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 
 from tests.toolkit.report.sample import ARTIFACTS, not_run_sample, sample
+from toolkit.document.schema import check
 from toolkit.report import render_terminal
+from toolkit.report.content.wording import counted, duration, interval, listed, megabytes, plainly, points
 from toolkit.report.markdown import render
-from toolkit.report.schema import check
-from toolkit.report.wording import counted, duration, interval, listed, megabytes, plainly, points
 
 
 def shown(document: dict[str, Any], width: int, *, terminal: bool = False) -> str:

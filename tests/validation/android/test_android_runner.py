@@ -13,15 +13,16 @@ from converters import Artifact
 from tests.validation.android.fake_phone import FakePhone, Program
 from tests.validation.android.fake_tool import ELF_ARM64, FakeTool, program_file
 from tests.validation.tiny_network import MemoryDataset, picture
-from validation.android.phone import TOOL_VARIABLE
-from validation.android.server import PORT_VARIABLE
 from validation.errors import RunnerError
-from validation.latency import LatencySettings, measure_latency
 from validation.measure import Measurements, measure_run
-from validation.result import Status
-from validation.runners.android import IMAGES_VARIABLE, AndroidRunner
-from validation.runtime_facts import Delegation
-from validation.timing import FreshStarts, Subject, start_fresh, time_runs
+from validation.results.facts import Delegation
+from validation.results.latency import LatencySettings
+from validation.results.run import Status
+from validation.runners.android.phone import TOOL_VARIABLE
+from validation.runners.android.runner import IMAGES_VARIABLE, AndroidRunner
+from validation.runners.android.server import PORT_VARIABLE
+from validation.timing.runs import FreshStarts, Subject, start_fresh, time_runs
+from validation.timing.stopwatch import measure_latency
 
 SETTINGS = LatencySettings(samples=20, max_warmup=4)
 NAME = "Google Pixel 0 (Android 14)"
@@ -166,7 +167,7 @@ def test_signature_is_named(android_phone: FakePhone, artifacts: dict[str, Artif
 
 
 def test_integers_go_in_and_come_out(android_phone: FakePhone, artifacts: dict[str, Artifact]) -> None:
-    from validation.runners.litert import LiteRtRunner
+    from validation.runners.litert.runner import LiteRtRunner
 
     artifact = artifacts["tflite-int8_static"]
     with AndroidRunner(artifact) as phone, LiteRtRunner(artifact) as here:

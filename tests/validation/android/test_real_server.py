@@ -19,12 +19,13 @@ from tests.validation.android.fake_daemon import phone_on_tcp
 from tests.validation.android.fake_phone import FakePhone
 from tests.validation.android.fake_tool import FakeTool, program_file
 from tests.validation.tiny_network import picture
-from validation.android.phone import SERIAL_VARIABLE, TOOL_VARIABLE, find_phone
-from validation.android.server import PORT_VARIABLE, AdbError, AdbServer, Attached
 from validation.errors import RunnerError
-from validation.latency import LatencySettings, measure_latency
-from validation.runners.android import AndroidRunner
-from validation.runners.litert import LiteRtRunner
+from validation.results.latency import LatencySettings
+from validation.runners.android.phone import SERIAL_VARIABLE, TOOL_VARIABLE, find_phone
+from validation.runners.android.runner import AndroidRunner
+from validation.runners.android.server import PORT_VARIABLE, AdbError, AdbServer, Attached
+from validation.runners.litert.runner import LiteRtRunner
+from validation.timing.stopwatch import measure_latency
 
 ADB = shutil.which("adb")
 pytestmark = pytest.mark.skipif(ADB is None, reason="adb is not installed (Debian and Ubuntu: apt install adb)")

@@ -10,9 +10,9 @@ import pytest
 
 from tests.validation.android.fake_phone import FakePhone
 from tests.validation.android.fake_server import FakeServer, serving
-from validation.android import server as server_module
-from validation.android.phone import SERIAL_VARIABLE, find_phone
-from validation.android.server import ADDRESS_VARIABLE, PORT_VARIABLE, AdbError, AdbServer, Attached
+from validation.runners.android import server as server_module
+from validation.runners.android.phone import SERIAL_VARIABLE, find_phone
+from validation.runners.android.server import ADDRESS_VARIABLE, PORT_VARIABLE, AdbError, AdbServer, Attached
 
 NO_PERMISSIONS = (
     "no permissions (user in plugdev group; are your udev rules wrong?); see "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from validation.android.transcript import DelegateStatement, read_transcript
+from validation.runners.android.transcript import DelegateStatement, read_transcript
 
 RECENT = """\
 INFO: STARTING!

@@ -53,10 +53,10 @@ def bench(
 ) -> int:
     """Time every artifact on disk on every runtime of this machine; accuracy already measured is kept."""
     from toolkit.errors import UsageError
-    from toolkit.measuring import every_runtime
+    from toolkit.options import swept
     from toolkit.pipeline import bench as bench_pipeline
-    from toolkit.pipeline import recorded_options
-    from toolkit.timing import swept
+    from toolkit.run_folder.folder import recorded_options
+    from toolkit.stages.runtimes import every_runtime
 
     if everything and runners is not None:
         raise UsageError("--all takes every runtime and --runners names some; give one of them")
@@ -71,7 +71,7 @@ def bench(
     options = swept(recorded_options(folder, given), threads)
     screen = Screen(quiet)
     if bundle is not None:
-        from toolkit.bundle import write_bundle
+        from toolkit.devices.bundle import write_bundle
 
         screen.show_bundle(write_bundle(options, bundle, bundle_pictures, screen.progress), folder)
         return 0

@@ -30,12 +30,12 @@ def compare(
     """Compare RUN_B with RUN_A; exit status 1 if anything got worse beyond the limits."""
     from rich.console import Console
 
-    from toolkit.comparison import CompareLimits, compare_runs
+    from toolkit.apps.compare.paired import paired_intervals
+    from toolkit.apps.compare.runs import CompareLimits, compare_runs
+    from toolkit.apps.compare.showing import render_markdown, render_terminal
+    from toolkit.document.outcome import load_outcome
     from toolkit.errors import ExitStatus, UsageError
-    from toolkit.paired import paired_intervals
-    from toolkit.pipeline import load_outcome
-    from toolkit.report.comparing import render_markdown, render_terminal
-    from toolkit.run_folder import write_json, write_text
+    from toolkit.run_folder.files import write_json, write_text
 
     limits = CompareLimits(max_miou_drop, max_class_drop, max_latency_growth, max_size_growth, max_instruction_growth)
     runs = [load_outcome(folder) for folder in (before, after)]

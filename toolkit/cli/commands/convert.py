@@ -64,10 +64,10 @@ def convert(
 ) -> int:
     """Write artifacts and their manifest; what is already there and unchanged is reused."""
     given = {key: value for key, value in locals().items() if key not in ("config", "again", "quiet")}
-    from toolkit.config import make_options
     from toolkit.errors import UsageError
+    from toolkit.options import make_options
     from toolkit.pipeline import convert as convert_pipeline
-    from toolkit.pipeline import recorded_options
+    from toolkit.run_folder.folder import recorded_options
 
     if again is not None and not (config is None and model is None and out is None):
         raise UsageError("--again takes model, folder and options from a run; leave out --model, --config and --out")

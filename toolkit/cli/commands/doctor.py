@@ -17,7 +17,7 @@ def doctor(
     """Really convert and run a tiny network with every tool, and say what to type for what is missing."""
     from rich.console import Console
 
-    from toolkit import doctor as checks
+    from toolkit.apps import doctor as checks
 
     console = Console()
     if setup is not None:

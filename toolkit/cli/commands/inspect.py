@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from validation.departure import Departure
+from toolkit.apps.inspect.showing import show_departure, show_lint
 
 EXAMPLES = (
     "Examples: [bold]segport inspect runs/latest/artifacts/tflite-int8_static.tflite[/]  |  "
@@ -53,13 +52,13 @@ def inspect(
 ) -> int:
     """Print what an artifact holds, read from the file itself; with --compare, which operation departs first."""
     if lint:
-        return _lint(artifact, as_json)
+        return show_lint(artifact, as_json)
     if profile:
-        from toolkit.cli.inspecting import show_profile
+        from toolkit.apps.inspect.showing import show_profile
 
         return show_profile(artifact, backend, threads, as_json)
     if memory:
-        from toolkit.cli.inspecting import show_memory
+        from toolkit.apps.inspect.showing import show_memory
 
         return show_memory(artifact, as_json)
     if compare is not None:
@@ -87,67 +86,17 @@ def inspect(
     return 0
 
 
-def _lint(artifact: Path, as_json: bool) -> int:
-    import json
-
-    from rich.console import Console
-
-    from converters.lint.linting import lint
-
-    found = lint(artifact)
-    if as_json:
-        typer.echo(json.dumps([report.to_json() for report in found], indent=2))
-        return 0
-    console = Console()
-    if not found:
-        console.print(f"No target of the lint runs {artifact.suffix} files.", highlight=False)
-    for report in found:
-        console.print(report.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
-        for item in report.findings:
-            split = "" if item.splits else " (does not split the graph)"
-            console.print(
-                f"  {', '.join(f'{count} {op}' for op, count in item.operations.items())}: {item.reason}{split}\n    first: {item.where[0]}\n    instead: {item.rewrite}\n"
-                f"    source: {item.source}",
-                highlight=False, markup=False, soft_wrap=True,
-            )  # fmt: skip
-        console.print(f"  note: {report.caveat}", style="dim", highlight=False, markup=False, soft_wrap=True)
-    return 0
-
-
 def _compare(artifact: Path, against: str, images: int, dataset: str, threshold: float, as_json: bool) -> int:
     import json
 
-    from toolkit.departure import compare, to_json
+    from toolkit.apps.inspect.departure import compare, to_json
 
     found = compare(artifact, against, images, dataset, threshold)
     if as_json:
         typer.echo(json.dumps(to_json(found), indent=2))
     else:
-        _show(found)
+        show_departure(found)
     return 0
-
-
-def _show(found: Departure) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from toolkit.departure import in_words, verdict
-
-    title = f"{found.candidate} against {found.reference}, {found.pictures} pictures, SQNR in dB"
-    table = Table("", "operation", "op", title=title, title_justify="left")
-    for heading in ("as stored", "in float32", "lost here"):
-        table.add_column(heading, justify="right")
-    for item in found.operations:
-        style = "bold red" if found.first is not None and item.number == found.first.number else None
-        decibels = (in_words(item.sqnr_db) or item.note, in_words(item.float32_db), in_words(item.lost_db))
-        table.add_row(str(item.number), item.name, item.kind, *decibels, style=style)
-    console = Console()
-    console.print(table, highlight=False)
-    for output in found.outputs:
-        classes = "" if output.same_class is None else f", same class at {output.same_class:.2%} of the pixels"
-        line = f"output {output.name} against {output.against}: {in_words(output.sqnr_db)} dB{classes}"
-        console.print(line, highlight=False, soft_wrap=True)
-    console.print(verdict(found), highlight=False, soft_wrap=True)
 
 
 COMMAND = inspect

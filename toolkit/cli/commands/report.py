@@ -30,14 +30,14 @@ def report(
     from toolkit.pipeline import redraw
 
     if export is not None:
-        from toolkit.device.export import export_result
+        from toolkit.devices.export import export_result
 
         if merge:
             raise UsageError("--export gives a result out and --merge takes one in; give one of them")
         Screen(quiet=False).show_exported(export_result(folder, export), export)
         return ExitStatus.PASS
     if merge:
-        from toolkit.merge import merge as merge_results
+        from toolkit.pipeline import merge as merge_results
 
         outcome = merge_results(folder, merge)
     else:

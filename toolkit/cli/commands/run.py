@@ -67,7 +67,7 @@ def run(
 ) -> int:
     """Quantize, convert, run every artifact, and report per-class IoU and latency against the float reference."""
     given = {key: value for key, value in locals().items() if key not in ("config", "quiet")}
-    from toolkit.config import make_options
+    from toolkit.options import make_options
     from toolkit.pipeline import run as run_pipeline
 
     screen = Screen(quiet)

@@ -53,11 +53,11 @@ def search(
     """Quantize each layer alone, then find which few to keep in float16 so that no class loses more than its limit."""
     from rich.console import Console
 
-    from toolkit.config import make_options
+    from toolkit.apps.search.searching import search as run_search
+    from toolkit.apps.search.showing import show
+    from toolkit.apps.search.strategy import Limits
     from toolkit.errors import ExitStatus, UsageError
-    from toolkit.search.searching import search as run_search
-    from toolkit.search.showing import show
-    from toolkit.search.strategy import Limits
+    from toolkit.options import make_options
 
     given = {key: value for key, value in locals().items() if key in _OPTIONS}
     if max_miou_drop is None:

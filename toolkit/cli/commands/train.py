@@ -52,7 +52,7 @@ def train(
 
     from fpliif.progress import TerminalProgress
     from fpliif.training import train as train_network
-    from toolkit.fine_tuning import rounding_of
+    from toolkit.apps.fine_tuning import rounding_of
 
     config = _read(recipe or (USUAL_QAT if qat or qat_recipe else USUAL))
     if threads is not None:

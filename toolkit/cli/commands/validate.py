@@ -43,8 +43,8 @@ def validate(
 ) -> int:
     """Compare every artifact on disk with the float reference, class by class, and judge it."""
     given = {key: value for key, value in locals().items() if key not in ("folder", "quiet")}
-    from toolkit.pipeline import recorded_options
     from toolkit.pipeline import validate as validate_pipeline
+    from toolkit.run_folder.folder import recorded_options
 
     screen = Screen(quiet)
     outcome = validate_pipeline(recorded_options(folder, {**given, "latency_samples": 0}), screen.progress)

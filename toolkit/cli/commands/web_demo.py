@@ -48,9 +48,9 @@ def web_demo(
     quiet: o.Quiet = False,
 ) -> int:
     """Export a web page that segments photographs with LiteRT.js, with everything it needs: for any static server, and phones."""
+    from toolkit.apps.web_demo.choosing import chosen_files, chosen_from_run
+    from toolkit.apps.web_demo.exporting import export
     from toolkit.errors import UsageError
-    from toolkit.web_demo.choosing import chosen_files, chosen_from_run
-    from toolkit.web_demo.exporting import export
 
     screen = Screen(quiet)
     if artifacts and (run is not None or convert):

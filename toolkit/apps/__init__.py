@@ -1,0 +1,1 @@
+"""Commands that are more than one call of the pipeline, a room each."""

@@ -1,0 +1,1 @@
+"""`segport compare`: what changed from one run to another."""

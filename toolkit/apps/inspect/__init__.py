@@ -1,0 +1,1 @@
+"""`segport inspect`: what is inside an artifact."""

@@ -1,0 +1,106 @@
+"""Candidates of a search: quantized by the same code as every artifact, executed in LiteRT, remembered on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.apps.search.strategy import Candidate
+from toolkit.options import RunOptions
+from toolkit.run_folder.files import write_json
+from toolkit.run_folder.folder import RunFolder
+
+if TYPE_CHECKING:
+    from converters import Artifact, ModelSource
+    from quantization.calibration import CalibrationSet
+    from segdata import Dataset
+    from validation.measure import Reference
+
+RECIPE = "int8_static"
+RUNNER = "litert"
+
+
+@dataclasses.dataclass
+class CandidateMaker:
+    """Makes and measures candidates; those of an interrupted search are read back.
+
+    Attributes:
+        options: of the search: threads, latency samples.
+        source: the network.
+        calibration: pictures that fix ranges; their statistics are shared by all candidates.
+        dataset, reference: what judges.
+        base: the float32 .tflite artifact that every candidate is quantized from.
+        folder: where files and figures are kept.
+    """
+
+    options: RunOptions
+    source: ModelSource
+    calibration: CalibrationSet
+    dataset: Dataset
+    reference: Reference
+    base: Artifact
+    folder: RunFolder
+
+    def evaluate(self, kept: tuple[str, ...]) -> Candidate:
+        """The candidate that keeps these layers in float16: from disk if it was measured before, else made now."""
+        name = self._name(kept)
+        known = self._known(name, kept)
+        if known is not None:
+            return known
+        path = self._made(name, kept)
+        candidate = self._measured(path, kept)
+        write_json(self._figures(name), {"kept": sorted(kept), "candidate": candidate.to_json()})
+        return candidate
+
+    def _name(self, kept: tuple[str, ...]) -> str:
+        decided = [
+            RECIPE, sorted(kept), self.base.key, self.calibration.digest(), self.dataset.digest(),
+            self.options.threads, self.options.latency_samples,
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(decided).encode()).hexdigest()[:16]
+
+    def _figures(self, name: str) -> Path:
+        return self.folder.cache / "candidates" / f"{name}.json"
+
+    def _known(self, name: str, kept: tuple[str, ...]) -> Candidate | None:
+        try:
+            stored: dict[str, Any] = json.loads(self._figures(name).read_text(encoding="utf-8"))["candidate"]
+            return Candidate(**{**stored, "kept": kept})
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # not measured yet, or half a file of another version: measured again
+
+    def _made(self, name: str, kept: tuple[str, ...]) -> Path:
+        from converters.capture import captured
+        from converters.formats.tflite.quantize import quantize
+        from quantization import NumberType, recipe
+
+        place = self.folder.cache / "candidates"
+        place.mkdir(parents=True, exist_ok=True)
+        unfinished, path = place / f".{name}.tflite.part", place / f"{name}.tflite"
+        keep = [(layer, NumberType.FLOAT16) for layer in kept]
+        with captured(place / f"{name}.log"):
+            quantize(self.base.path, recipe(RECIPE), self.calibration, self.source.pixel_range, unfinished, keep)
+        unfinished.replace(path)
+        return path
+
+    def _measured(self, path: Path, kept: tuple[str, ...]) -> Candidate:
+        from toolkit.stages.accuracy import latency_settings
+        from validation.errors import RunnerError
+        from validation.measure import Measurements, measure_run
+        from validation.runners import runners
+
+        artifact = dataclasses.replace(
+            self.base, name=f"candidate-{len(kept)}", path=path, size_bytes=path.stat().st_size
+        )
+        what = Measurements(self.dataset, self.reference, latency=latency_settings(self.options), memory=False)
+        run = measure_run(runners()[RUNNER], artifact, what, threads=self.options.threads)
+        if run.miou is None or run.delta_miou is None or run.worst_class is None:
+            raise RunnerError(f"a candidate could not be measured: {run.reason or 'no class is on the pictures'}")
+        name, change = run.worst_class
+        return Candidate(
+            kept, run.miou, run.delta_miou, name, change, artifact.size_bytes,
+            None if run.latency_ms is None else run.latency_ms.p50,
+        )  # fmt: skip

@@ -1,0 +1,179 @@
+"""The whole of `segport search` on one screen: float artifact, sensitivity, candidates, policy, and the run that proves it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from segdata.errors import DataError
+from toolkit.apps.search.candidates import RECIPE, CandidateMaker
+from toolkit.apps.search.found import Found, Objective, to_json
+from toolkit.apps.search.sensitivity import LayerSensitivity, by_harm, measure_sensitivity
+from toolkit.apps.search.strategy import Candidate, Limits, Search
+from toolkit.errors import UsageError
+from toolkit.models import load_source
+from toolkit.options import RunOptions
+from toolkit.progress import Progress, SilentProgress
+from toolkit.run_folder.earlier import refuse_other_model
+from toolkit.run_folder.files import write_json, write_text
+from toolkit.run_folder.folder import RunFolder
+from toolkit.stages.pictures import calibration_set, judging_set
+
+if TYPE_CHECKING:
+    from converters import Artifact, ModelSource
+    from quantization.calibration import CalibrationSet
+    from quantization.policy import Policy
+    from segdata import Dataset
+
+
+def cost_of(objective: Objective) -> Any:
+    """What is to be small: bytes, or milliseconds (bytes decide between equals)."""
+    if objective == "size":
+        return lambda candidate: (candidate.size_bytes, -candidate.worst_delta)
+    return lambda candidate: (candidate.p50_ms, candidate.size_bytes)
+
+
+def search(
+    options: RunOptions, limits: Limits, objective: Objective = "size", most: int = 24, progress: Progress | None = None
+) -> Found:
+    """Find which layers of an int8_static .tflite must stay in float16 for the limits to hold.
+
+    Raises:
+        UsageError: limits nothing can keep, latency without samples, an ONNX source; and what `toolkit.run` raises.
+    """
+    from toolkit.apps.search.drawing import draw
+    from toolkit.pipeline import run
+
+    shown: Progress = progress or SilentProgress()
+    if objective == "latency" and options.latency_samples == 0:
+        raise UsageError("--minimize latency with --latency-samples 0 measures nothing; give 5 or more")
+    refuse_other_model(options.model_copy(update={"out": options.out / "run"}))
+    source = load_source(options)
+    dataset, chosen_on = _choosing_set(options, source, shown)
+    folder = RunFolder(options.out)
+    with folder.claimed():
+        with shown.stage("reading calibration pictures", options.calibration_images) as stage:
+            calibration = calibration_set(options, source, stage.advance, folder.cache / "calibration")
+        layers = _sensitivity(source, dataset, calibration, options, folder, shown)
+        maker = _maker(source, dataset, calibration, options, folder, shown)
+        found = Search(_told(maker, shown), limits, cost_of(objective), most)
+        best = found.run(by_harm(layers))
+        policy = _policy(best, layers)
+        write_text(folder.root / "policy.toml", policy.to_toml())
+    proof = options.model_copy(
+        update={
+            "policy": folder.root / "policy.toml",
+            "out": folder.root / "run",
+            "formats": ("tflite",),
+            "recipes": (),
+        }
+    )
+    result = Found(
+        folder, tuple(layers), tuple(found.tried), best, policy, limits, objective, chosen_on, run(proof, shown)
+    )
+    write_json(folder.root / "search.json", to_json(result))
+    draw(result)
+    return result
+
+
+def _choosing_set(options: RunOptions, source: ModelSource, progress: Progress) -> tuple[Dataset, str]:
+    """The pictures that choose and their split: of `val`, so that those of `--split` prove the policy without having chosen it."""
+    proving = judging_set(options, source)
+    if options.split == "test":
+        try:
+            choosing = judging_set(options.model_copy(update={"split": "val"}), source)
+        except DataError as error:
+            progress.note(f"     no split val to choose on ({error})")
+        else:
+            if choosing.digest() != proving.digest():
+                return choosing, "val"
+    progress.note(f"     the pictures of split {options.split} both choose the policy and prove it, which flatters it")
+    return proving, options.split
+
+
+def _sensitivity(
+    source: ModelSource,
+    dataset: Dataset,
+    calibration: CalibrationSet,
+    options: RunOptions,
+    folder: RunFolder,
+    progress: Progress,
+) -> list[LayerSensitivity]:
+    """Measured, or read back if the same network was measured on the same pictures before."""
+    from quantization.emulation import VERSION
+
+    path = folder.root / "sensitivity.json"
+    pictures = [dataset.digest(), calibration.digest()]
+    key = [VERSION, source.weights_sha256, source.input_size, source.output_size, *pictures]
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored["key"] == json.loads(json.dumps(key)):
+            progress.note(f"     sensitivity is read from {path}")
+            return [LayerSensitivity(**entry) for entry in stored["layers"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not there, or damaged: measured again
+    found = measure_sensitivity(
+        source, dataset, calibration, options.threads, progress, folder.cache / "sensitivity.npz", json.dumps(key)
+    )
+    write_json(path, {"key": key, "layers": [layer.to_json() for layer in found]})
+    return found
+
+
+def _maker(
+    source: ModelSource,
+    dataset: Dataset,
+    calibration: CalibrationSet,
+    options: RunOptions,
+    folder: RunFolder,
+    progress: Progress,
+) -> CandidateMaker:
+    from toolkit.stages.reference import measure_references
+
+    base = _float_artifact(source, options, folder, progress)
+    references = measure_references(source, dataset, options, folder, progress)
+    return CandidateMaker(options, source, calibration, dataset, references[source.output_size], base, folder)
+
+
+def _float_artifact(source: ModelSource, options: RunOptions, folder: RunFolder, progress: Progress) -> Artifact:
+    from converters import make_plan
+    from converters.perform import perform
+    from quantization import recipe
+
+    routes = {"tflite": options.tflite_route} if options.tflite_route else None
+    plan = make_plan(source, [("tflite", recipe("float32"))], routes=routes)
+    with progress.stage("converting", 1) as stage:
+        (outcome,) = perform(plan, folder.artifacts, known=folder.reusable_artifacts(), on_artifact=folder.remember)
+        stage.advance()
+    if outcome.artifact is None:
+        assert outcome.error is not None  # one of the two is given
+        raise outcome.error
+    return outcome.artifact
+
+
+def _told(maker: CandidateMaker, progress: Progress) -> Any:
+    def evaluate(kept: tuple[str, ...]) -> Candidate:
+        found = maker.evaluate(kept)
+        progress.note(
+            f"     {len(kept)} layers in float16: mean IoU {found.delta_miou * 100:+.2f} pt, worst {found.worst_class} "
+            f"{found.worst_delta * 100:+.2f} pt, {found.size_bytes / 1e6:.2f} MB"
+            + (f", {found.p50_ms:.1f} ms" if found.p50_ms is not None else "")
+        )
+        return found
+
+    return evaluate
+
+
+def _policy(best: Candidate, layers: Sequence[LayerSensitivity]) -> Policy:
+    from quantization import NumberType
+    from quantization.policy import KeptLayer, Policy
+
+    known = {layer.name: layer for layer in layers}
+    kept = [known[name] for name in best.kept]
+    return Policy(RECIPE, tuple(KeptLayer(layer.name, NumberType.FLOAT16, reason_for(layer)) for layer in kept))
+
+
+def reason_for(layer: LayerSensitivity) -> str:
+    """Why a layer was kept, from what it does when it alone is quantized."""
+    name, change = layer.worst_class
+    return f"alone in int8: logits at {layer.sqnr_db:.1f} dB, {name} {change * 100:+.2f} pt, {layer.flipped * 100:.2f} % of pixels change"

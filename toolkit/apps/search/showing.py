@@ -1,0 +1,86 @@
+"""A search for people at a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toolkit.report.content.wording import counted, megabytes, milliseconds, points
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from toolkit.apps.search.found import Found
+
+_LAYERS = 12
+
+
+def show(found: Found, console: Console) -> None:
+    """The answer, the most harmful layers, everything that was tried, where the files are."""
+    from rich.text import Text
+
+    best = found.best
+    console.print()
+    console.print(Text(sentence(found), style="green"))
+    for entry in found.policy.keep:
+        console.print(Text(f"  {entry.layer}: {entry.reason}"))
+    console.print()
+    console.print(_layers(found))
+    console.print()
+    console.print(_tried(found))
+    console.print(Text(f"\nPolicy: {found.folder.root / 'policy.toml'}; use it with --policy", style="bold"))
+    console.print(Text(f"Report: {found.run.folder.root / 'report.html'} ({megabytes(best.size_bytes)})"))
+
+
+def sentence(found: Found) -> str:
+    """What was found, in a sentence."""
+    best = found.best
+    how = f"{counted(len(best.kept), 'layer')} in float16" if best.kept else "every layer in int8"
+    return (
+        f"The limits (mean IoU {points(-found.limits.miou_drop)}, any class {points(-found.limits.class_drop)}) hold with {how}: "
+        f"mean IoU {points(best.delta_miou)}, worst class {best.worst_class} {points(best.worst_delta)}, {megabytes(best.size_bytes)}."
+    )
+
+
+def _layers(found: Found) -> Any:
+    table = _table(
+        "most harmful layers, each alone in int8", "layer", "SQNR dB", "mIoU", "worst class", "pixels changed"
+    )
+    for layer in sorted(found.sensitivity, key=lambda item: item.sqnr_db)[:_LAYERS]:
+        name, change = layer.worst_class
+        table.add_row(
+            layer.name,
+            f"{layer.sqnr_db:.1f}",
+            points(layer.delta_miou),
+            f"{name} {points(change)}",
+            f"{layer.flipped:.2%}",
+        )
+    return table
+
+
+def _tried(found: Found) -> Any:
+    table = _table(
+        f"tried, on pictures of split {found.chosen_on}",
+        "in float16",
+        "mIoU",
+        "worst class",
+        "size",
+        "p50 ms",
+        "limits",
+    )
+    for item in found.tried:
+        name = str(len(item.kept)) if item.kept else "none"
+        table.add_row(
+            name, points(item.delta_miou), f"{item.worst_class} {points(item.worst_delta)}", megabytes(item.size_bytes),
+            milliseconds(item.p50_ms), "kept" if item.within(found.limits) else "broken",
+        )  # fmt: skip
+    return table
+
+
+def _table(title: str, *columns: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+    return table

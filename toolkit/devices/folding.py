@@ -1,0 +1,190 @@
+"""Folds what other machines measured into a run's report.
+
+Accepted results lie in the run folder (`devices/`), and every report is drawn with them: folding is a function of the
+report's own runs and of those files, so doing it twice changes nothing, and `validate` or `bench` here loses nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolkit.devices.records import (
+    OTHER_PICTURES,
+    Record,
+    answered,
+    answered_size,
+    output_size,
+    record_of,
+    reference_counts,
+    sent,
+)
+from toolkit.devices.result import DeviceResult, DeviceRun, read_result
+from toolkit.document.entries import came_by_merge, run_entry
+from toolkit.document.verdicts import gates_of
+from toolkit.run_folder.folder import RunFolder
+
+if TYPE_CHECKING:
+    from validation.accuracy.result import AccuracyResult
+    from validation.results.run import RunResult
+    from validation.verdict.gates import Gates
+
+Row = tuple[str, str, str | None, str]
+"""Runner, backend, signature, machine: what a run is told apart by."""
+
+
+def with_devices(folder: RunFolder, document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the runs of every kept result in the place of earlier ones, and verdicts to match."""
+    results = list(_kept(folder))
+    artifacts = [_with_runs(artifact, _rows(artifact, results, folder, document)) for artifact in document["artifacts"]]
+    return {**document, "artifacts": artifacts}
+
+
+def _with_runs(artifact: dict[str, Any], rows: Mapping[Row, dict[str, Any]]) -> dict[str, Any]:
+    """One entry of `artifacts` with the rows from other machines; those it had before are left out."""
+    from validation.results.run import RunResult
+    from validation.verdict.judge import judge
+
+    own = [run for run in artifact["runs"] if not came_by_merge(run) and _row(run) not in rows]
+    if not rows and len(own) == len(artifact["runs"]):
+        return artifact
+    done = {_runtime(run) for run in rows.values() if run["status"] != "not_run"}
+    runs = [run for run in own if run["status"] != "not_run" or _runtime(run) not in done]
+    # Somebody else's "not run" is news only about a backend of which nothing is known.
+    known = done | {_runtime(run) for run in runs}
+    runs += [run for run in rows.values() if run["status"] != "not_run" or _runtime(run) not in known]
+    verdict = judge([RunResult.from_json(run) for run in runs], gates_of(artifact))
+    return {**artifact, "runs": runs, "verdict": verdict.to_json()}
+
+
+def _row(run: Mapping[str, Any]) -> Row:
+    return run["runner"], run["backend"], run.get("signature"), run.get("machine") or ""
+
+
+def _runtime(run: Mapping[str, Any]) -> tuple[str, str, str | None]:
+    """Runner, backend and (of a file with several output sizes) which of its signatures."""
+    return run["runner"], run["backend"], run.get("signature")
+
+
+def _rows(
+    artifact: Mapping[str, Any], results: Sequence[DeviceResult], folder: RunFolder, document: Mapping[str, Any]
+) -> dict[Row, dict[str, Any]]:
+    """Runs of this very file on other machines; a newer measurement takes the place of an older one, unless it is none."""
+    found: dict[Row, dict[str, Any]] = {}
+    for result in results:
+        for run in result.runs:
+            row = (run.runner, run.backend, run.signature, result.machine.name)
+            if (run.artifact, run.sha256) != (artifact["name"], artifact["sha256"]):
+                continue
+            if run.status != "not_run" or row not in found:
+                found[row] = _entry(run, result, folder, document, gates_of(artifact))
+    return found
+
+
+def _entry(
+    run: DeviceRun, result: DeviceResult, folder: RunFolder, document: Mapping[str, Any], gates: Gates
+) -> dict[str, Any]:
+    """One of the report's `runs`, with what else is known of the machine under added keys."""
+    added = {
+        "versions": dict(result.versions),
+        "measured_at": result.created,
+        "compute_plan": _plan_summary(run),
+        "compute_plan_reason": run.compute_plan_reason,
+    }
+    return {**run_entry(_run_result(run, result, folder, document), gates), **added}
+
+
+def _run_result(run: DeviceRun, result: DeviceResult, folder: RunFolder, document: Mapping[str, Any]) -> RunResult:
+    from validation.results.latency import LatencyResult
+    from validation.results.run import RunResult, Status
+    from validation.verdict.against_reference import accuracy_fields, compare_with_reference
+
+    common: dict[str, Any] = {
+        "runner": run.runner,
+        "backend": run.backend,
+        "threads": run.threads,
+        "machine": result.machine.name,
+        "machine_details": result.machine.model_dump(),
+        "delegation": None if run.delegation is None else run.delegation.model_dump(),
+        "peak_memory_bytes": run.peak_memory_bytes,
+        "memory_reason": "not measured on the other machine" if run.peak_memory_bytes is None else "",
+        "signature": run.signature,
+        "output_size": None if run.output_size is None else tuple(run.output_size),
+        "latency_status": Status(run.status) if run.latency_ms or run.status != "measured" else Status.NOT_RUN,
+        "latency_reason": run.reason if run.latency_ms or run.status != "measured" else "not measured there",
+        "latency_ms": None if run.latency_ms is None else LatencyResult.from_json(run.latency_ms.model_dump()),
+    }
+    record = record_of(result, folder)
+    if record is not None and (item := sent(record, run)) is not None:
+        common |= {"output_size": output_size(item), "signature": item.get("signature")}
+    if run.status != "measured":
+        return RunResult(**common, status=Status(run.status), reason=run.reason)
+    if not run.pictures:
+        return RunResult(**common, status=Status.NOT_RUN, reason="no answers were counted there")
+    if record is None or record["dataset"]["digest"] != document["dataset"]["digest"]:
+        return RunResult(**common, status=Status.NOT_RUN, reason=OTHER_PICTURES)
+    accuracies = _accuracies(run, record)
+    if accuracies is None:
+        return RunResult(**common, status=Status.NOT_RUN, reason=OTHER_PICTURES)
+    fields = accuracy_fields(accuracies[0], compare_with_reference(*accuracies))
+    return RunResult(**common, status=Status.MEASURED, **fields)
+
+
+def _accuracies(run: DeviceRun, record: Record) -> tuple[AccuracyResult, AccuracyResult] | None:
+    """Counts of the device and of the float reference on the pictures that the device saw; None if those are not here."""
+    from validation.accuracy.result import AccuracyResult
+
+    size, pictures = answered_size(record, run), answered(run, record)
+    references = None if pictures is None else reference_counts(pictures, size)
+    if pictures is None or references is None:
+        return None
+
+    def counted(matrices: Sequence[Any], flips: Any) -> AccuracyResult:
+        return AccuracyResult(
+            classes=tuple(record["model"]["classes"]),
+            sample_ids=tuple(item["id"] for item in pictures),
+            indices=tuple(item["index"] for item in pictures),
+            evaluated_at=size,
+            masks_resized=False,
+            per_image=np.asarray(matrices, dtype=np.uint32),
+            flips=None if flips is None else np.asarray(flips, dtype=np.int64),
+        )
+
+    mine = counted([item.confusion for item in run.pictures], run.class_flips)
+    return mine, counted(references, None)
+
+
+def _plan_summary(run: DeviceRun) -> dict[str, Any] | None:
+    """Operations by unit, and the operators that run on each: what a reader asks of a compute plan."""
+    if run.compute_plan is None:
+        return None
+    units = sorted({step.preferred for step in run.compute_plan})
+    return {
+        "operations": {unit: sum(step.preferred == unit for step in run.compute_plan) for unit in units},
+        "operators": {unit: sorted({s.operator for s in run.compute_plan if s.preferred == unit}) for unit in units},
+    }
+
+
+def keep_result(path: Path, folder: RunFolder) -> None:
+    """Copy an accepted result into the run folder under the hash of its content."""
+    digest = sha256(path.read_bytes()).hexdigest()
+    kept = folder.root / "devices" / f"{digest}.json"
+    kept.parent.mkdir(exist_ok=True)
+    temporary = kept.with_name(f".{kept.name}.{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(path, temporary)
+        temporary.replace(kept)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _kept(folder: RunFolder) -> Iterator[DeviceResult]:
+    """Accepted results, oldest first."""
+    found = [(read_result(path), path.name) for path in (folder.root / "devices").glob("*.json")]
+    return (result for result, _ in sorted(found, key=lambda pair: (pair[0].created, pair[1])))

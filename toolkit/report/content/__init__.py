@@ -1,0 +1,1 @@
+"""What every way of showing a report has in common: rows, charts, wording, pictures."""

@@ -1,0 +1,1 @@
+"""What a run leaves on disk: its folder, manifest, earlier runs and the space they take."""

@@ -1,0 +1,111 @@
+"""The pictures a report shows: those on which artifacts lost most, then some spread over the dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.options import RunOptions
+from toolkit.progress import Progress
+from toolkit.run_folder.folder import RunFolder
+from toolkit.stages.runtimes import choose_runtimes
+
+if TYPE_CHECKING:
+    from converters import Artifact
+    from segdata import Dataset
+    from validation.accuracy.maps import LabelMaps
+    from validation.results.run import RunResult
+
+
+def draw_examples(
+    artifacts: Sequence[Artifact],
+    results: Mapping[str, Sequence[RunResult]],
+    dataset: Dataset,
+    references: LabelMaps,
+    options: RunOptions,
+    folder: RunFolder,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """Write example pictures below the run folder and describe them for the report (paths relative to the folder)."""
+    from toolkit.report.content.pictures import save_difference, save_mask, save_picture
+    from validation.pictures import fit_mask, fit_picture
+
+    chosen = choose_examples(results, [dataset.sample_id(index) for index in range(len(dataset))], options.examples)
+    measured = [artifact for artifact in artifacts if any(run.status == "measured" for run in results[artifact.name])]
+    if not chosen or not measured:
+        return []
+    maps = references.open()
+    size = maps.shape[1:]
+    samples = [dataset[index] for index in chosen]
+    colours = dataset.labels.colours
+    answers = {artifact.name: _answers(artifact, samples, options) for artifact in measured}
+    entries = []
+    with progress.stage("drawing examples", len(samples)) as stage:
+        for number, (index, sample) in enumerate(zip(chosen, samples, strict=True)):
+            stem = f"{number:02d}"
+            truth, reference = fit_mask(sample.mask, *size), np.asarray(maps[index])
+            entry: dict[str, Any] = {"id": sample.id, "artifacts": {}}
+            entry["picture"] = save_picture(fit_picture(sample.image, *size), folder.examples / f"{stem}-picture.png")
+            entry["truth"] = save_mask(truth, colours, folder.examples / f"{stem}-truth.png")
+            entry["reference"] = save_mask(reference, colours, folder.examples / f"{stem}-reference.png")
+            for artifact in measured:
+                answer = answers[artifact.name][number]
+                entry["artifacts"][artifact.name] = {
+                    "prediction": save_mask(answer, colours, folder.examples / f"{stem}-{artifact.name}.png"),
+                    "difference": save_difference(
+                        reference, answer, folder.examples / f"{stem}-{artifact.name}-difference.png"
+                    ),
+                    "pixel_agreement": float((answer == reference).mean()),
+                }
+            entries.append(_relative(entry, folder))
+            stage.advance()
+    return entries
+
+
+def choose_examples(results: Mapping[str, Sequence[RunResult]], ids: Sequence[str], count: int) -> list[int]:
+    """Positions of `count` pictures: half of them where any artifact lost most, the rest spread evenly."""
+    drops: dict[str, float] = {}
+    for runs in results.values():
+        for worst in (item for run in runs for item in run.worst_images):
+            drops[worst.id] = max(drops.get(worst.id, 0.0), worst.reference_miou - worst.miou)
+    where = {sample_id: index for index, sample_id in enumerate(ids)}
+    count = min(count, len(ids))
+    chosen = [where[name] for name in sorted(drops, key=lambda name: -drops[name])][: (count + 1) // 2]
+    spread = [step * len(ids) // max(count, 1) for step in range(count)] + list(range(len(ids)))
+    for index in spread:
+        if len(chosen) == count:
+            break
+        if index not in chosen:
+            chosen.append(index)
+    return chosen
+
+
+def _answers(artifact: Artifact, samples: Sequence[Any], options: RunOptions) -> list[NDArray[np.uint8]]:
+    from validation.pictures import fit_picture
+    from validation.runners.base.values import label_map
+
+    runtime = next(
+        item
+        for item in choose_runtimes(options)
+        if artifact.format in item.runner.formats and item.runner.availability(item.backend).ok
+    )
+    with runtime.runner(artifact, runtime.backend, options.threads) as runner:
+        return [
+            label_map(runner.predict(fit_picture(sample.image, artifact.image.height, artifact.image.width)))
+            for sample in samples
+        ]
+
+
+def _relative(entry: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+    """Paths below the run folder as POSIX strings."""
+    from pathlib import Path
+
+    def shortened(value: Any) -> Any:
+        if isinstance(value, Path):
+            return value.relative_to(folder.root).as_posix()
+        return {key: shortened(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    return {key: shortened(value) for key, value in entry.items()}

@@ -1,0 +1,95 @@
+"""Measure the float reference that every artifact is compared with."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind
+from toolkit.options import RunOptions
+from toolkit.progress import Progress
+from toolkit.run_folder.folder import RunFolder
+from toolkit.stages.accuracy import counted, kept_counts
+
+if TYPE_CHECKING:
+    from segdata import Dataset
+    from validation.measure import Reference
+    from validation.runners.base.contract import Runner
+
+
+def reference_runner(source: ModelSource, options: RunOptions) -> Runner:
+    """The float reference: the torch module, or for an ONNX source the file itself in ONNX Runtime. Not open."""
+    from validation.runners.onnxruntime import OnnxRuntimeRunner
+    from validation.runners.reference import TorchRunner, torch_artifact
+
+    image = ImageInput("image", *source.input_size, source.pixel_range, Layout.NCHW, channels=source.channels)
+    output = MapOutput("logits", *source.output_size, len(source.classes), OutputKind.LOGITS, Layout.NCHW)
+    if source.module is not None:
+        artifact = torch_artifact(
+            source.module,
+            name=source.name,
+            image=image,
+            output=output,
+            classes=source.classes,
+            weights_sha256=source.weights_sha256,
+        )
+        return TorchRunner(artifact, threads=options.threads)
+    assert source.onnx_path is not None  # ModelSource guarantees one of the two
+    from converters.onnx_sources.reading import describe_onnx
+
+    described = describe_onnx(source.onnx_path)
+    return OnnxRuntimeRunner(
+        Artifact(
+            name=source.name,
+            format="onnx",
+            recipe="float32",
+            path=source.onnx_path,
+            sha256=source.weights_sha256,
+            size_bytes=source.onnx_path.stat().st_size,
+            key=source.weights_sha256,
+            classes=source.classes,
+            image=dataclasses.replace(image, name=described.input_name),
+            output=MapOutput(
+                described.output_name, *source.output_size, len(source.classes), OutputKind.LOGITS, Layout.NCHW
+            ),
+        ),
+        threads=options.threads,
+    )
+
+
+def measure_float_reference(
+    source: ModelSource, dataset: Dataset, options: RunOptions, folder: RunFolder, progress: Progress
+) -> Reference:
+    """Show every judging picture to the float reference; its label maps go to the folder's cache."""
+    from validation.accuracy.matrices import MatrixStore
+    from validation.measure import measure_reference
+
+    runner = reference_runner(source, options)
+    title, maps = f"float reference in {runner.name}", "reference.npy"
+    if source.sizes:
+        height, width = source.output_size
+        title, maps = f"{title} at {height} x {width}", f"reference-{height}x{width}.npy"
+    with counted(progress, title, len(dataset)) as tell:
+        found = measure_reference(
+            runner,
+            dataset,
+            folder.cache / maps,
+            progress=tell,
+            judge_at=options.judge_at,
+            workers=options.workers,
+            store=kept_counts(folder),
+        )
+    MatrixStore(folder.matrices, dataset.digest()).save_reference(source.weights_sha256, found.accuracy)
+    return found
+
+
+def measure_references(
+    source: ModelSource, dataset: Dataset, options: RunOptions, folder: RunFolder, progress: Progress
+) -> dict[tuple[int, int], Reference]:
+    """The float reference at every output size of the source, by (height, width)."""
+    return {
+        one.output_size: measure_float_reference(
+            dataclasses.replace(one, sizes=source.sizes and (one,)), dataset, options, folder, progress
+        )
+        for one in source.sizes or (source,)
+    }

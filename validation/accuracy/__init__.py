@@ -1,0 +1,1 @@
+"""Counting pixels: confusion matrices, boundaries and margins over a dataset."""

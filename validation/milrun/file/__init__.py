@@ -1,0 +1,1 @@
+"""Reading a saved Core ML package into a program."""

@@ -1,0 +1,1 @@
+"""Looking inside a run: value ranges, and where two computations depart."""

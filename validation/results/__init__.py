@@ -1,0 +1,1 @@
+"""What runs give: plain values with their JSON forms."""

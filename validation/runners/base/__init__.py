@@ -1,0 +1,1 @@
+"""The contract of a runtime, and what all runtimes share."""

@@ -1,0 +1,1 @@
+"""Measuring time: sampling in turns, settling, other load, fresh processes."""

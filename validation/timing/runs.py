@@ -1,0 +1,193 @@
+"""Time and memory of many runs: fresh processes for cold start and peak memory, then all runners sampled in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validation.errors import RunnerError
+from validation.results.latency import LatencyResult, LatencySettings
+from validation.results.operations import PROFILED_RUNS, OperationProfile, added_up, not_profiled
+from validation.results.run import Status, ThreadTime
+from validation.runners.base.contract import Runner, delegation_fields
+from validation.timing.fresh_start import FreshStart, fresh_start, no_fresh_start
+from validation.timing.turns import Entrant, Progress, Timed, time_in_turns
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run to be timed.
+
+    Attributes:
+        runner: not open.
+        picture: uint8 RGB of its input size.
+        threads: other thread counts to time it with as well, beside its own.
+        memory: whether to measure peak memory.
+    """
+
+    runner: Runner
+    picture: NDArray[np.uint8]
+    threads: tuple[int, ...] = ()
+    memory: bool = True
+
+    @property
+    def other_threads(self) -> tuple[int, ...]:
+        """Thread counts beside the runner's own; none where the runtime does not let us choose."""
+        if not self.runner.settable_threads:
+            return ()
+        return tuple(count for count in self.threads if count != self.runner.threads)
+
+    def team(self, held_bytes: int | None) -> list[Entrant]:
+        """The runner itself first, then one of each other thread count."""
+        runner = self.runner
+        again = [type(runner)(runner.artifact, runner.backend, count) for count in self.other_threads]
+        return [Entrant(item, self.picture, held_bytes) for item in (runner, *again)]
+
+
+@dataclass(frozen=True)
+class FreshStarts:
+    """What fresh processes said of one subject; `starts` is empty where there is a reason."""
+
+    starts: tuple[FreshStart, ...] = ()
+    reason: str = ""
+
+    @property
+    def bytes(self) -> int | None:
+        """Peak memory; None without any start."""
+        return self.starts[0].bytes if self.starts else None
+
+    @property
+    def anonymous(self) -> int | None:
+        """Memory that no file backs; None without any start, or where it is not told."""
+        return self.starts[0].anonymous if self.starts else None
+
+    def added_to(self, latency: LatencyResult) -> LatencyResult:
+        """The latency with its cold start: the median one of several, so that load and first run belong together."""
+        if not self.starts:
+            return latency
+        ordered = sorted(self.starts, key=lambda start: start.load_ms + start.first_run_ms)
+        middle = ordered[(len(ordered) - 1) // 2]
+        return replace(
+            latency, load_ms=middle.load_ms, first_run_ms=middle.first_run_ms,
+            cold_start=middle.load_ms + middle.first_run_ms, cold_starts=len(ordered),
+        )  # fmt: skip
+
+
+def start_fresh(subject: Subject, settings: LatencySettings) -> FreshStarts:
+    """Open the subject in as many fresh processes as its time or memory needs; a failure is a reason, not an exception."""
+    timed = not subject.runner.latency_reason(subject.runner.backend)
+    wanted = max(settings.cold_starts if timed else 0, int(subject.memory))
+    reason = no_fresh_start(subject.runner)
+    if subject.runner.benchmarks_itself:
+        return FreshStarts(reason=reason)
+    if reason or not wanted:
+        return FreshStarts(reason=reason or "not asked for")
+    try:
+        return FreshStarts(tuple(fresh_start(subject.runner) for _ in range(wanted)))
+    except RunnerError as error:
+        return FreshStarts(reason=str(error))
+
+
+def time_runs(
+    subjects: Sequence[Subject],
+    fresh: Sequence[FreshStarts],
+    settings: LatencySettings,
+    progress: Progress = lambda done, total: None,
+) -> list[dict[str, Any]]:
+    """Fields of a RunResult about time and memory, one dict a subject.
+
+    A runtime that fails is a result; one whose time must not be reported is not timed.
+
+    Args:
+        subjects: what to time.
+        fresh: what `start_fresh` said of each.
+        settings: bounds for each.
+        progress: of the sampling, see `time_in_turns`.
+
+    Raises:
+        ValidationError: a picture has the wrong size.
+    """
+    timed = [number for number, item in enumerate(subjects) if not item.runner.latency_reason(item.runner.backend)]
+    in_turns = [number for number in timed if not subjects[number].runner.benchmarks_itself]
+    teams = [subjects[number].team(fresh[number].bytes) for number in in_turns]
+    answers = dict(zip(in_turns, time_in_turns(teams, settings, progress), strict=True))
+    memory = {number: _memory(subject, fresh[number]) for number, subject in enumerate(subjects)}
+    for number in timed:
+        if number not in answers:
+            answers[number], memory[number] = _own_benchmarks(subjects[number], settings)
+    return [
+        {**memory[number], **_latency(subject, fresh[number], answers.get(number))}
+        for number, subject in enumerate(subjects)
+    ]
+
+
+def _own_benchmarks(subject: Subject, settings: LatencySettings) -> tuple[list[Timed], dict[str, Any]]:
+    """What the runtime's own benchmark tells with each thread count, and the fields about memory and delegate."""
+    timed: list[Timed] = []
+    held: list[int | None] = []
+    for entrant in subject.team(None):
+        try:
+            with entrant.runner as runner:
+                found = runner.benchmark(entrant.picture, settings)
+        except RunnerError as error:
+            timed.append(Timed(None, str(error)))
+            held.append(None)
+        else:
+            timed.append(Timed(found.latency))
+            held.append(found.peak_memory_bytes)
+    told: dict[str, Any] = {"delegation": delegation_fields(subject.runner)}
+    if subject.memory:
+        reason = "" if held[0] is not None else timed[0].reason or "its own benchmark does not tell it"
+        told |= {"peak_memory_bytes": held[0], "memory_reason": reason}
+    return timed, told
+
+
+def _memory(subject: Subject, found: FreshStarts) -> dict[str, Any]:
+    if not subject.memory:
+        return {}
+    return {
+        "peak_memory_bytes": found.bytes, "anonymous_memory_bytes": found.anonymous, "memory_reason": found.reason,
+    }  # fmt: skip
+
+
+def _latency(subject: Subject, fresh: FreshStarts, team: Sequence[Timed] | None) -> dict[str, Any]:
+    runner = subject.runner
+    if team is None:
+        return {"latency_reason": runner.latency_reason(runner.backend)}
+    own = team[0].latency
+    if own is None:
+        return {"latency_status": Status.FAILED, "latency_reason": team[0].reason}
+    measured = {"latency_status": Status.MEASURED, "latency_reason": "", "latency_ms": fresh.added_to(own)}
+    return measured if len(team) == 1 else {**measured, "thread_sweep": _sweep(subject, team)}
+
+
+def _sweep(subject: Subject, team: Sequence[Timed]) -> tuple[ThreadTime, ...]:
+    counts = (subject.runner.threads, *subject.other_threads)
+    swept = [
+        ThreadTime(count, reason=timed.reason)
+        if (found := timed.latency) is None
+        else ThreadTime(count, found.p50, found.p90, found.min, found.iqr, found.samples)
+        for count, timed in zip(counts, team, strict=True)
+    ]
+    return tuple(sorted(swept, key=lambda item: item.threads))
+
+
+def profile_operations(runner: Runner, picture: NDArray[np.uint8], runs: int = PROFILED_RUNS) -> OperationProfile:
+    """Profile a runner that is not open. What cannot be profiled is a result with a reason.
+
+    Raises:
+        ValidationError: the picture has the wrong size.
+    """
+    reason = runner.operations_reason(runner.backend)
+    if reason:
+        return not_profiled(reason)
+    try:
+        with runner:
+            recorded = list(runner.operation_times(picture, runs))
+    except RunnerError as error:
+        return OperationProfile("failed", str(error))
+    return added_up(recorded, runs)

@@ -1,0 +1,1 @@
+"""Judging: comparison with the reference, intervals, gates and the verdict."""

@@ -1,0 +1,142 @@
+"""Does quantizing pay on the runtime at hand? An artifact that is neither smaller nor faster than the float one is of no use.
+
+Times are compared within one runtime, backend, number of threads and machine only, and only as far as their spread allows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from validation.results.latency import LatencyResult
+from validation.results.run import RunResult, Status
+from validation.verdict.judge import Reason, VerdictStatus
+
+LEAST_SAVED = 0.01
+"""Share of the float file's bytes that must be saved for a file to count as smaller."""
+LEAST_DIFFERENCE = 0.03
+"""Share of the float artifact's median time below which two times are the same."""
+DRIFTED = 0.10
+"""The same where times were not sampled in turns with each other, or their spread is not known."""
+MOST_NOISE = 0.15
+"""With an uncertainty beyond this share of the float artifact's time, nothing is said of which is faster."""
+SHORTEST_MS = 0.1
+"""Two medians below it are those of calling the runtime rather than of the network, and say nothing of which is faster."""
+KINDS_SHOWN = 6
+ABOUT = "gain in "
+
+
+class Speed(Enum):
+    """Of a quantized artifact against the float one."""
+
+    FASTER = "faster"
+    SAME = "as fast"
+    SLOWER = "slower"
+    UNKNOWN = "unknown"
+    """Too noisy, too short, or the machine was busy."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """An artifact as far as its gain is concerned.
+
+    Attributes:
+        name: of the artifact.
+        size_bytes: of its file.
+        runs: with and without a latency.
+    """
+
+    name: str
+    size_bytes: int
+    runs: Sequence[RunResult]
+
+
+def payoff(quantized: Weighed, plain: Weighed) -> tuple[Reason, ...]:
+    """What quantizing gained, as reasons of a verdict; empty if no runtime timed both.
+
+    FAIL: no smaller file, and no runtime of a machine in which it is faster. PASS with a sentence: smaller, but slower.
+    NOT_RUN: no smaller file, and times that allow no judgement. An artifact that pays gets no sentence.
+    """
+    found: list[Reason] = []
+    for machine in sorted({run.machine for run in quantized.runs}):
+        pairs = [(run, other) for run in quantized.runs if run.machine == machine and (other := _peer(run, plain.runs))]
+        found += _on_machine(quantized, plain, pairs)
+    return tuple(found)
+
+
+def compared(quantized: LatencyResult, plain: LatencyResult) -> Speed:
+    """Medians against each other; the uncertainty of their difference is twice its standard error.
+
+    The standard error of a median of n samples of a normal distribution is 1.2533 sigma / sqrt(n), and sigma is IQR / 1.349
+    (Kendall and Stuart, The Advanced Theory of Statistics, vol. 1, 10.10).
+    """
+    if quantized.warning or plain.warning or max(quantized.p50, plain.p50) < SHORTEST_MS:
+        return Speed.UNKNOWN
+    noise = 2 * math.hypot(_standard_error(quantized), _standard_error(plain))
+    in_turns = quantized.iqr is not None and plain.iqr is not None and quantized.group == plain.group
+    tolerance = max(noise, plain.p50 * (LEAST_DIFFERENCE if in_turns else DRIFTED))
+    difference = quantized.p50 - plain.p50
+    if abs(difference) > tolerance:
+        return Speed.FASTER if difference < 0 else Speed.SLOWER
+    return Speed.UNKNOWN if noise > MOST_NOISE * plain.p50 else Speed.SAME
+
+
+def _on_machine(quantized: Weighed, plain: Weighed, pairs: Sequence[tuple[RunResult, RunResult]]) -> list[Reason]:
+    speeds = [_speed(run, other) for run, other in pairs]
+    smaller = quantized.size_bytes < plain.size_bytes * (1 - LEAST_SAVED)
+    if not pairs or (not smaller and Speed.FASTER in speeds):
+        return []
+    found = []
+    for (run, other), speed in zip(pairs, speeds, strict=True):
+        size = f"{quantized.size_bytes / plain.size_bytes:.2f} of its bytes"
+        times = f"{_p50(run):.4g} ms against {_p50(other):.4g} ms of {plain.name}"
+        about = f"{ABOUT}{run.title}"
+        if smaller and speed is Speed.SLOWER:
+            sentence = f"{run.title}: smaller ({size}) but slower than float, {times}; {_why(run)}"
+            found.append(Reason(about, VerdictStatus.PASS, sentence))
+        elif not smaller and speed is Speed.UNKNOWN:
+            sentence = f"{run.title}: not smaller ({size}), and times too noisy to tell whether it is faster, {times}"
+            found.append(Reason(about, VerdictStatus.NOT_RUN, f"{sentence}; run `segport bench` on a quiet machine"))
+        elif not smaller and Speed.UNKNOWN not in speeds:
+            sentence = f"{run.title}: neither smaller ({size}) nor faster than float, {times}; {_why(run)}"
+            found.append(Reason(about, VerdictStatus.FAIL, f"{sentence}; use the float artifact or another recipe"))
+    return found
+
+
+def _why(run: RunResult) -> str:
+    if run.undelegated is None:
+        return "the runtime does not tell which operations run on slow kernels"
+    if not run.undelegated:
+        return "the delegate took every operation, so its integer kernels themselves are no faster here"
+    shown = [f"{kind} x{count}" for kind, count in list(run.undelegated.items())[:KINDS_SHOWN]]
+    more = len(run.undelegated) - len(shown)
+    taker = "GPU or Neural Engine" if run.runner == "coreml" else "XNNPACK"
+    return f"not taken by {taker}, on slow kernels: {', '.join(shown)}{f' and {more} more kinds' if more > 0 else ''}"
+
+
+def _peer(run: RunResult, others: Sequence[RunResult]) -> RunResult | None:
+    """The float run that was timed in the same way; None if either was not timed."""
+    if run.latency_status is not Status.MEASURED or run.latency_ms is None:
+        return None
+    timed = [other for other in others if other.latency_status is Status.MEASURED and other.latency_ms is not None]
+    return next((other for other in timed if _setting(other) == _setting(run)), None)
+
+
+def _setting(run: RunResult) -> tuple[object, ...]:
+    return run.runner, run.backend, run.threads, run.machine, run.output_size
+
+
+def _speed(run: RunResult, other: RunResult) -> Speed:
+    if run.latency_ms is None or other.latency_ms is None:
+        return Speed.UNKNOWN
+    return compared(run.latency_ms, other.latency_ms)
+
+
+def _p50(run: RunResult) -> float:
+    return math.nan if run.latency_ms is None else run.latency_ms.p50
+
+
+def _standard_error(latency: LatencyResult) -> float:
+    return 1.2533 * (latency.iqr or 0.0) / 1.349 / math.sqrt(latency.samples)
