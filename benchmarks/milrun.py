@@ -29,7 +29,7 @@ def main() -> None:
     """Convert into a temporary folder, sample in turns, print the ratios."""
     from toolkit.models import load_source
     from toolkit.options import RunOptions
-    from toolkit.stages.pictures import judging_set
+    from toolkit.stages.picture_sets import judging_set
     from toolkit.stages.reference import reference_runner
     from validation.results.latency import LatencySettings
     from validation.runners.milrun import MilRunRunner
@@ -53,7 +53,7 @@ def main() -> None:
 
 def _float32_package(source: ModelSource, folder: Path) -> Artifact:
     from converters import make_plan
-    from converters.perform import perform
+    from converters.conversion.perform import perform
     from quantization import recipe
 
     (outcome,) = perform(make_plan(source, [("coreml", recipe("float32"))]), folder)

@@ -28,7 +28,7 @@ def main() -> None:
     from toolkit.progress import ConsoleProgress
     from toolkit.run_folder.folder import RunFolder
     from toolkit.stages.convert import perform_plan, plan_conversions
-    from toolkit.stages.pictures import judging_set
+    from toolkit.stages.picture_sets import judging_set
     from toolkit.stages.reference import reference_runner
     from validation.results.latency import LatencySettings
     from validation.runners import runners

@@ -13,9 +13,9 @@ from converters.artifact import (
     content_size,
 )
 from converters.contract import Conversion, Converter, Written
+from converters.conversion.plan import Plan, make_plan
 from converters.errors import ConversionError, MissingToolError, SourceError
 from converters.formats import converter, converters
-from converters.plan import Plan, make_plan
 from converters.source import ModelSource
 
 __all__ = [

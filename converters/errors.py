@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from converters.noise import looks_like_an_error, says_nothing
+from converters.tools.noise import looks_like_an_error, says_nothing
 
 _STOPPED = re.compile(r"^While executing %(\w+)", re.M)
 """How torch.fx names the operation at which it stopped."""

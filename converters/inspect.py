@@ -13,9 +13,9 @@ import numpy as np
 
 from converters.artifact import content_hash, content_size
 from converters.errors import SourceError
-from converters.formats.coreml.program import read_program
-from converters.formats.tflite.flatbuffer import Tensor, read_model
-from converters.tools import tool
+from converters.formats.coreml.file.program import read_program
+from converters.formats.tflite.file.flatbuffer import Tensor, read_model
+from converters.tools.importing import tool
 
 
 @dataclass(frozen=True)

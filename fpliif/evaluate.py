@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fpliif.pool import Pool
+from fpliif.training.pool import Pool
 from segdata.labels import IGNORE_INDEX, LabelSet
 
 

@@ -15,10 +15,10 @@ from fpliif.cost import multiply_adds
 from fpliif.errors import TrainingError
 from fpliif.evaluate import Scores, evaluate
 from fpliif.network import count_parameters
-from fpliif.pool import open_pool
-from fpliif.train_config import TrainConfig
-from fpliif.training import BEST, CONFIG, STATE
-from fpliif.training_data import testing_dataset, training_datasets
+from fpliif.training.config import TrainConfig
+from fpliif.training.data import testing_dataset, training_datasets
+from fpliif.training.loop import BEST, CONFIG, STATE
+from fpliif.training.pool import open_pool
 from segdata.dataset import Dataset
 
 LIMITS_DRAWN = (

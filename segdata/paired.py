@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from segdata.dataset import Dataset, Sample
 from segdata.errors import DataError
+from segdata.image_files import IMAGE_SUFFIXES, check_ids, check_size, read_ids, read_image
 from segdata.labels import LabelSet
-from segdata.pictures import IMAGE_SUFFIXES, check_ids, check_size, read_ids, read_image
 
 
 @dataclass(frozen=True)

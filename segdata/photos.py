@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from segdata.dataset import Dataset, Sample
 from segdata.errors import DataError
+from segdata.image_files import BAND_SUFFIX, IMAGE_SUFFIXES, read_picture
 from segdata.labels import IGNORE_INDEX, LabelSet
 from segdata.paired import fingerprint_of
-from segdata.pictures import BAND_SUFFIX, IMAGE_SUFFIXES, read_picture
 
 
 class Photos(Dataset):

@@ -40,7 +40,7 @@ from toolkit.stages.convert import Conversions, perform_plan, plan_conversions, 
 from toolkit.stages.examples import draw_examples
 from toolkit.stages.latency import retimed, time_everything, with_times
 from toolkit.stages.lint import with_lint
-from toolkit.stages.pictures import judging_set
+from toolkit.stages.picture_sets import judging_set
 from toolkit.stages.profiling import with_instructions, with_kernels, with_operations
 from toolkit.stages.reference import measure_references
 from toolkit.stages.runtimes import absent_runners, choose_runtimes, named_runners

@@ -21,10 +21,10 @@ from validation.accuracy.pieces import PieceStore
 from validation.accuracy.result import AccuracyResult
 from validation.errors import RunnerError, ValidationError
 from validation.metrics import measured_metrics
-from validation.pictures import fit_picture
 from validation.results.latency import LatencyResult, LatencySettings
 from validation.results.run import RunResult, Status
 from validation.runners.base.contract import Runner, delegation_fields, unavailable
+from validation.runners.base.resizing import fit_picture
 from validation.timing.fresh_start import peak_memory
 from validation.timing.stopwatch import measure_latency
 from validation.verdict.against_reference import accuracy_fields, by_class, compare_with_reference

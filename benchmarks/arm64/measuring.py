@@ -142,7 +142,7 @@ def _agreement(
 def _accuracy(artifact: Artifact, asked: Asked, kept: Kept, tell: Tell) -> dict[str, Any]:
     """Per-class IoU of the network of integers on the first CPU, and of the float network in torch on the same pictures."""
     from benchmarks.claims.counts import runner_counts
-    from fpliif.pool import open_pool
+    from fpliif.training.pool import open_pool
     from toolkit.options import RunOptions
     from toolkit.stages.reference import reference_runner
     from validation.accuracy.confusion import scores

@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from benchmarks.claims.networks import BASELINES
+    from benchmarks.claims.baselines.networks import BASELINES
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.claims", description="Measure what is claimed.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -111,7 +111,7 @@ def _latency(options: argparse.Namespace) -> None:
 
 
 def _rewrite(options: argparse.Namespace) -> None:
-    from benchmarks.claims.rewrite import measure_rewrite, measure_times
+    from benchmarks.claims.first_layer.rewrite import measure_rewrite, measure_times
 
     before = read_results(options.page).get("rewrite", {})
     measured = (
@@ -128,9 +128,9 @@ def _tables(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from benchmarks.claims.training import STAGES, train_baseline
-    from fpliif.progress import TerminalProgress
-    from fpliif.train_config import TrainConfig
+    from benchmarks.claims.baselines.training import STAGES, train_baseline
+    from fpliif.training.config import TrainConfig
+    from fpliif.training.progress import TerminalProgress
 
     stages = [TrainConfig.from_toml(path) for path in options.config or STAGES]
     with TerminalProgress() as progress:

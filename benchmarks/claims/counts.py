@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpliif.checkpoint import replace_file
-from fpliif.pool import Pool, open_pool
+from fpliif.training.pool import Pool, open_pool
 
 if TYPE_CHECKING:
     from segdata.faces.synthetic import SyntheticFaces

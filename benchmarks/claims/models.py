@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.claims.networks import TITLES, static_graph
-from benchmarks.claims.weights_files import load_baseline, shipped_path
+from benchmarks.claims.baselines.networks import TITLES, static_graph
+from benchmarks.claims.baselines.weights_files import load_baseline, shipped_path
 from fpliif.checkpoint import WEIGHTS, load_checkpoint
 from fpliif.deploy import deploy
 from segdata.labels import FACE11
@@ -71,7 +71,7 @@ def open_model(name: str) -> Model:
 
 def joined_model() -> Model:
     """FP-LIIF as it was trained, its first pixel layer at every output pixel; see `joined`."""
-    from benchmarks.claims.joined import JoinedFPLIIF
+    from benchmarks.claims.first_layer.joined import JoinedFPLIIF
 
     path = weight_paths()[FIRST]
     checkpoint = load_checkpoint(path, labels=LABELS)
@@ -81,7 +81,7 @@ def joined_model() -> Model:
 
 def first_layer_forms() -> dict[str, Model]:
     """FP-LIIF with its first pixel layer in every form that is compared, as trained and as shipped first."""
-    from benchmarks.claims.variants import VARIANTS, variant
+    from benchmarks.claims.first_layer.variants import VARIANTS, variant
 
     path = weight_paths()[FIRST]
     checkpoint = load_checkpoint(path, labels=LABELS)
@@ -95,8 +95,8 @@ def first_layer_forms() -> dict[str, Model]:
 
 def _steps(path: Path, about: Mapping[str, Any]) -> int:
     """Steps behind a shipped checkpoint: of its own training, and of the first stage if it went on from that."""
-    from benchmarks.claims.training import STAGES
-    from fpliif.train_config import TrainConfig
+    from benchmarks.claims.baselines.training import STAGES
+    from fpliif.training.config import TrainConfig
 
     training = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["training"]
     return int(about["step"]) + (TrainConfig.from_toml(STAGES[0]).steps if training["config"].get("start") else 0)

@@ -75,7 +75,7 @@ def shared_encoder(network: FPLIIF, sizes: Sequence[int]) -> tuple[nn.Module, di
 
 def three_ways(own: Tensor, native: Tensor) -> list[NDArray[np.uint8]]:
     """uint8 label maps of the size of `own`: its own, by resized logits of `native`, by resized labels of it."""
-    from validation.pictures import fit_mask
+    from validation.runners.base.resizing import fit_mask
 
     size = (int(own.shape[2]), int(own.shape[3]))
     logits = nn.functional.interpolate(native, size=size, mode="bilinear", align_corners=False)

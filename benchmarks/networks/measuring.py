@@ -64,7 +64,7 @@ def _weights(network: Network, folder: Path) -> dict[str, int]:
     from safetensors.torch import save_file
 
     from benchmarks.networks.weights import lively, winners
-    from converters.adapter import Adapted, AnswerForm, PictureForm
+    from converters.torch_sources.adapter import Adapted, AnswerForm, PictureForm
     from toolkit.models import load_source
 
     path, record = folder / "weights.safetensors", folder / "weights.json"

@@ -57,7 +57,7 @@ def measure_fine_tuned(setting: Setting, images: int, tell: Tell) -> dict[str, A
     Raises:
         UsageError: a fine-tuned checkpoint is not there.
     """
-    from fpliif.pool import open_pool
+    from fpliif.training.pool import open_pool
     from segdata.faces.synthetic import SyntheticFaces
     from toolkit.errors import UsageError
     from toolkit.stages.reference import reference_runner

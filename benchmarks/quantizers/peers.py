@@ -69,7 +69,7 @@ def variant(
     """A recipe of segport's with something changed, from the float graph and the statistics that all variants share."""
 
     def make(setting: Setting, folder: Path) -> Artifact:
-        from converters.formats.tflite.quantize import quantize
+        from converters.formats.tflite.quantizing.quantize import quantize
 
         source, path = setting.source, folder / f"{name}.tflite"
         changed_recipe = dataclasses.replace(recipe(recipe_name), **changes)

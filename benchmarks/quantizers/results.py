@@ -17,7 +17,7 @@ from benchmarks.quantizers.peers import Peer
 from benchmarks.quantizers.setting import Setting
 from converters import Artifact
 from fpliif.checkpoint import replace_file
-from fpliif.pool import Pool, open_pool
+from fpliif.training.pool import Pool, open_pool
 
 Tell = Callable[[str], None]
 

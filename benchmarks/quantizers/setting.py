@@ -37,7 +37,7 @@ class Setting:
 
     def calibrated(self, choice: Literal["random", "balanced"]) -> CalibrationSet:
         """Training pictures by one way of choosing them."""
-        from toolkit.stages.pictures import calibration_set
+        from toolkit.stages.picture_sets import calibration_set
 
         return calibration_set(changed(self.options, calibration_choice=choice), self.source, lambda: None)
 
@@ -55,7 +55,7 @@ class Setting:
 
     def float_tflite(self) -> Path:
         """The float32 .tflite that segport quantizes."""
-        from converters.formats.tflite.float_graph import float_graph
+        from converters.formats.tflite.float_file.float_graph import float_graph
 
         return float_graph(self.source, "litert-torch", OutputKind.LOGITS, self.graphs).path
 
@@ -68,7 +68,7 @@ class Setting:
 
 def tflite_artifact(name: str, path: Path, source: ModelSource) -> Artifact:
     """A .tflite of another tool as an artifact that segport's runners open; raises ConversionError for another interface."""
-    from converters.formats.tflite.readback import read_back
+    from converters.formats.tflite.file.readback import read_back
 
     written = read_back(path, source, OutputKind.LOGITS)
     return _artifact(name, "tflite", path, source, written.image, written.output)

@@ -49,7 +49,7 @@ def overhead(folder: Path, tell: Tell, rounds: int) -> list[Figures]:
 def _in_turns(runner: Runner, dataset: Dataset, rounds: int) -> tuple[list[float], list[float]]:
     """Seconds of bare loops and of validations, one of each a round; which goes first changes from round to round."""
     from validation.accuracy.evaluation import evaluate
-    from validation.pictures import fit_picture
+    from validation.runners.base.resizing import fit_picture
 
     size = (runner.artifact.image.height, runner.artifact.image.width)
     pictures = [fit_picture(sample.image, *size) for sample in dataset]
@@ -172,7 +172,7 @@ def _shipped(folder: Path, pictures: int, *kinds: tuple[str, str]) -> tuple[Data
 
 def _converted(source: ModelSource, folder: Path, *kinds: tuple[str, str]) -> list[Artifact]:
     from converters import make_plan
-    from converters.perform import perform
+    from converters.conversion.perform import perform
     from quantization import recipe
     from quantization.calibration import CalibrationSet
     from validation.observing.ranges import observe_tensors

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from converters.artifact import ImageInput, Layout, MapOutput, OutputKind
 from converters.contract import Conversion, Converter, Written
-from converters.errors import ConversionError, SourceError
+from converters.errors import SourceError
+from converters.onnx_sources.checked import OPSET, check_onnx_source, simplified
 from converters.onnx_sources.reading import picture_and_answers, sizes_of
 from converters.source import ModelSource
-from converters.tools import tool
+from converters.tools.importing import tool
 from quantization.calibration import CalibrationSet
-
-OPSET = 17
-"""onnx2tf's SavedModel fails on the reductions of opset 18."""
 
 
 class OnnxConverter(Converter):
@@ -80,38 +77,11 @@ def logits_graph(source: ModelSource, workspace: Path) -> Path:
     return path
 
 
-def check_onnx_source(source: ModelSource) -> tuple[str, str]:
-    """Names of the one input and the one output of an ONNX source whose shapes are as the source states.
-
-    Raises:
-        SourceError: missing or broken file, or another interface.
-    """
-    onnx = tool("onnx", "onnx")
-    path = source.onnx_path
-    if path is None or not path.is_file():
-        raise SourceError(f"{path} is not a file; give the path of an ONNX model")
-    try:
-        model = onnx.load(str(path))
-        onnx.checker.check_model(model)
-    except Exception as error:  # protobuf and the checker each raise their own types
-        reason = str(error).strip().split("\n")[0]
-        raise SourceError(f"{path} is not a valid ONNX model ({reason}); export it again") from error
-    inputs, outputs = picture_and_answers(model)
-    wanted = [source.picture_shape()], [(1, len(source.classes), *source.output_size)]
-    found = [sizes_of(item) for item in inputs], [sizes_of(item) for item in outputs]
-    if found != wanted:
-        raise SourceError(
-            f"{path} maps {found[0]} to {found[1]}, but one picture {wanted[0][0]} to one score map {wanted[1][0]} is "
-            "needed; export it with fixed sizes"
-        )
-    return inputs[0].name, outputs[0].name
-
-
 def _exported(source: ModelSource, workspace: Path) -> Any:
     """torch -> ONNX by the TorchScript exporter: the newer one writes opset 18 and cannot be brought down to 17."""
     import torch
 
-    from converters.torch_heads import example_image, torch_module
+    from converters.torch_sources.heads import example_image, torch_module
 
     onnx = tool("onnx", "onnx")
     raw = workspace / "exported.onnx"
@@ -127,15 +97,6 @@ def _exported(source: ModelSource, workspace: Path) -> Any:
             output_names=["logits"],
         )
     return onnx.load(str(raw))
-
-
-def simplified(model: Any, shapes: Mapping[str, Sequence[int]] | None = None) -> Any:
-    """Fold the shape arithmetic that the exporter leaves around every resize; `shapes` fixes inputs whose sizes are open."""
-    simplified, equal = tool("onnxsim", "onnx").simplify(model, overwrite_input_shapes=shapes)
-    if not equal:
-        raise ConversionError("onnxsim changed what the exported ONNX graph computes; please report the network")
-    del simplified.metadata_props[:]  # the simplifier's diary, longer than the graph
-    return simplified
 
 
 def _append_argmax(model: Any) -> None:

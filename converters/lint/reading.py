@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from converters.errors import SourceError
-from converters.formats.coreml.package import load_specification
-from converters.formats.tflite.flatbuffer import Graph, Tensor, read_model
+from converters.formats.coreml.file.package import load_specification
+from converters.formats.tflite.file.flatbuffer import Graph, Tensor, read_model
 from converters.lint.graph import LintGraph, Step, Value
 
 

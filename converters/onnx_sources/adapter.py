@@ -1,4 +1,4 @@
-"""What is put around an ONNX network so that every converter meets the same one: `converters.adapter`, in nodes of the graph itself.
+"""What is put around an ONNX network so that every converter meets the same one: `converters.torch_sources.adapter`, in nodes of the graph itself.
 
 The nodes compute what `Adapted` computes, in the same order, so the file stays the float reference, in ONNX Runtime. Sizes that the file leaves
 open are fixed first, and shape arithmetic is folded away.
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from converters.errors import SourceError, in_one_line
 from converters.onnx_sources.nodes import Nodes, prune
 from converters.onnx_sources.reading import picture_and_answers, sizes_of
-from converters.tools import tool
+from converters.tools.importing import tool
 
 if TYPE_CHECKING:
-    from converters.adapter import PictureForm
+    from converters.torch_sources.adapter import PictureForm
 
 LEAST_OPSET = 13
 """Up to which older graphs are brought, so that one form of every node will do."""
@@ -28,7 +28,7 @@ MODES: dict[str, dict[str, str]] = {
     "bilinear-corners": {"mode": "linear", "coordinate_transformation_mode": "align_corners"},
     "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
 }
-"""`converters.adapter.RESIZES` as ONNX writes them."""
+"""`converters.torch_sources.adapter.RESIZES` as ONNX writes them."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class OnnxForm:
 
 def fits_already(model: Any, form: OnnxForm) -> bool:
     """True if the graph takes and answers what every converter wants, and nothing is to be put around it."""
-    from converters.adapter import PictureForm
+    from converters.torch_sources.adapter import PictureForm
 
     onnx = tool("onnx", "onnx")
     plain = PictureForm(given=form.picture.given)
@@ -99,7 +99,7 @@ def adapted_onnx(model: Any, origin: str, form: OnnxForm, scale: float) -> Any:
 
 def _fixed_sizes(model: Any, origin: str, form: OnnxForm) -> Any:
     """A copy for one picture of a fixed size, at an opset that has all nodes we add, with shape arithmetic folded."""
-    from converters.formats.onnx import simplified
+    from converters.onnx_sources.checked import simplified
 
     onnx = tool("onnx", "onnx")
     copy = onnx.ModelProto()
@@ -167,7 +167,7 @@ def _put_before(model: Any, picture: PictureForm, size: tuple[int, int], origin:
 
 def _channels(nodes: Nodes, image: str, picture: PictureForm) -> str:
     """As the first half of `Adapted.to_picture`."""
-    from converters.adapter import LUMA
+    from converters.torch_sources.adapter import LUMA
 
     if picture.order == "rgb":
         return image
@@ -214,7 +214,7 @@ def _put_behind(
     """Keep the output that holds the logits, as float32 (1, C, h, w), and nothing that leads to others."""
     import torch
 
-    from converters.adapter import key_of_logits
+    from converters.torch_sources.adapter import key_of_logits
 
     nodes = Nodes(model)
     types = tool("onnx", "onnx").TensorProto

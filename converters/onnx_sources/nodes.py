@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from converters.tools import tool
+from converters.tools.importing import tool
 
 
 class Nodes:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from converters.tools import tool
+from converters.tools.importing import tool
 
 DOMAINS = ("", "ai.onnx")
 

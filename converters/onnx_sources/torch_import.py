@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from converters.errors import ConversionError, SourceError, in_one_line
-from converters.formats.onnx import OPSET, check_onnx_source, simplified
+from converters.onnx_sources.checked import OPSET, check_onnx_source, simplified
 from converters.onnx_sources.opsets import lowered
-from converters.tools import tool
+from converters.tools.importing import tool
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +52,7 @@ def _module(source: ModelSource) -> torch.nn.Module:
     import torch
     from torch._export.converter import TS2EPConverter
 
-    from converters.adapter import FixedMode
+    from converters.torch_sources.adapter import FixedMode
 
     check_onnx_source(source)
     path = source.onnx_path

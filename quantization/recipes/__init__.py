@@ -1,4 +1,4 @@
-"""One file a recipe. Adding a file that defines RECIPE adds the recipe; nothing else needs editing."""
+"""One file a recipe, here or in a folder below. A file that defines RECIPE adds the recipe; nothing else needs editing."""
 
 import importlib
 import pkgutil
@@ -19,8 +19,9 @@ def recipes() -> dict[str, Recipe]:
     Raises:
         RecipeError: two share a name, or a package offers something else.
     """
-    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
-    candidates = [(importlib.import_module(f"{__name__}.{name}").RECIPE, name) for name in names]
+    files = [info.name for info in pkgutil.walk_packages(__path__, f"{__name__}.") if not info.ispkg]
+    files.sort(key=lambda name: name.rpartition(".")[2])
+    candidates = [(importlib.import_module(name).RECIPE, name) for name in files]
     candidates += [(entry.load(), entry.value) for entry in entry_points(group=ENTRY_POINTS)]
     found: dict[str, Recipe] = {}
     for recipe, origin in candidates:

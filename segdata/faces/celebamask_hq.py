@@ -23,9 +23,9 @@ from PIL import Image
 
 from segdata.dataset import Dataset, Sample
 from segdata.errors import DataError
+from segdata.image_files import read_image, read_part
 from segdata.labels import FACE19, LabelSet
 from segdata.paired import fingerprint_of, require_folder
-from segdata.pictures import read_image, read_part
 from segdata.registry import Request, dataset
 
 PAINT_ORDER = FACE19.names[1:]

@@ -27,9 +27,9 @@ from segdata.generic.changes import IGNORED, LabelChanges, Vocabulary, read_chan
 from segdata.generic.classes import CLASS_FILES
 from segdata.generic.coco_masks import covered
 from segdata.generic.splits import SPLITS, no_split, share_of, split_of
+from segdata.image_files import check_size, read_colours, read_image
 from segdata.labels import IGNORE_INDEX
 from segdata.paired import fingerprint_of
-from segdata.pictures import check_size, read_colours, read_image
 from segdata.registry import Request, dataset
 
 LAYOUT = "PATH/annotations/panoptic_val.json + PATH/annotations/panoptic_val/NAME.png, or PATH/annotations/instances_val.json, with PATH/val/NAME.jpg"

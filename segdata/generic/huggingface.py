@@ -23,9 +23,9 @@ from segdata.errors import DataError, MissingPackageError
 from segdata.generic.changes import read_changes, vocabulary
 from segdata.generic.classes import CLASS_FILES, read_classes
 from segdata.generic.splits import ALIASES, SPLITS, no_split, share_of
+from segdata.image_files import check_ids, check_size, decoded_ids, decoded_image
 from segdata.labels import IGNORE_INDEX
 from segdata.paired import fingerprint_of, require_folder
-from segdata.pictures import check_ids, check_size, decoded_ids, decoded_image
 from segdata.registry import Request, dataset
 
 LAYOUT = "PATH/dataset_dict.json with PATH/SPLIT/state.json, or PATH/state.json, as save_to_disk writes them"

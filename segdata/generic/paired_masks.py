@@ -20,9 +20,7 @@ from segdata.errors import DataError
 from segdata.generic.changes import LabelChanges, Vocabulary, read_changes, vocabulary
 from segdata.generic.classes import CLASS_FILES, ClassFile, read_classes
 from segdata.generic.splits import SPLITS, no_split, share_of
-from segdata.labels import IGNORE_INDEX, LabelSet
-from segdata.paired import Pair, PairedFiles, files_by_stem, fingerprint_of, pair_up, require_folder
-from segdata.pictures import (
+from segdata.image_files import (
     BAND_SUFFIX,
     IMAGE_SUFFIXES,
     check_ids,
@@ -32,6 +30,8 @@ from segdata.pictures import (
     read_ids,
     read_picture,
 )
+from segdata.labels import IGNORE_INDEX, LabelSet
+from segdata.paired import Pair, PairedFiles, files_by_stem, fingerprint_of, pair_up, require_folder
 from segdata.registry import Request
 
 LAYOUT = "PATH/images + PATH/masks with equal file names, or the same inside PATH/train, PATH/val and PATH/test"

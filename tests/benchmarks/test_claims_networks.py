@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmarks.claims.joined import JoinedFPLIIF
-from benchmarks.claims.networks import BASELINES, BiSeNetLike, DenseNetwork, UNet, static_graph
+from benchmarks.claims.baselines.networks import BASELINES, BiSeNetLike, DenseNetwork, UNet, static_graph
+from benchmarks.claims.first_layer.joined import JoinedFPLIIF
 from fpliif.config import preset
 from fpliif.cost import multiply_adds
 from fpliif.deploy import deploy
-from fpliif.losses import sample_points
 from fpliif.network import FPLIIF, count_parameters
+from fpliif.training.losses import sample_points
 from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 
 

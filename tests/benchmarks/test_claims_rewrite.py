@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.claims import rewrite
+from benchmarks.claims.first_layer import rewrite
+from benchmarks.claims.first_layer.variants import VARIANTS, variant
 from benchmarks.claims.page import rewrite_table
-from benchmarks.claims.variants import VARIANTS, variant
 from fpliif.deploy import deploy
 from fpliif.errors import ConfigError
 from fpliif.network import FPLIIF
@@ -57,8 +57,8 @@ def test_sides_that_are_no_multiple_of_four_are_answered_exactly_or_refused(
 @pytest.mark.parametrize("name", ["one_resize", "depth_to_space_by_channel"])
 def test_files_hold_no_folded_biases_and_stay_in_one_piece(network: FPLIIF, name: str, tmp_path: Path) -> None:
     from converters import make_plan
-    from converters.formats.tflite.flatbuffer import read_model
-    from converters.perform import perform
+    from converters.conversion.perform import perform
+    from converters.formats.tflite.file.flatbuffer import read_model
     from quantization import recipe
     from tests.converters import small_network as small
     from tests.converters.making import artifact_of, bare_source

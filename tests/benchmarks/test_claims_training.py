@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.claims import networks, training
-from benchmarks.claims.weights_files import load_baseline
+from benchmarks.claims.baselines import networks, training
+from benchmarks.claims.baselines.weights_files import load_baseline
 from fpliif.errors import CheckpointError, TrainingError
-from fpliif.train_config import DataConfig, OptimizerConfig, Phase, TrainConfig
+from fpliif.training.config import DataConfig, OptimizerConfig, Phase, TrainConfig
 
 TINY = TrainConfig(
     name="tiny",

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from converters import ModelSource
-from converters.adapter import Adapted, AnswerForm, PictureForm
+from converters.torch_sources.adapter import Adapted, AnswerForm, PictureForm
 from tests.converters.making import bare_source
 
 SIZE = (16, 24)

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from converters import Artifact, ModelSource, OutputKind, PixelRange, make_plan
-from converters.formats.tflite.rewrites import Rewriting
-from converters.perform import Outcome, perform
+from converters.conversion.perform import Outcome, perform
+from converters.formats.tflite.torch_forms.rewrites import Rewriting
 from quantization import recipes
 from tests.converters import small_network as small
 

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from converters import Artifact, converter, make_plan
+from converters.conversion.perform import perform
+from converters.conversion.routes import INSTEAD_OF
 from converters.formats.coreml.converter import EXPORTED
-from converters.perform import perform
-from converters.routes import INSTEAD_OF
 from quantization import recipe, recipes
 from tests.converters import small_network as small
 from tests.converters.foreign_networks import NETWORKS, foreign

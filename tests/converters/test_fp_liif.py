@@ -17,9 +17,9 @@ from ai_edge_litert.interpreter import Interpreter
 from torch import nn
 
 from converters import Artifact, ModelSource, PixelRange, make_plan
-from converters.formats.coreml.program import read_program
-from converters.formats.tflite.flatbuffer import read_model
-from converters.perform import perform
+from converters.conversion.perform import perform
+from converters.formats.coreml.file.program import read_program
+from converters.formats.tflite.file.flatbuffer import read_model
 from fpliif import preset
 from fpliif.deploy import deploy
 from fpliif.network import FPLIIF, count_parameters

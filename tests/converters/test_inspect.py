@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from converters import OutputKind, SourceError
-from converters.formats.coreml.functions import join_functions
-from converters.formats.coreml.program import read_program
-from converters.formats.tflite.flatbuffer import read_model
+from converters.formats.coreml.file.functions import join_functions
+from converters.formats.coreml.file.program import read_program
+from converters.formats.tflite.file.flatbuffer import read_model
 from converters.inspect import describe
 from tests.converters.making import Made
 

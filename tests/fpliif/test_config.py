@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fpliif.config import PRESETS, FPLIIFConfig, preset
 from fpliif.errors import ConfigError
-from fpliif.train_config import CONFIGS, TrainConfig, shipped_config
+from fpliif.training.config import CONFIGS, TrainConfig, shipped_config
 
 widths = st.integers(1, 64)
 configs = st.builds(

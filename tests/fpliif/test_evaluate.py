@@ -9,7 +9,7 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import f1_score, jaccard_score
 
 from fpliif.evaluate import Scores, confusion_matrix, evaluate
-from fpliif.pool import Pool
+from fpliif.training.pool import Pool
 from segdata.labels import LabelSet
 from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from converters import ModelSource, PixelRange, make_plan
-from converters.perform import perform
+from converters.conversion.perform import perform
 from fpliif.deploy import deploy
 from fpliif.network import FPLIIF
 from fpliif.rounded import RoundedFPLIIF

@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.kept_page import keep_result
 from tests.reliability.page import PARTS, kills_table
-from tests.toolkit.test_bad_input import folder_dataset
+from tests.toolkit.cli.test_bad_input import folder_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = "float32,int8_static,int8_weights"
@@ -50,7 +50,7 @@ def arguments(folder: Path) -> tuple[str, ...]:
     """A small network on a small dataset, which is written below `folder`; every format."""
     data = folder_dataset(folder / "data", ("sky", "road", "car", "tree"))
     return (
-        "run", "--quiet", "--model", "tests.toolkit.awkward_networks:plain", "--input-size", "64", "--upsample", "bilinear",
+        "run", "--quiet", "--model", "tests.toolkit.models.awkward_networks:plain", "--input-size", "64", "--upsample", "bilinear",
         "--dataset", f"folder:{data}", "--classes", str(data / "classes.txt"), "--latency-samples", "0", "--examples", "2",
         "--formats", "tflite,coreml,onnx", "--recipes", RECIPES,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from tests.reliability import hostile
-from tests.toolkit.test_bad_input import folder_dataset
+from tests.toolkit.cli.test_bad_input import folder_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,7 +21,7 @@ def small_run(folder: Path, *more: str) -> list[str]:
     if not data.exists():
         folder_dataset(data, ("sky", "road", "car", "tree"))
     return [
-        "run", "--model", "tests.toolkit.awkward_networks:plain", "--input-size", "64", "--upsample", "bilinear",
+        "run", "--model", "tests.toolkit.models.awkward_networks:plain", "--input-size", "64", "--upsample", "bilinear",
         "--dataset", f"folder:{data}", "--classes", str(data / "classes.txt"), "--quiet", *more,
     ]  # fmt: skip
 

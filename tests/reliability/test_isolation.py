@@ -168,7 +168,7 @@ def test_a_program_in_a_file_is_read_again_in_the_other(ending: str, tmp_path: P
 
     from converters import SourceError
     from tests.reliability.collecting import shown
-    from tests.toolkit.awkward_networks import plain
+    from tests.toolkit.models.awkward_networks import plain
     from toolkit.isolation.limits import Limits
     from toolkit.isolation.process import GuardedProcess
     from toolkit.models import load_source
@@ -193,7 +193,7 @@ def test_a_program_in_a_file_is_read_again_in_the_other(ending: str, tmp_path: P
 def test_the_time_limit_holds_for_a_program_in_a_file(tmp_path: Path) -> None:
     import torch
 
-    from tests.toolkit.awkward_networks import plain
+    from tests.toolkit.models.awkward_networks import plain
     from toolkit.cli import run_command
 
     path, out = tmp_path / "net.pt2", tmp_path / "out"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_trees import helen_tree, lapa_tree, simple_celeb_tree, write_image, write_mask
 from PIL import Image
 
+from tests.segdata.dataset_trees import helen_tree, lapa_tree, simple_celeb_tree, write_image, write_mask
 from toolkit.cli import run_command
 
 RECIPE = """

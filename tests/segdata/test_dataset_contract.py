@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_trees import (
+
+from segdata import DataError, dataset_kinds, open_dataset
+from tests.segdata.dataset_trees import (
     coco_tree,
     coloured_tree,
     folder_tree,
@@ -17,8 +19,6 @@ from dataset_trees import (
     panoptic_tree,
     simple_celeb_tree,
 )
-
-from segdata import DataError, dataset_kinds, open_dataset
 
 TREES: dict[str, Callable[[Path], object]] = {
     "folder": folder_tree,

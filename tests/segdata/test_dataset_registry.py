@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from dataset_trees import folder_tree
 
 from segdata import FACE11, FACE19, DataError, dataset_kinds, open_dataset
 from segdata.registry import Request, dataset
+from tests.segdata.dataset_trees import folder_tree
 
 
 def test_an_unknown_name_lists_the_alternatives() -> None:

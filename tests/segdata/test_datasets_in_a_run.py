@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_trees import coco_tree, coloured_tree, folder_tree, huggingface_tree, panoptic_tree
 
+from tests.segdata.dataset_trees import coco_tree, coloured_tree, folder_tree, huggingface_tree, panoptic_tree
 from toolkit.cli import run_command
 
-NETWORKS = "tests.toolkit.awkward_networks"
+NETWORKS = "tests.toolkit.models.awkward_networks"
 FAST = [
     "--input-size",
     "32",

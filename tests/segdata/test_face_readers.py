@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_trees import celeb_tree, helen_tree, lapa_tree, random_ids, simple_celeb_tree, write_image, write_mask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -15,6 +14,15 @@ from PIL import Image
 from segdata import FACE11, FACE19, DataError, LabelSet, open_dataset, remap_table
 from segdata.faces.celebamask_hq import BISENET_NAMES, PAINT_ORDER
 from segdata.groups import OVERALL, places_of
+from tests.segdata.dataset_trees import (
+    celeb_tree,
+    helen_tree,
+    lapa_tree,
+    random_ids,
+    simple_celeb_tree,
+    write_image,
+    write_mask,
+)
 
 
 def test_lapa_ids_are_the_eleven_classes(tmp_path: Path) -> None:

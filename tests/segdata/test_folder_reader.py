@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_trees import folder_tree, random_ids, write_image, write_mask
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from segdata import DataError, LabelSet, open_dataset
+from tests.segdata.dataset_trees import folder_tree, random_ids, write_image, write_mask
 
 AB = LabelSet("ab", ("background", "thing1", "thing2"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_trees import (
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from segdata import DataError, LabelSet, open_dataset
+from segdata.errors import MissingPackageError
+from segdata.generic.coco_masks import covered, decoded
+from tests.segdata.dataset_trees import (
     coco_tree,
     coloured_tree,
     compressed,
@@ -23,13 +30,6 @@ from dataset_trees import (
     write_image,
     write_mask,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image
-
-from segdata import DataError, LabelSet, open_dataset
-from segdata.errors import MissingPackageError
-from segdata.generic.coco_masks import covered, decoded
 
 Harm = Callable[[Path], object]
 ALL = ("train", "test")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from segdata.faces.synthetic.raster import SUBROWS, Points, coverage, inside
+from segdata.faces.synthetic.shapes.raster import SUBROWS, Points, coverage, inside
 
 coordinates = st.floats(-0.6, 1.6, allow_nan=False)
 polygons = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=9).map(

@@ -16,9 +16,9 @@ from PIL import Image
 
 from segdata import FACE11, FACE19, DataError, Dataset, LabelSet
 from segdata.faces.synthetic import SyntheticFaces, draw_face, masks_at
-from segdata.faces.synthetic.features import SHUT_BELOW
+from segdata.faces.synthetic.figure.features import SHUT_BELOW
+from segdata.faces.synthetic.figure.scene import compose
 from segdata.faces.synthetic.masks import FACE11_NAMES
-from segdata.faces.synthetic.scene import compose
 
 SMALL = 96
 

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind, PixelRange, make_plan
-from converters.perform import perform
+from converters.conversion.perform import perform
 from quantization import recipe
 from quantization.calibration import CalibrationSet
-from tests.validation.android.fake_phone import FakePhone
-from tests.validation.android.fake_server import serving
-from tests.validation.android.fake_tool import FakeTool, program_file
+from tests.validation.runners.android.fake_phone import FakePhone
+from tests.validation.runners.android.fake_server import serving
+from tests.validation.runners.android.fake_tool import FakeTool, program_file
 from tests.validation.tiny_network import (
     CLASSES,
     COLOURS,

@@ -62,7 +62,7 @@ def tools() -> Iterator[Tool]:
     a tool that crashes is broken and nothing more.
     """
     from converters import MissingToolError
-    from converters.perform import perform
+    from converters.conversion.perform import perform
     from toolkit.isolation.conversions import ConversionProcess
     from toolkit.isolation.runtimes import processes_released
 

@@ -24,7 +24,7 @@ class Screen:
     def __init__(self, quiet: bool) -> None:
         from rich.console import Console
 
-        from converters.capture import terminal
+        from converters.tools.capture import terminal
         from toolkit.progress import ConsoleProgress, SilentProgress
 
         # Converters' own output is captured by descriptor; the display writes to what standard error was before.

@@ -25,10 +25,10 @@ from toolkit.models import load_source
 from toolkit.models.loading import same_source
 from toolkit.options import RunOptions
 from toolkit.progress import Progress, SilentProgress
-from toolkit.report.content.pictures import png
+from toolkit.report.content.example_images import png
 from toolkit.run_folder.files import write_json
 from toolkit.run_folder.folder import RunFolder, trusted_artifacts
-from toolkit.stages.pictures import judging_set
+from toolkit.stages.picture_sets import judging_set
 
 if TYPE_CHECKING:
     from converters import Artifact, ModelSource
@@ -165,7 +165,7 @@ def _pictures(
     progress: Progress,
 ) -> Iterator[tuple[str, dict[str, Any], dict[str, bytes]]]:
     """For each picture: its folder's name, its entry in bundle.json, and its files."""
-    from validation.pictures import fit_picture
+    from validation.runners.base.resizing import fit_picture
 
     sizes = sorted({(item.output.height, item.output.width) for item in artifacts})
     references = {}
@@ -198,7 +198,7 @@ def _maps(
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Labels and float reference of one picture at one output size: the entry in bundle.json, and the files."""
     from validation.accuracy.confusion import confusion_matrix
-    from validation.pictures import fit_mask
+    from validation.runners.base.resizing import fit_mask
 
     truth = fit_mask(sample.mask, *size)
     labels, answer = f"labels-{size[0]}x{size[1]}.png", f"reference-{size[0]}x{size[1]}.png"
@@ -215,7 +215,7 @@ def _reference_answers(
 ) -> list[NDArray[np.uint8]]:
     """The float reference's class maps at the source's output size, uint8 (h, w) each."""
     from toolkit.stages.reference import reference_runner
-    from validation.pictures import fit_picture
+    from validation.runners.base.resizing import fit_picture
     from validation.runners.base.values import label_map
 
     runner: Runner = reference_runner(source, options)

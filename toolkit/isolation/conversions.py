@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from converters import ConversionError, Plan
-from converters.perform import convert_here
+from converters.conversion.perform import convert_here
 from toolkit.isolation.limits import Limits
 from toolkit.isolation.process import GuardedProcess, LostError
 from toolkit.isolation.sending import NotSendableError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ConversionProcess:
-    """Does `converters.perform.convert_here` elsewhere; use as a context manager.
+    """Does `converters.conversion.perform.convert_here` elsewhere; use as a context manager.
 
     Attributes:
         here: why a source could not be sent, so that its conversions ran in this process; empty if none did.

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from converters.noise import last_words
+from converters.tools.noise import last_words
 from toolkit.isolation.limits import Limits, held_in_words
 from toolkit.isolation.sending import packed
 

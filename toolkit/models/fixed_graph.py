@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from converters import SourceError
-from converters.adapter import Adapted
+from converters.torch_sources.adapter import Adapted
 from toolkit.models.trying import answered, dark_picture, grey_picture, noisy_picture, own
 from toolkit.models.watching import watched
 from toolkit.options import RunOptions

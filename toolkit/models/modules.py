@@ -9,7 +9,7 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from converters import ModelSource, PixelRange, SourceError
-from converters.adapter import Adapted, AnswerForm, PictureForm, key_of_logits, picked
+from converters.torch_sources.adapter import Adapted, AnswerForm, PictureForm, key_of_logits, picked
 from toolkit.models.fixed_graph import check_numbers, refuse_what_no_graph_holds
 from toolkit.models.naming import MOST_CLASSES, class_names, palette, picture_form
 from toolkit.models.quiet import quiet

@@ -8,7 +8,7 @@ from converters import PixelRange, SourceError
 from toolkit.options import RunOptions
 
 if TYPE_CHECKING:
-    from converters.adapter import PictureForm
+    from converters.torch_sources.adapter import PictureForm
 
 MOST_CLASSES = 256
 """Label maps are stored in bytes."""
@@ -16,7 +16,7 @@ MOST_CLASSES = 256
 
 def picture_form(options: RunOptions) -> PictureForm:
     """How the network wants its picture; raises SourceError for means or deviations that fit no channels."""
-    from converters.adapter import PictureForm
+    from converters.torch_sources.adapter import PictureForm
 
     return PictureForm(
         mean=options.mean,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from converters import SourceError
-from converters.adapter import FixedMode
+from converters.torch_sources.adapter import FixedMode
 from toolkit.errors import in_one_line
 from toolkit.models.quiet import quiet
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from converters.capture import captured
+from converters.tools.capture import captured
 
 
 @contextmanager

@@ -25,7 +25,7 @@ OURS = (
         for name in ("modules", "watching", "trying", "fixed_graph", "program_file", "factory")
     ),
     "importlib/__init__.py",
-    "converters/adapter.py",
+    "converters/torch_sources/adapter.py",
 )
 _DECIDING = {"aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal"}
 _OF_SHAPE = {"aten::ones_like", "aten::zeros_like", "aten::full_like", "aten::empty_like", "aten::new_zeros", "aten::new_ones",

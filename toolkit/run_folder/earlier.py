@@ -21,7 +21,7 @@ from toolkit.progress import Progress
 from toolkit.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
-    from converters.perform import Outcome
+    from converters.conversion.perform import Outcome
 
 _IDENTITY = ("weights_sha256", "classes", "input_size", "output_size", "output_sizes", "pixel_range")
 

@@ -15,7 +15,7 @@ from toolkit.progress import Progress
 from toolkit.stages.runtimes import choose_runtimes, guarded
 
 if TYPE_CHECKING:
-    from converters.formats.tflite.edges import Ends
+    from converters.formats.tflite.file.edges import Ends
     from segdata import Dataset
     from validation.checks.base.contract import CheckResult
     from validation.checks.base.evidence import ArtifactEvidence, Edge, Expectations, MakeRunner, Network
@@ -170,7 +170,7 @@ def _ends(artifact: Artifact) -> Ends | None:
     if artifact.format != "tflite":
         return None
     from converters import MissingToolError, SourceError
-    from converters.formats.tflite.edges import read_ends
+    from converters.formats.tflite.file.edges import read_ends
 
     try:
         return read_ends(artifact.path, artifact.signature)

@@ -19,11 +19,11 @@ from toolkit.progress import Progress
 from toolkit.run_folder.earlier import earlier_artifacts, fingerprint, settle
 from toolkit.run_folder.environment import describe_environment
 from toolkit.run_folder.folder import RunFolder
-from toolkit.stages.pictures import calibration_set
+from toolkit.stages.picture_sets import calibration_set
 
 if TYPE_CHECKING:
     from converters import Artifact
-    from converters.perform import Convert, Outcome, State
+    from converters.conversion.perform import Convert, Outcome, State
     from quantization.calibration import CalibrationSet
     from quantization.policy import Policy
 
@@ -175,7 +175,7 @@ def perform_plan(
 ) -> Conversions:
     """Make the artifacts and write the manifest, which names whatever could be made; raises SourceError where all were refused."""
     from converters import SourceError
-    from converters.perform import perform
+    from converters.conversion.perform import perform
 
     model = _model_entry(plan.source)
     mark, before = fingerprint(model), earlier_artifacts(folder)
@@ -198,7 +198,7 @@ def perform_plan(
 @contextmanager
 def _converting(options: RunOptions, progress: Progress) -> Iterator[Convert]:
     """Where converters run; says so where it is not where the options want it."""
-    from converters.perform import convert_here
+    from converters.conversion.perform import convert_here
     from toolkit.isolation.conversions import ConversionProcess
     from toolkit.isolation.limits import Limits
 
@@ -225,7 +225,7 @@ def _plot(folder: RunFolder, calibration: CalibrationSet) -> None:
 @contextmanager
 def _told(progress: Progress, total: int) -> Iterator[Any]:
     """Progress of `perform`: one step an artifact, with a line for each."""
-    from converters.perform import State
+    from converters.conversion.perform import State
 
     with progress.stage("converting", total) as stage:
 
@@ -240,7 +240,7 @@ def _told(progress: Progress, total: int) -> Iterator[Any]:
 
 def _digests(calibration: CalibrationSet) -> dict[str, str]:
     """Content of each calibration picture by its id: what the check for overlap holds the judging pictures against."""
-    from validation.pictures import picture_digest
+    from validation.runners.base.resizing import picture_digest
 
     return {name: picture_digest(image) for name, image in zip(calibration.ids, calibration.images, strict=True)}
 

@@ -30,8 +30,8 @@ def draw_examples(
     progress: Progress,
 ) -> list[dict[str, Any]]:
     """Write example pictures below the run folder and describe them for the report (paths relative to the folder)."""
-    from toolkit.report.content.pictures import save_difference, save_mask, save_picture
-    from validation.pictures import fit_mask, fit_picture
+    from toolkit.report.content.example_images import save_difference, save_mask, save_picture
+    from validation.runners.base.resizing import fit_mask, fit_picture
 
     chosen = choose_examples(results, [dataset.sample_id(index) for index in range(len(dataset))], options.examples)
     measured = [artifact for artifact in artifacts if any(run.status == "measured" for run in results[artifact.name])]
@@ -84,7 +84,7 @@ def choose_examples(results: Mapping[str, Sequence[RunResult]], ids: Sequence[st
 
 
 def _answers(artifact: Artifact, samples: Sequence[Any], options: RunOptions) -> list[NDArray[np.uint8]]:
-    from validation.pictures import fit_picture
+    from validation.runners.base.resizing import fit_picture
     from validation.runners.base.values import label_map
 
     runtime = next(

@@ -21,8 +21,8 @@ from validation.accuracy.confusion import confusion_matrix
 from validation.accuracy.maps import LabelMaps
 from validation.accuracy.margins import MarginCounts, margin_map
 from validation.errors import ValidationError
-from validation.pictures import fit_mask, fit_picture
 from validation.runners.base.contract import Runner
+from validation.runners.base.resizing import fit_mask, fit_picture
 from validation.runners.base.values import label_map
 
 JudgedAt = Literal["network", "original"]

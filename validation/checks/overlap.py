@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from validation.checks.base.contract import CheckStatus, Finding, RunCheck
 from validation.checks.base.evidence import RunEvidence
-from validation.pictures import fit_picture, picture_digest
+from validation.runners.base.resizing import fit_picture, picture_digest
 
 _NAMED = 3
 """Shared pictures that the sentence names."""

@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 import torch
 
-from validation.milrun.compiler import CompiledFunction, compile_function
+from validation.milrun.compiled.compiler import CompiledFunction, compile_function
+from validation.milrun.compiled.state import State, StateCell
+from validation.milrun.compiled.steps import Observer, run_steps
 from validation.milrun.errors import ModelFileError, PredictInputError
 from validation.milrun.features import Feature, array_to_tensor, decode_feature, output_value
 from validation.milrun.file.limits import check_size
@@ -16,9 +18,7 @@ from validation.milrun.file.package import Package, open_package
 from validation.milrun.file.parsing import parse_function
 from validation.milrun.file.program import ValueType, operands
 from validation.milrun.file.values import ValueDecoder
-from validation.milrun.pictures import picture_to_tensor
-from validation.milrun.state import State, StateCell
-from validation.milrun.steps import Observer, run_steps
+from validation.milrun.image_inputs import picture_to_tensor
 
 Precision = Literal["as_stored", "float32"]
 DEFAULT_FUNCTION = "main"

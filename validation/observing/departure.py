@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import ValidationError
-from validation.pictures import fit_picture
+from validation.runners.base.resizing import fit_picture
 
 if TYPE_CHECKING:
     from validation.milrun import Interpreter

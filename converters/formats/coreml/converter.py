@@ -12,17 +12,17 @@ import numpy as np
 
 from converters.artifact import OutputKind, PixelRange
 from converters.contract import Conversion, Converter, Part, Written
+from converters.conversion.shared_failures import failing_once
 from converters.errors import ConversionError, SourceError
-from converters.failures import failing_once
-from converters.formats.coreml.activations import with_integer_activations
-from converters.formats.coreml.compress import with_compressed_weights
-from converters.formats.coreml.functions import DEPLOYMENT_TARGET as JOINED_TARGET
-from converters.formats.coreml.functions import join_functions
-from converters.formats.coreml.keep import Keeper, keep_words, load_kept
-from converters.formats.coreml.metadata import describe_model
-from converters.formats.coreml.observers import quantized_network
-from converters.formats.coreml.package import save_package
-from converters.formats.coreml.readback import RGB, read_back
+from converters.formats.coreml.file.functions import DEPLOYMENT_TARGET as JOINED_TARGET
+from converters.formats.coreml.file.functions import join_functions
+from converters.formats.coreml.file.metadata import describe_model
+from converters.formats.coreml.file.package import save_package
+from converters.formats.coreml.file.readback import RGB, read_back
+from converters.formats.coreml.quantizing.activations import with_integer_activations
+from converters.formats.coreml.quantizing.compress import with_compressed_weights
+from converters.formats.coreml.quantizing.keep import Keeper, keep_words, load_kept
+from converters.formats.coreml.quantizing.observers import quantized_network
 from converters.formats.coreml.shapes import check_every_shape, picture_shape, shape_words
 from converters.formats.coreml.targets import deployment_target
 from converters.formats.coreml.tool import coremltools
@@ -186,7 +186,7 @@ def _graph(source: ModelSource, conversion: Conversion) -> Any:
     import torch
 
     from converters.formats.coreml.exported import exported
-    from converters.torch_heads import channels_first, example_image, torch_module
+    from converters.torch_sources.heads import channels_first, example_image, torch_module
 
     module = channels_first(torch_module(source, "Core ML"), conversion.output)
     if conversion.route == EXPORTED:

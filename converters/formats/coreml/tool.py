@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from converters.capture import captured
-from converters.tools import tool
+from converters.tools.capture import captured
+from converters.tools.importing import tool
 
 
 def coremltools() -> Any:

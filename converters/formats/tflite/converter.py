@@ -8,11 +8,11 @@ from pathlib import Path
 
 from converters.contract import Conversion, Converter, Part, Written
 from converters.errors import SourceError
-from converters.formats.tflite.float_graph import float_graph
-from converters.formats.tflite.layers import kept_layers
-from converters.formats.tflite.quantize import quantize, quantize_by_tensorflow
-from converters.formats.tflite.readback import read_back
-from converters.formats.tflite.signatures import check_signatures, join_signatures
+from converters.formats.tflite.file.layers import kept_layers
+from converters.formats.tflite.file.readback import read_back
+from converters.formats.tflite.file.signatures import check_signatures, join_signatures
+from converters.formats.tflite.float_file.float_graph import float_graph
+from converters.formats.tflite.quantizing.quantize import quantize, quantize_by_tensorflow
 from converters.onnx_sources.torch_import import IMPORTED, TOOLS
 from converters.source import ModelSource
 from quantization import NumberType

@@ -43,7 +43,7 @@ class TorchScriptConverter(Converter):
     ) -> Written:
         import torch
 
-        from converters.torch_heads import channels_first, example_image, torch_module
+        from converters.torch_sources.heads import channels_first, example_image, torch_module
 
         network = channels_first(torch_module(source, "TorchScript"), conversion.output)
         with torch.no_grad():

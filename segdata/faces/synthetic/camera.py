@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from segdata.faces.synthetic.canvas import clip01, rgb
-from segdata.faces.synthetic.look import Camera
-from segdata.faces.synthetic.raster import Field
+from segdata.faces.synthetic.figure.look import Camera
+from segdata.faces.synthetic.paint.canvas import clip01, rgb
+from segdata.faces.synthetic.shapes.raster import Field
 
 
 def _expose(pixels: Field, camera: Camera) -> Field:

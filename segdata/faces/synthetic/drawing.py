@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdata.errors import DataError
+from segdata.faces.synthetic.figure.scene import Scene, compose
 from segdata.faces.synthetic.masks import draw_mask
-from segdata.faces.synthetic.portrait import paint
-from segdata.faces.synthetic.scene import Scene, compose
+from segdata.faces.synthetic.paint.portrait import paint
 from segdata.labels import LabelSet
 
 GENERATOR_VERSION = "faces-2"

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdata.errors import DataError
-from segdata.faces.synthetic.raster import Points, inside
-from segdata.faces.synthetic.scene import Scene
+from segdata.faces.synthetic.figure.scene import Scene
+from segdata.faces.synthetic.shapes.raster import Points, inside
 from segdata.labels import FACE11, FACE19, LabelSet
 
 FACE11_NAMES: dict[str, str | None] = {

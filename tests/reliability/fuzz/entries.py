@@ -127,7 +127,7 @@ def toml(path: str, kind: str) -> Answer:
 
             read_policy(Path(path))
         else:
-            from fpliif.train_config import TrainConfig
+            from fpliif.training.config import TrainConfig
 
             TrainConfig.from_toml(Path(path))
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from tests.reliability.fuzz import entries
 from tests.reliability.fuzz.mutations import PLACES, cleared, damaged_bytes, damaged_text
-from tests.toolkit.test_bad_input import folder_dataset
+from tests.toolkit.cli.test_bad_input import folder_dataset
 
 CLASSES = ("sky", "road", "car", "tree")
-MODEL = "tests.toolkit.awkward_networks:plain"
+MODEL = "tests.toolkit.models.awkward_networks:plain"
 RUNTIME_LIMITS = (15.0, 3.0)
 """Seconds and gigabytes of a runtime with a damaged file."""
 _PLACED = 0.04
@@ -196,7 +196,7 @@ def _checkpoints(folder: Path) -> None:
     from fpliif.checkpoint import save_checkpoint
     from segdata import LabelSet
     from tests.fpliif.tiny_fpliif import scrambled, tiny_config
-    from tests.toolkit.awkward_networks import plain
+    from tests.toolkit.models.awkward_networks import plain
 
     colours = ((0, 0, 0), (9, 9, 9), (200, 0, 0), (0, 200, 0), (0, 0, 200))
     labels = LabelSet(name="five", names=("a", "b", "c", "d", "e"), colours=colours, mirrored=())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segdata import FACE11
 from segdata.faces.synthetic.drawing import draw_face
-from toolkit.report.content.pictures import save_difference, save_mask, save_picture
+from toolkit.report.content.example_images import save_difference, save_mask, save_picture
 
 REFERENCE_IOU = (0.951, 0.914, 0.702, 0.698, 0.741, 0.736, 0.862, 0.724, None, 0.758, 0.887)
 # name, size, loss per class in points, timed, verdict

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from segdata import FACE11
-from toolkit.report.content.pictures import save_difference, save_mask, save_picture
+from toolkit.report.content.example_images import save_difference, save_mask, save_picture
 
 
 def read(path: Path, mode: str) -> np.ndarray:

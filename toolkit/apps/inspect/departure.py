@@ -103,7 +103,7 @@ def _pictures(options: RunOptions) -> Dataset:
 def _float32_package(source: ModelSource, model: Interpreter) -> Iterator[Path]:
     """The network as a float32 package of the same kind of answer, in a folder that vanishes."""
     from converters import OutputKind, make_plan
-    from converters.perform import perform
+    from converters.conversion.perform import perform
     from quantization import recipe
 
     kind = OutputKind.LABELS if len(model.outputs[0].shape or ()) == 3 else OutputKind.LOGITS
@@ -122,7 +122,7 @@ def _against_torch(
     """The packages' answers against the network's own, where both are class scores."""
     import torch
 
-    from validation.pictures import fit_picture
+    from validation.runners.base.resizing import fit_picture
 
     assert source.module is not None  # it was imported
     expected = []

@@ -14,7 +14,7 @@ from toolkit.errors import ExitStatus, UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from converters.formats.tflite.arena import ArenaPlan
+    from converters.formats.tflite.file.arena import ArenaPlan
     from validation.observing.departure import Departure
     from validation.results.operations import OperationProfile
 
@@ -37,7 +37,7 @@ def show_profile(path: Path, backend: str, threads: int, as_json: bool) -> int:
         UsageError: not a .tflite file, or no such backend.
         SourceError: a damaged file.
     """
-    from converters.formats.tflite.flatbuffer import read_model
+    from converters.formats.tflite.file.flatbuffer import read_model
     from validation.results.operations import not_profiled
     from validation.runners.litert.profiled_graph import OPTIONS, profile_file
     from validation.runners.litert.runner import LiteRtRunner
@@ -57,7 +57,7 @@ def show_profile(path: Path, backend: str, threads: int, as_json: bool) -> int:
 
 def show_memory(path: Path, as_json: bool) -> int:
     """Print the plan of a .tflite file's activations; raises UsageError for another kind, SourceError for a damaged one."""
-    from converters.formats.tflite.arena import plan_arena
+    from converters.formats.tflite.file.arena import plan_arena
 
     _check_tflite(path, "--memory", "")
     plan = plan_arena(path)

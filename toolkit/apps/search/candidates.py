@@ -73,8 +73,8 @@ class CandidateMaker:
             return None  # not measured yet, or half a file of another version: measured again
 
     def _made(self, name: str, kept: tuple[str, ...]) -> Path:
-        from converters.capture import captured
-        from converters.formats.tflite.quantize import quantize
+        from converters.formats.tflite.quantizing.quantize import quantize
+        from converters.tools.capture import captured
         from quantization import NumberType, recipe
 
         place = self.folder.cache / "candidates"

@@ -18,7 +18,7 @@ from toolkit.progress import Progress, SilentProgress
 from toolkit.run_folder.earlier import refuse_other_model
 from toolkit.run_folder.files import write_json, write_text
 from toolkit.run_folder.folder import RunFolder
-from toolkit.stages.pictures import calibration_set, judging_set
+from toolkit.stages.picture_sets import calibration_set, judging_set
 
 if TYPE_CHECKING:
     from converters import Artifact, ModelSource
@@ -137,7 +137,7 @@ def _maker(
 
 def _float_artifact(source: ModelSource, options: RunOptions, folder: RunFolder, progress: Progress) -> Artifact:
     from converters import make_plan
-    from converters.perform import perform
+    from converters.conversion.perform import perform
     from quantization import recipe
 
     routes = {"tflite": options.tflite_route} if options.tflite_route else None

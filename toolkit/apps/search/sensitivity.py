@@ -106,7 +106,7 @@ def _count(tally: Tally, network: LayerwiseNetwork, sample: Sample, source: Mode
     import torch
 
     from validation.accuracy.confusion import confusion_matrix
-    from validation.pictures import fit_mask, fit_picture
+    from validation.runners.base.resizing import fit_mask, fit_picture
 
     picture = _tensor(fit_picture(sample.image, *source.input_size), source.pixel_range.scale / 255)
     truth = fit_mask(sample.mask, *source.output_size)

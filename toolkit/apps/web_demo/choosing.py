@@ -16,7 +16,7 @@ from toolkit.progress import Progress, SilentProgress
 from toolkit.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
-    from converters.formats.tflite.flatbuffer import Tensor
+    from converters.formats.tflite.file.flatbuffer import Tensor
 
 Colour = tuple[int, int, int]
 FORMAT = "tflite"
@@ -115,7 +115,7 @@ def _colours(model: dict[str, Any]) -> tuple[Colour, ...]:
 
 def described(path: Path, classes: Path | None, pixel_range: PixelRange) -> Artifact:
     """A .tflite file that comes without a manifest, as an artifact. Errors as `chosen_files`."""
-    from converters.formats.tflite.flatbuffer import read_model
+    from converters.formats.tflite.file.flatbuffer import read_model
     from toolkit.models.naming import class_names
     from toolkit.options import RunOptions
 

@@ -137,7 +137,7 @@ def _answers(artifact: Artifact) -> Iterator[dict[str, Any]]:
 
 
 def _fill(folder: Path, chosen: Chosen, pictures: Sequence[NDArray[np.uint8]], litert: Path, scripts: Path) -> None:
-    from toolkit.report.content.pictures import png
+    from toolkit.report.content.example_images import png
 
     names = []
     (folder / "samples").mkdir()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fpliif.train_config import TrainConfig
+    from fpliif.training.config import TrainConfig
 
 USUAL, USUAL_QAT = "fp-liif-face11-start", "fp-liif-face11-qat"
 USUAL_ROUNDING = "int8_static"
@@ -50,8 +50,8 @@ def train(
 
     from rich.console import Console
 
-    from fpliif.progress import TerminalProgress
-    from fpliif.training import train as train_network
+    from fpliif.training.loop import train as train_network
+    from fpliif.training.progress import TerminalProgress
     from toolkit.apps.fine_tuning import rounding_of
 
     config = _read(recipe or (USUAL_QAT if qat or qat_recipe else USUAL))
@@ -77,7 +77,7 @@ def train(
 
 
 def _read(recipe: str) -> TrainConfig:
-    from fpliif.train_config import TrainConfig, shipped_config
+    from fpliif.training.config import TrainConfig, shipped_config
 
     return TrainConfig.from_toml(Path(recipe) if recipe.endswith(".toml") else shipped_config(recipe))
 

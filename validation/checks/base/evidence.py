@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from converters import Artifact, OutputKind, PixelRange, Quantization
 from segdata import Dataset
 from validation.errors import RunnerError
-from validation.pictures import fit_picture
 from validation.runners.base.contract import Runner
+from validation.runners.base.resizing import fit_picture
 from validation.runners.base.values import label_map
 
 Picture = NDArray[np.uint8]

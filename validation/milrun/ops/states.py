@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from validation.milrun.compiled.state import StateCell
 from validation.milrun.registry import op
-from validation.milrun.state import StateCell
 
 
 def _cell(value: Any) -> StateCell:

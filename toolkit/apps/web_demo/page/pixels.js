@@ -18,7 +18,7 @@ export function rgbOf(rgba) {
  * RGB bytes of a picture at another size: bilinear, antialiased where it shrinks; stretched, not cropped.
  *
  * Follows Pillow 13 (weights of 22 bits, bytes between the passes, rows first where they shrink much more than columns), so that
- * every pixel is the one that `validation.pictures.fit_picture` gives.
+ * every pixel is the one that `validation.runners.base.resizing.fit_picture` gives.
  */
 export function resized(rgb, width, height, toWidth, toHeight) {
   if (toHeight < height && 2 * (width - toWidth) < height - toHeight) {

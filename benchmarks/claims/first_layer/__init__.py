@@ -1,0 +1,1 @@
+"""FP-LIIF's first pixel layer in every exact form."""

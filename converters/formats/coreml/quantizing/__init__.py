@@ -1,0 +1,1 @@
+"""Fewer bits for Core ML: activations, weights, palettes, and what keeps its type."""

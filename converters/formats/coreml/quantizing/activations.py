@@ -1,0 +1,98 @@
+"""8-bit activations: the inputs of operators with weights pass through `quantize` and `dequantize`.
+
+    float16   x -------------------------> conv -> relu -> add ...
+    w8a8      x -> quantize -> dequantize -> conv -> relu -> add ...     (weights 8-bit as well)
+
+The first operator is left out: its input is the normalised picture, 256 levels that seldom are multiples of a step through
+zero (of -1 .. 1 not one is), and with three channels it has few multiplications to save. Runtimes fuse the pair and the 8-bit weights into an integer convolution. Sums of residual branches and the answer stay
+floats: they are not multiplied by weights, so 8 bits would lose accuracy there without saving multiplications.
+
+coremltools does this too (`linear_quantize_activations`), but measures the ranges through `MLModel.predict`, which exists on
+macOS only. Here the ranges come from the calibration set's observer, which runs the same file anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from converters.artifact import content_hash
+from converters.errors import ConversionError, SourceError
+from converters.formats.coreml.quantizing.compress import weight_shapes
+from converters.formats.coreml.tool import coremltools
+from converters.tools.importing import tool
+from quantization import Recipe, RecipeError
+from quantization.calibration import CalibrationSet, Method, Range, StatisticsRecorder
+from quantization.calibration.gathering import gather, ranges_of
+
+NAME = "coreml"
+USUAL_METHOD = Method.MINMAX
+QUANTIZABLE = ("conv", "linear")
+"""Operators with weights that coremltools' pass takes."""
+
+SMALLEST_SPAN = 2.0**-10
+"""A tensor that was the same everywhere has no range; a scale of zero would divide by zero."""
+
+
+def with_integer_activations(
+    model: Any, package: Path, recipe: Recipe, calibration: CalibrationSet | None, left_alone: Collection[str] = ()
+) -> Any:
+    """A coremltools MLModel with 8-bit inputs to its operators, except to the first and those named in `left_alone`.
+
+    Args:
+        model: float ML Program for iOS 17 or later, not yet compressed.
+        package: the same, saved.
+        recipe: for messages.
+        calibration: pictures at the program's input size, with an observer.
+
+    Raises:
+        ConversionError: there is nothing that could measure the ranges.
+        SourceError: a tensor is not finite on a calibration picture.
+    """
+    if calibration is None or calibration.observer is None:
+        raise ConversionError(
+            f"recipe {recipe.name!r} measures activations by running the program on calibration pictures, and nothing that "
+            "runs it was given; convert through segport, or give the CalibrationSet an observer"
+        )
+    ranges = activation_ranges(package, recipe, calibration)
+    first = list(weight_shapes(model))[:1]
+    return _apply(model, {name: _as_statistics(*ends) for name, ends in ranges.items()}, [*left_alone, *first])
+
+
+def activation_ranges(package: Path, recipe: Recipe, calibration: CalibrationSet) -> Mapping[str, Range]:
+    """The range of every float tensor of a package by the calibration's method; raises SourceError on NaN."""
+    observer = calibration.observer
+    assert observer is not None, "checked by the caller"
+
+    def measure(recorder: StatisticsRecorder) -> None:
+        observer(package, calibration.images, recorder.add)
+
+    try:
+        statistics = gather(calibration, content_hash(package), NAME, measure, 1, package.parent)
+    except RecipeError as error:
+        raise SourceError(str(error)) from error
+    return ranges_of(statistics, calibration, USUAL_METHOD, NAME, recipe.activations.bits)
+
+
+def _as_statistics(low: float, high: float) -> Mapping[str, float]:
+    return {"rmin": low, "rmax": max(high, low + SMALLEST_SPAN)}
+
+
+def _apply(model: Any, statistics: Mapping[str, Mapping[str, float]], left_alone: Collection[str]) -> Any:
+    """coremltools' own pass, with statistics from elsewhere.
+
+    Its public function computes them itself; the pass and what applies it have no public name in coremltools 9.
+    """
+    ct = coremltools()
+    optimize = tool("coremltools.optimize.coreml", "coreml")
+    passes = tool("coremltools.converters.mil.mil.passes.pass_registry", "coreml").PASS_REGISTRY
+    option = tool("coremltools.converters.mil.mil.passes.graph_pass", "coreml").PassOption
+    # A zero point costs nothing and gives activations behind a ReLU, which are never negative, all 256 steps.
+    how = optimize.OpLinearQuantizerConfig(mode="linear", dtype="int8", weight_threshold=0)
+    config = optimize.OptimizationConfig(
+        op_type_configs=dict.fromkeys(QUANTIZABLE, how), op_name_configs=dict.fromkeys(left_alone)
+    )
+    insert = passes["compression::insert_prefix_quantize_dequantize_pair"]
+    insert.set_options([option("config", config), option("activation_stats", dict(statistics))])
+    return ct.models.utils._apply_graph_pass(model, insert, spec_version=model.get_spec().specificationVersion)

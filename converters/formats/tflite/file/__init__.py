@@ -1,0 +1,1 @@
+"""Reading a .tflite file without running it, and joining several to one."""

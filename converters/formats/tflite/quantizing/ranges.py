@@ -1,0 +1,141 @@
+"""Statistics and activation ranges of a float32 .tflite file, measured on calibration pictures.
+
+Every result inside the graph is declared an output of it, in memory. So XNNPACK computes them all as fast as ever, where asking
+the interpreter to preserve tensors takes four times as long, and the values are those of the float file on a phone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.artifact import PixelRange, content_hash
+from converters.errors import SourceError
+from converters.formats.tflite.file.flatbuffer import IDENTIFIER, read_model
+from converters.tools.importing import tool
+from quantization import Recipe, RecipeError
+from quantization.calibration import CalibrationSet, Method, StatisticsRecorder, TensorStatistics, decisive_range
+from quantization.calibration.gathering import gather, ranges_of
+
+EXTRA = "tflite"
+NAME = "tflite"
+WINNER, RUNNER_UP = " (winner)", " (runner-up)"
+"""Behind the name of the logits' tensor: its largest and second largest value at each pixel."""
+MOVING = ("RESHAPE", "TRANSPOSE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
+DECIDING = ("ARG_MAX", "CAST", "RESHAPE")
+USUAL_METHOD = Method.MEAN
+
+
+def activation_ranges(
+    float_file: Path, recipe: Recipe, calibration: CalibrationSet, pixel_range: PixelRange
+) -> dict[str, dict[str, Any]]:
+    """Range of every tensor as ai_edge_quantizer takes it: tensor name -> ``{"min": array, "max": array}``.
+
+    By the calibration's method; for the picture itself, the whole range it may take; for logits, if the recipe says so,
+    the range in which classes are decided.
+
+    Raises:
+        MissingToolError: ai-edge-litert is not installed.
+        SourceError: a tensor is not finite on some picture.
+    """
+    statistics = tensor_statistics(float_file, calibration, pixel_range)
+    tensors = {name: item for name, item in statistics.items() if not name.endswith((WINNER, RUNNER_UP))}
+    ranges = ranges_of(tensors, calibration, USUAL_METHOD, NAME, recipe.activations.bits)
+    ranges[_picture_tensor(float_file)] = (0.0, pixel_range.scale)
+    for name in logits_tensors(float_file) if recipe.decisive_logits else ():
+        ranges[name] = decisive_range(statistics[name + WINNER], statistics[name + RUNNER_UP])
+    # In the rank of the tensor: a constant that shares its scale (a token that is concatenated) is refused any other.
+    ranks = {tensor.name: len(tensor.shape) for graph in read_model(float_file).graphs for tensor in graph.tensors}
+    return {
+        name: {"min": _filled(low, ranks[name]), "max": _filled(high, ranks[name])}
+        for name, (low, high) in ranges.items()
+    }
+
+
+def _filled(value: float, rank: int) -> NDArray[np.float32]:
+    return np.full((1,) * rank, value, dtype=np.float32)
+
+
+def logits_tensors(float_file: Path) -> tuple[str, ...]:
+    """The float tensor that the answer is read from, and those before it that only move or resize the same values.
+
+    Such operators share one scale with their input, so all of them get one range.
+    """
+    (graph,) = read_model(float_file).graphs
+    producers = {number: step for step in graph.steps for number in step.outputs}
+    number, found = graph.outputs[0], []
+    while number in producers:
+        tensor, step = graph.tensors[number], producers[number]
+        if tensor.dtype == "float32":
+            found.append(tensor.name)
+            if step.name not in MOVING:
+                break
+        elif step.name not in DECIDING:
+            break
+        number = step.inputs[0]
+    return tuple(found)
+
+
+def tensor_statistics(
+    float_file: Path, calibration: CalibrationSet, pixel_range: PixelRange
+) -> Mapping[str, TensorStatistics]:
+    """Statistics of every float result inside the file and of the picture, channels last; raises SourceError on NaN."""
+
+    def measure(recorder: StatisticsRecorder) -> None:
+        interpreter, picture, watched = watching(float_file)
+        logits = logits_tensors(float_file)
+        for image in calibration.tensors(unit_range=pixel_range is PixelRange.UNIT):
+            interpreter.set_tensor(picture, image)
+            interpreter.invoke()
+            for name, number in watched.items():
+                values = interpreter.get_tensor(number)
+                recorder.add(name, values)
+                if name in logits and values.ndim and values.shape[-1] > 1:
+                    best = np.partition(values, -2, axis=-1)
+                    recorder.add(name + WINNER, best[..., -1])
+                    recorder.add(name + RUNNER_UP, best[..., -2])
+
+    try:
+        return gather(calibration, content_hash(float_file), NAME, measure, -1, float_file.parent)
+    except RecipeError as error:
+        raise SourceError(str(error)) from error
+
+
+def watching(float_file: Path) -> tuple[Any, int, dict[str, int]]:
+    """An interpreter of the file that lets every float tensor be read, the picture's number, and the others' by name."""
+    schema = tool("ai_edge_litert.schema_py_generated", EXTRA)
+    model = schema.ModelT.InitFromPackedBuf(float_file.read_bytes(), 0)
+    (graph,) = model.subgraphs
+    results = [
+        number
+        for operator in graph.operators
+        for number in operator.outputs
+        if graph.tensors[number].type == schema.TensorType.FLOAT32
+    ]
+    graph.outputs = np.asarray(results, dtype=np.int32)
+    model.signatureDefs = None
+    builder = tool("flatbuffers", EXTRA).Builder(1 << 20)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    interpreter = tool("ai_edge_litert.interpreter", EXTRA).Interpreter(
+        model_content=bytes(builder.Output()), num_threads=_threads()
+    )
+    interpreter.allocate_tensors()
+    (picture,) = (int(number) for number in graph.inputs)
+    watched = {graph.tensors[number].name.decode(): int(number) for number in (picture, *results)}
+    return interpreter, picture, watched
+
+
+def _threads() -> int:
+    """As many as the process may use; OMP_NUM_THREADS limits LiteRT too, though LiteRT itself does not read it."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return int(limit) if limit.isdigit() and int(limit) > 0 else os.cpu_count() or 1
+
+
+def _picture_tensor(float_file: Path) -> str:
+    interpreter = tool("ai_edge_litert.interpreter", EXTRA).Interpreter(model_path=str(float_file))
+    return str(interpreter.get_signature_runner().get_input_details()["image"]["name"])

@@ -1,0 +1,1 @@
+"""Painting a scene: backdrop, skin, eyes, hair, clothes, light."""

@@ -1,0 +1,1 @@
+"""Outlines, polygons and noise: the tools that painting and masks share."""

@@ -1,0 +1,129 @@
+"""The pictures of a run: those that judge, and the training pictures that fix integer ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolkit.errors import UsageError
+from toolkit.options import RunOptions
+
+if TYPE_CHECKING:
+    from converters import ModelSource
+    from quantization.calibration import CalibrationSet
+    from segdata import Dataset, LabelSet, Sample
+
+
+def judging_set(options: RunOptions, source: ModelSource) -> Dataset:
+    """The dataset that judges; raises DataError if it cannot be read and UsageError if its classes are not the model's."""
+    if options.photos is not None:
+        found = _photos(options.photos, source)
+    else:
+        found = _in_order_of(source, _open(options, options.split, options.images), options)
+    _check_channels(found[0], found, source)
+    return found
+
+
+def _check_channels(sample: Sample, dataset: Dataset, source: ModelSource) -> None:
+    """Raise UsageError where a picture has not the channels that the network's artifacts take."""
+    found = sample.image.shape[2]
+    if found != source.channels:
+        hint = " (--channel-order grey, rgba or bgra is for networks of one or four channels that take photographs)"
+        raise UsageError(
+            f"picture {sample.id} of {dataset.name} has {found} channels and {source.name} takes {source.channels}; give --channels "
+            f"as the pictures have them{hint if found == 3 else ''}, or other pictures"
+        )
+
+
+def _in_order_of(source: ModelSource, dataset: Dataset, options: RunOptions) -> Dataset:
+    """The dataset with the ids of the model's classes: by name where they share names, else by number if the counts agree.
+
+    Raises:
+        UsageError: another number of classes, or names of which only some are the model's.
+    """
+    from segdata.labels import MAX_CLASSES, LabelSet
+
+    names, classes = dataset.labels.names, source.classes
+    if names == classes:
+        return dataset
+    if set(names) <= set(classes) and len(classes) <= MAX_CLASSES:
+        wanted = LabelSet(source.name, classes, source.colours)
+        return _open(options, dataset.split, options.images, wanted)
+    shared = set(names) & set(classes)
+    if shared and len(names) == len(classes):
+        strange = next(name for name in names if name not in classes)
+        raise UsageError(
+            f"class {strange!r} of dataset {options.dataset!r} is none of the model's ({', '.join(classes)}), while others are; rename or "
+            "ignore it in the dataset's labels.toml, or give --classes in the dataset's words"
+        )
+    if len(names) != len(classes):
+        strange = next(name for name in names if name not in classes)
+        hint = f" ({strange!r} is none of the model's)" if shared else ""
+        raise UsageError(
+            f"the model answers with {len(classes)} classes but dataset {options.dataset!r} has {len(names)}{hint}; "
+            "choose a dataset with the classes the model was trained on, or rename and ignore classes in its labels.toml"
+        )
+    return dataset
+
+
+def _photos(folder: Path, source: ModelSource) -> Dataset:
+    from segdata.labels import LabelSet
+    from segdata.photos import Photos
+
+    return Photos(folder, LabelSet(source.name, source.classes, source.colours))
+
+
+def calibration_set(
+    options: RunOptions, source: ModelSource, on_picture: Callable[[], None], store: Path | None = None
+) -> CalibrationSet:
+    """Training pictures at the model's input size; `on_picture` is called after each, statistics go to `store`.
+
+    Raises:
+        DataError, RecipeError: no train split, or pictures that cannot calibrate anything.
+    """
+    from quantization.calibration import CalibrationSet, Method
+    from validation.observing.ranges import observe_tensors
+    from validation.runners.base.resizing import fit_picture
+
+    dataset = _open(options, "train", None)
+    chosen = _chosen(options, dataset, len(source.classes))
+    images = np.empty((len(chosen), *source.input_size, source.channels), dtype=np.uint8)
+    ids = []
+    for place, index in enumerate(chosen):
+        sample = dataset[index]
+        _check_channels(sample, dataset, source)
+        images[place] = fit_picture(sample.image, *source.input_size)
+        ids.append(sample.id)
+        on_picture()
+    return CalibrationSet(
+        images=images,
+        ids=tuple(ids),
+        origin=f"{options.dataset} train, {options.calibration_choice} choice",
+        observer=partial(observe_tensors, pixel_maximum=source.pixel_range.scale),
+        method=Method(options.calibration_method) if options.calibration_method else None,
+        store=store,
+    )
+
+
+def _chosen(options: RunOptions, dataset: Dataset, classes: int) -> list[int]:
+    """Numbers of the training pictures that calibrate."""
+    from quantization.calibration import balanced_choice, random_choice
+    from quantization.calibration.choice import CANDIDATES
+
+    wanted = options.calibration_images
+    if options.calibration_choice == "random":
+        return random_choice(len(dataset), wanted)
+    candidates = random_choice(len(dataset), CANDIDATES * wanted)
+    shown = [np.bincount(dataset[index].mask.ravel(), minlength=256)[:classes] for index in candidates]
+    return [candidates[place] for place in balanced_choice(np.stack(shown), wanted)]
+
+
+def _open(options: RunOptions, split: str, limit: int | None, labels: LabelSet | None = None) -> Dataset:
+    from segdata.registry import open_dataset
+
+    # Drawn datasets draw at this size; datasets on disk keep their own and are fitted when shown.
+    return open_dataset(options.dataset, split=split, labels=labels, size=max(options.input_size), limit=limit)
