@@ -49,7 +49,7 @@ docs: $(READY)  ## the documentation site, into site/index.html
 bench: $(READY)  ## comparisons with public peers, printed as ratios
 	$(BIN)/python -m benchmarks
 
-conformance: $(READY)  ## all of coremltools' own op tests through milrun (hours); totals go to docs/conformance.md
+conformance: $(READY)  ## all of coremltools' own op tests through milrun (hours); totals go to docs/measured/conformance.md
 	$(BIN)/python -m tests.conformance
 
 lock: $(READY)  ## write requirements.lock from what is installed

@@ -1,4 +1,4 @@
-"""A document whose tables stand between markers, drawn from a .json beside it that keeps what was measured."""
+"""Keep what was measured in figures/NAME.json beside a document, and draw the document's tables from there, between markers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ Parts = Mapping[str, Callable[[Results], str]]
 """What stands between `<!-- NAME -->` and `<!-- end of NAME -->`, drawn from all results."""
 
 
+def figures_of(page: Path) -> Path:
+    """Name the file that keeps a page's figures: `figures/NAME.json` beside `NAME.md`."""
+    return page.parent / "figures" / f"{page.stem}.json"
+
+
 def read_results(page: Path) -> Results:
-    """What was measured so far, by part; raises UsageError if the file is damaged."""
-    path = page.with_suffix(".json")
+    """Read what was measured so far, by part; raises UsageError if the file is damaged."""
+    path = figures_of(page)
     if not path.is_file():
         return {}
     try:
@@ -31,12 +36,13 @@ def keep_result(page: Path, parts: Parts, part: str, result: Mapping[str, Any]) 
     """Replace one part of the results and write the page anew; raises as `filled`, and then changes nothing."""
     results = read_results(page) | {part: dict(result)}
     text = filled(page, parts, results)
-    replace_file(page.with_suffix(".json"), (json.dumps(results, indent=1) + "\n").encode())
+    figures_of(page).parent.mkdir(exist_ok=True)
+    replace_file(figures_of(page), (json.dumps(results, indent=1) + "\n").encode())
     replace_file(page, text.encode())
 
 
 def filled(page: Path, parts: Parts, results: Results) -> str:
-    """The page's text with every part between its markers; raises UsageError if a marker is missing."""
+    """Fill a page's text with every part between its markers; raises UsageError if a marker is missing."""
     try:
         text = page.read_text(encoding="utf-8")
     except OSError as error:
@@ -51,11 +57,11 @@ def filled(page: Path, parts: Parts, results: Results) -> str:
 
 
 def drawn(parts: Parts, results: Results) -> str:
-    """All parts, for a terminal."""
+    """Draw all parts, for a terminal."""
     return "\n".join(draw(results) for draw in parts.values())
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table; all columns but the first are aligned to the right."""
+    """Give the lines of a Markdown table; all columns but the first are aligned to the right."""
     aligned = ["---", *["---:"] * (len(head) - 1)]
     return ["| " + " | ".join(cells) + " |" for cells in (head, aligned, *rows)]

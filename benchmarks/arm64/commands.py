@@ -1,4 +1,4 @@
-"""The command line: measure, keep the figures beside docs/arm64.md and write its table."""
+"""The command line: measure, keep the figures beside docs/measured/arm64.md and write its table."""
 
 from __future__ import annotations
 

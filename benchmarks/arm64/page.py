@@ -1,4 +1,4 @@
-"""docs/arm64.md: its tables, written between markers from docs/arm64.json, which keeps what was measured."""
+"""docs/measured/arm64.md: its tables, written between markers from docs/measured/figures/arm64.json, which keeps what was measured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.kept_page import Parts, Results, table
 
-PAGE = Path("docs/arm64.md")
+PAGE = Path("docs/measured/arm64.md")
 CLASSES_SHOWN = 5
 """Classes of instructions that the page names, the most frequent first."""
 

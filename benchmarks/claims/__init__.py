@@ -7,7 +7,7 @@
     python -m benchmarks.claims rewrite           (and again with --time, on a quiet machine)
     python -m benchmarks claims                   (prints what was measured)
 
-Each measuring command writes its part of docs/fp-liif.md and docs/fp-liif.json.
+Each measuring command writes its part of docs/measured/fp-liif.md and docs/measured/figures/fp-liif.json.
 """
 
 from __future__ import annotations

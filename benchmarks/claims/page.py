@@ -1,4 +1,4 @@
-"""docs/fp-liif.md: its tables, written between markers from docs/fp-liif.json, which keeps what was measured."""
+"""docs/measured/fp-liif.md: its tables, written between markers from docs/measured/figures/fp-liif.json, which keeps what was measured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.kept_page import Parts, Results, table
 
-PAGE = Path("docs/fp-liif.md")
+PAGE = Path("docs/measured/fp-liif.md")
 PAPER_PARAMETERS = 2.29e6
 """As the paper states it, in millions with two decimals."""
 

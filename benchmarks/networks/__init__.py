@@ -5,8 +5,8 @@
     python -m benchmarks.networks --only segformer  (one network; the others keep what was measured)
     python -m benchmarks networks                   (prints what was measured)
 
-It needs packages that segport does not: `docs/models.md` says how to make their environment. What was made is kept in `--work`: the
-same command goes on where it was stopped. The tables go into docs/models.md and docs/models.json.
+It needs packages that segport does not: `docs/measured/networks.md` says how to make their environment. What was made is kept in `--work`: the
+same command goes on where it was stopped. The tables go into docs/measured/networks.md and docs/measured/figures/networks.json.
 """
 
 from __future__ import annotations

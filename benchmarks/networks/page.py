@@ -1,4 +1,4 @@
-"""docs/models.md: its tables, written between markers from docs/models.json, which keeps what was measured."""
+"""docs/measured/networks.md: its tables, written between markers from docs/measured/figures/networks.json, which keeps what was measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.kept_page import Parts, Results
 from benchmarks.networks.networks import DEFAULT, NETWORKS, ON_REQUEST
 
-PAGE = Path("docs/models.md")
+PAGE = Path("docs/measured/networks.md")
 PART = "networks"
 COMMAND = "python -m benchmarks.networks"
 TITLES = {"tflite": "TFLite, in LiteRT", "coreml": "Core ML, in milrun"}

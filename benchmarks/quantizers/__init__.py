@@ -5,7 +5,7 @@
     python -m benchmarks.quantizers --fine-tuned         (networks fine-tuned for integers, class by class)
     python -m benchmarks quantizers                      (prints what was measured)
 
-All write their table into docs/quantization.md and docs/quantization.json. Whatever was measured is kept in `--work`: the same
+All write their table into docs/measured/quantizers.md and docs/measured/figures/quantizers.json. Whatever was measured is kept in `--work`: the same
 command goes on where it was stopped.
 """
 

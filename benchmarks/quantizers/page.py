@@ -1,4 +1,4 @@
-"""docs/quantization.md: its tables, written between markers from docs/quantization.json, which keeps what was measured."""
+"""docs/measured/quantizers.md: its tables, written between markers from docs/measured/figures/quantizers.json, which keeps what was measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.kept_page import Parts, Results
 from benchmarks.quantizers.fine_tuned import fine_tuned_table
 from benchmarks.quantizers.recipes import recipes_table
 
-PAGE = Path("docs/quantization.md")
+PAGE = Path("docs/measured/quantizers.md")
 IMAGES = 400
 """How many drawn faces judge where nothing else is asked for."""
 COMMANDS = {"peers": "python -m benchmarks.quantizers", "variants": "python -m benchmarks.quantizers --variants"}

@@ -1,6 +1,6 @@
 """What a validation costs beyond the inferences: time, memory along many pictures, two workers against one, the bootstrap.
 
-python -m benchmarks.validation --write            (on a quiet machine; fills in docs/latency.md and its figure)
+python -m benchmarks.validation --write            (on a quiet machine; fills in docs/measured/validation.md and its figure)
 python -m benchmarks.validation --images 40        (a quick look; prints only)
 """
 
@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument(
         "--images", type=int, default=IMAGES, help="pictures for memory, bootstrap and (a fifth) workers"
     )
-    parser.add_argument("--write", action="store_true", help="fill in docs/latency.md and docs/images/memory.png")
+    parser.add_argument(
+        "--write", action="store_true", help="fill in docs/measured/validation.md and docs/images/memory.png"
+    )
     options = parser.parse_args(arguments)
 
     def tell(text: str) -> None:

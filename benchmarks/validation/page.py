@@ -1,4 +1,4 @@
-"""The figures as lines of Markdown, and docs/latency.md with them between its markers."""
+"""The figures as lines of Markdown, and docs/measured/validation.md with them between its markers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PAGE, PICTURE = Path("docs/latency.md"), Path("docs/images/memory.png")
+PAGE, PICTURE = Path("docs/measured/validation.md"), Path("docs/images/memory.png")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 MOST_OVERHEAD, MOST_SECONDS = 0.05, 3.0
 

@@ -1,1 +1,1 @@
-"""The web backend measured (`docs/web.md`), and the picture of the demo in it."""
+"""The web backend measured (`docs/measured/web.md`), and the picture of the demo in it."""

@@ -1,4 +1,4 @@
-"""The tables of docs/web.md, drawn from what is kept beside it."""
+"""The tables of docs/measured/web.md, drawn from what is kept beside it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.kept_page import Parts, Results
 
-PAGE = Path("docs/web.md")
+PAGE = Path("docs/measured/web.md")
 TITLES = {
     "node": "Node",
     "chromium": "Chromium",

@@ -1,4 +1,4 @@
-"""docs/arm64.md: what is said of figures, and that an answer is asked for once."""
+"""docs/measured/arm64.md: what is said of figures, and that an answer is asked for once."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.claims.commands import run
 from benchmarks.claims.page import PAGE, PARTS, models_table, sizes_table
-from benchmarks.kept_page import filled, keep_result, read_results
+from benchmarks.kept_page import figures_of, filled, keep_result, read_results
 from toolkit.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,11 +70,12 @@ def test_a_page_without_markers_is_refused_and_nothing_is_written(tmp_path: Path
     path.write_text("words")
     with pytest.raises(UsageError, match="lacks the markers"):
         keep_result(path, PARTS, "sizes", SIZES)
-    assert path.read_text() == "words" and not path.with_suffix(".json").exists()
+    assert path.read_text() == "words" and not figures_of(path).exists()
 
 
 def test_damaged_results_are_one_sentence_at_the_command_line(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    page.with_suffix(".json").write_text("{")
+    figures_of(page).parent.mkdir()
+    figures_of(page).write_text("{")
     assert run(["tables", "--page", str(page)]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ") and captured.err.count("\n") == 1
@@ -83,5 +84,5 @@ def test_damaged_results_are_one_sentence_at_the_command_line(page: Path, capsys
 def test_the_repositorys_page_shows_what_its_results_say() -> None:
     page = ROOT / PAGE
     assert filled(page, PARTS, read_results(page)) == page.read_text(encoding="utf-8")
-    text = page.with_suffix(".json").read_text(encoding="utf-8")
+    text = figures_of(page).read_text(encoding="utf-8")
     assert set(json.loads(text)) <= set(PARTS)

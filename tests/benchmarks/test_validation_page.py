@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.validation.measurements import bootstrap
-from benchmarks.validation.page import BEGIN, END, lines, write_page
+from benchmarks.validation.page import BEGIN, END, PAGE, lines, write_page
 
 FIGURES = {
     "overhead": [{"runner": "litert", "artifact": "a", "inference_ms": 20.0, "validation_ms": 20.4, "overhead": 0.02, "rounds": 5}],
@@ -20,8 +20,8 @@ FIGURES = {
 
 def test_figures_go_between_the_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "docs").mkdir()
-    page = tmp_path / "docs" / "latency.md"
+    page = tmp_path / PAGE
+    page.parent.mkdir(parents=True)
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     figures = FIGURES | {"bootstrap": bootstrap(3)}
     curves = {"float reference": np.full(10, 400.0), "ONNX Runtime": np.full(10, 410.0)}

@@ -1,4 +1,4 @@
-"""docs/web.md: its tables are those of the figures beside it, and what has not been measured says so."""
+"""docs/measured/web.md: its tables are those of the figures beside it, and what has not been measured says so."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tests.conformance import results
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "runs" / "conformance" / "results.jsonl"
-PAGE = ROOT / "docs" / "conformance.md"
+PAGE = ROOT / "docs" / "measured" / "conformance.md"
 STEP = "step.jsonl"
 """Results with one float16 step allowed, beside the others; the page says how they are made."""
 SAMPLE_EVERY = 40

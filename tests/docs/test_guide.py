@@ -37,7 +37,7 @@ def follow(block: Block, folder: Path) -> int:
 
 
 def test_the_guide_works_as_written(tmp_path: Path) -> None:
-    done = [follow(block, tmp_path) for block in blocks(ROOT / "docs" / "guide.md")]
+    done = [follow(block, tmp_path) for block in blocks(ROOT / "docs" / "start" / "guide.md")]
     assert sum(done) >= 12
     assert (tmp_path / "runs" / "mine" / "report.html").exists()
 

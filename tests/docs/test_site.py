@@ -26,13 +26,22 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_every_document_is_a_page(site: Path) -> None:
-    for document in (ROOT / "docs").glob("*.md"):
-        assert (site / f"{document.stem}.html").is_file(), document
-        assert (
-            f"- {document.name}" in (ROOT / "mkdocs.yml").read_text()
-            or f": {document.name}" in (ROOT / "mkdocs.yml").read_text()
-        ), f"{document.name} is in no navigation"
+def documents() -> list[str]:
+    """Paths below docs/ of all its Markdown files."""
+    return sorted(path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md"))
+
+
+def test_every_document_is_a_page_in_the_navigation(site: Path) -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:\n")[1]
+    for document in documents():
+        assert (site / document).with_suffix(".html").is_file(), document
+        assert re.search(rf"(- |: ){re.escape(document)}$", navigation, re.MULTILINE), f"{document} is in no navigation"
+
+
+def test_no_folder_of_documents_is_crowded() -> None:
+    for folder in [ROOT / "docs", *(path for path in (ROOT / "docs").rglob("*") if path.is_dir())]:
+        entries = [path for path in folder.iterdir() if path.name != "__pycache__"]
+        assert len(entries) <= 12, f"{folder.relative_to(ROOT)} holds {len(entries)} entries"
 
 
 def test_the_commands_page_is_the_command_line(site: Path) -> None:

@@ -1,6 +1,6 @@
 """Kills `segport run` at random moments with SIGKILL, lets a second run continue, and compares with an undisturbed one.
 
-    python -m tests.reliability.kills --count 50 --page docs/reliability.md
+    python -m tests.reliability.kills --count 50 --page docs/measured/reliability.md
 
 The network is a small one and latency is not measured, so that everything in report.json is determined by the inputs, except the
 facts listed in VARYING. A kill counts only if it found the process alive.
@@ -135,7 +135,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability.kills", description=__doc__)
     parser.add_argument("--count", type=int, default=50, help="kills")
     parser.add_argument("--seed", type=int, default=0, help="which moments")
-    parser.add_argument("--page", type=Path, help="a document to fill in, docs/reliability.md")
+    parser.add_argument("--page", type=Path, help="a document to fill in, docs/measured/reliability.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = attack(options.count, options.seed, Path(folder))

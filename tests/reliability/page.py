@@ -1,4 +1,4 @@
-"""docs/reliability.md: what was damaged and killed, drawn between markers from docs/reliability.json."""
+"""docs/measured/reliability.md: what was damaged and killed, drawn between markers from docs/measured/figures/reliability.json."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from benchmarks.kept_page import Parts, Results
 def fuzz_table(results: Results) -> str:
     """One row a kind of file."""
     if "fuzz" not in results:
-        return "Not measured yet: `python -m tests.reliability.fuzz --count 5040 --page docs/reliability.md`.\n"
+        return (
+            "Not measured yet: `python -m tests.reliability.fuzz --count 5040 --page docs/measured/reliability.md`.\n"
+        )
     part = results["fuzz"]
     head = (
         "kind",
@@ -36,7 +38,7 @@ def fuzz_table(results: Results) -> str:
 def kills_table(results: Results) -> str:
     """Where the kills fell, and how many continued runs came out otherwise."""
     if "kills" not in results:
-        return "Not measured yet: `python -m tests.reliability.kills --count 50 --page docs/reliability.md`.\n"
+        return "Not measured yet: `python -m tests.reliability.kills --count 50 --page docs/measured/reliability.md`.\n"
     part = results["kills"]
     lines = [
         "| killed while | times |",

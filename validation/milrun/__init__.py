@@ -4,7 +4,7 @@
     answer = Interpreter("net.mlpackage").predict({"image": picture})
 
 It answers "what does this file compute", not "how fast is it on a phone": there is no Neural Engine arithmetic here and
-no latency worth reporting. See docs/conformance.md for what was checked and how float16 is treated.
+no latency worth reporting. See docs/measured/conformance.md for what was checked and how float16 is treated.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Damages files of eight kinds and hands them to segport, in a process that may take a limited time and memory for each.
 
-    python -m tests.reliability.fuzz --count 5040 --page docs/reliability.md
+    python -m tests.reliability.fuzz --count 5040 --page docs/measured/reliability.md
 
 A fault is: a traceback, an error that no sentence was written for, a refusal that is not one sentence, a process that dies, takes
 longer than LIMITS or holds more. A runtime that dies in its own process is none: its artifact has failed, with status 4.
@@ -109,7 +109,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability.fuzz", description=__doc__)
     parser.add_argument("--count", type=int, default=5000, help="files")
     parser.add_argument("--seed", type=int, default=0, help="which damage")
-    parser.add_argument("--page", type=Path, help="a document to fill in, docs/reliability.md")
+    parser.add_argument("--page", type=Path, help="a document to fill in, docs/measured/reliability.md")
     parser.add_argument("--only", default="", help="kinds, comma-separated")
     options = parser.parse_args()
     only = tuple(name for name in options.only.split(",") if name)

@@ -86,7 +86,7 @@ def find_phone(server: AdbServer) -> Phone:
         if chosen is None:
             raise AdbError(f"no phone {named} is attached ({SERIAL_VARIABLE}; attached: {there or 'none'}); attach it")
     elif not attached:
-        raise AdbError("no phone is attached; attach one with USB debugging on (docs/android.md)")
+        raise AdbError("no phone is attached; attach one with USB debugging on (docs/runtimes/android.md)")
     else:
         usable = [item for item in attached if item.state == "device"]
         if len(usable) > 1:
@@ -121,10 +121,14 @@ def find_tool() -> Path:
     """
     named = os.environ.get(TOOL_VARIABLE)
     if not named:
-        raise AdbError(f"LiteRT's benchmark_model is not named; set {TOOL_VARIABLE} to its path (docs/android.md)")
+        raise AdbError(
+            f"LiteRT's benchmark_model is not named; set {TOOL_VARIABLE} to its path (docs/runtimes/android.md)"
+        )
     tool = Path(named).expanduser()
     if not tool.is_file():
-        raise AdbError(f"{TOOL_VARIABLE} names {tool}, which is no file; see docs/android.md on where to get it")
+        raise AdbError(
+            f"{TOOL_VARIABLE} names {tool}, which is no file; see docs/runtimes/android.md on where to get it"
+        )
     built_for(tool)
     return tool
 
@@ -136,7 +140,9 @@ def built_for(tool: Path) -> str:
     order = {1: "<", 2: ">"}.get(header[5] if len(header) == 20 and header[:4] == b"\x7fELF" else 0)
     found = None if order is None else _ELF_MACHINES.get(struct.unpack(f"{order}H", header[18:20])[0])
     if found is None:
-        raise AdbError(f"{tool} is no Android program; give LiteRT's benchmark_model for the phone (docs/android.md)")
+        raise AdbError(
+            f"{tool} is no Android program; give LiteRT's benchmark_model for the phone (docs/runtimes/android.md)"
+        )
     return found
 
 

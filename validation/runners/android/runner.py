@@ -75,7 +75,7 @@ class AndroidRunner(Runner):
     @classmethod
     def operations_reason(cls, backend: str) -> str:
         """The tool's profile is a table for people."""
-        return "benchmark_model's profile is not read; see docs/android.md"
+        return "benchmark_model's profile is not read; see docs/runtimes/android.md"
 
     @classmethod
     def images_limit(cls, backend: str) -> int | None:
@@ -189,10 +189,10 @@ class AndroidRunner(Runner):
     def _problem(self, answer: Answer, report: ToolReport) -> str:
         """What is wrong with a call of the tool, in one sentence; empty if nothing is."""
         if report.unknown_flags:
-            return f"this benchmark_model does not know {report.unknown_flags[0].partition('=')[0]}; get a newer one (docs/android.md)"
+            return f"this benchmark_model does not know {report.unknown_flags[0].partition('=')[0]}; get a newer one (docs/runtimes/android.md)"
         said = "; ".join(report.complaints[-2:]) or _last_line(answer)
         if answer.status in (126, 127):
-            return f"the phone cannot execute benchmark_model ({said}); get the one for its processor (docs/android.md)"
+            return f"the phone cannot execute benchmark_model ({said}); get the one for its processor (docs/runtimes/android.md)"
         if answer.status:
             return said or f"benchmark_model ended with status {answer.status} and said nothing; try again"
         return self._delegate_problem(report)
@@ -220,7 +220,7 @@ class AndroidRunner(Runner):
         if warm is None or runs is None or runs.median is None or runs.p95 is None or report.init_us is None:
             raise RunnerError(
                 f"{self.name} ({self.backend}) cannot be timed: this benchmark_model prints no median; get a newer one "
-                "(docs/android.md)"
+                "(docs/runtimes/android.md)"
             )
         first = warm.first if report.first_us is None else report.first_us
         return LatencyResult(
