@@ -37,7 +37,7 @@ _CPU_LISTS = ("possible", "present", "online")
 def machines_folder() -> Path:
     """The folder that holds all that is set up here for ARM64; it may not exist yet."""
     chosen = os.environ.get(FOLDER_VARIABLE)
-    return Path(chosen).expanduser().absolute() if chosen else cache_folder() / "segport" / "arm64"
+    return Path(chosen).expanduser().absolute() if chosen else cache_folder() / "arm64"
 
 
 def unsupported() -> str:

@@ -31,7 +31,7 @@ _PROBE_SECONDS = 60
 def web_folder() -> Path:
     """The folder that holds the packages this version pins, whether or not they are there; named after the lock file."""
     chosen = os.environ.get(FOLDER_VARIABLE)
-    parent = Path(chosen).expanduser().absolute() if chosen else cache_folder() / "segport" / "web"
+    parent = Path(chosen).expanduser().absolute() if chosen else cache_folder() / "web"
     return parent / hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
 
 

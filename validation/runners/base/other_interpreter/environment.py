@@ -1,7 +1,7 @@
 """Small virtual environments made on demand, complete or absent, never half-made.
 
-They lie in the user's cache folder: ``$SEGPORT_ENVS`` if set, else ``~/Library/Caches/segport/envs`` on macOS,
-``%LOCALAPPDATA%\\\\segport\\\\envs`` on Windows and ``$XDG_CACHE_HOME/segport/envs`` (``~/.cache``) elsewhere.
+They lie in ``$SEGPORT_ENVS`` if set, else in ``envs`` of segport's folder among the user's caches (on Linux
+``$XDG_CACHE_HOME/segport/envs``, by default below ``~/.cache``).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import venv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 from validation.errors import RunnerError
 from validation.runners.base.native_output import tail
@@ -132,16 +134,12 @@ def environments_folder() -> Path:
     chosen = os.environ.get(ENVS_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().absolute()
-    return cache_folder() / "segport" / "envs"
+    return cache_folder() / "envs"
 
 
 def cache_folder() -> Path:
-    """Where the system keeps a user's caches; segport's lie below it."""
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    """Return segport's folder among the user's caches, wherever this system keeps those; it may not exist yet."""
+    return user_cache_path("segport", appauthor=False)
 
 
 def _interpreter(folder: Path) -> Path:

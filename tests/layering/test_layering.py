@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.layering.imports import circles, modules
+
+ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
     "toolkit": {"validation", "converters", "fpliif", "quantization", "segdata"},
     "validation": {"converters", "segdata"},
@@ -77,3 +79,45 @@ def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
     code = f"import sys, {package}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
+
+
+def test_no_module_imports_in_a_circle() -> None:
+    """Imports inside functions count: a circle that is only put off is one."""
+    graph = {name: {other for other in module.everything if other in modules()} for name, module in modules().items()}
+    assert not circles(graph)
+
+
+def test_no_room_imports_in_a_circle() -> None:
+    """Folders import each other in one direction; a folder and what lies below it count as one."""
+    graph: dict[str, set[str]] = {}
+    for module in modules().values():
+        room = _room(module.path)
+        for other in (modules()[name] for name in module.everything if name in modules()):
+            target = _room(other.path)
+            if target != room and not target.startswith(f"{room}/") and not room.startswith(f"{target}/"):
+                graph.setdefault(room, set()).add(target)
+    assert not circles(graph)
+
+
+def _room(path: Path) -> str:
+    return path.parent.relative_to(ROOT).as_posix()
+
+
+MOST_ENTRIES = 13
+EVERYWHERE = {"__init__.py", "__init__.pyi", "__main__.py", "__pycache__", "conftest.py", "errors.py", "py.typed"}
+"""What a folder may hold beside its dozen: files that every package has."""
+LISTS = {"validation/milrun/ops", "toolkit/report/templates"}
+"""Folders of many files of one kind, which nobody reads from top to bottom."""
+
+
+@pytest.mark.parametrize("top", [*sorted(ALLOWED), "benchmarks", "examples", "tests"])
+def test_no_folder_holds_more_than_a_dozen_entries(top: str) -> None:
+    folders = [ROOT / top, *(path for path in (ROOT / top).rglob("*") if path.is_dir())]
+    counts = {
+        folder.relative_to(ROOT).as_posix(): sum(
+            entry.name not in EVERYWHERE and not entry.name.startswith(".") for entry in folder.iterdir()
+        )
+        for folder in folders
+        if "__pycache__" not in folder.parts and not any(part.endswith(".egg-info") for part in folder.parts)
+    }
+    assert {name: count for name, count in counts.items() if count > MOST_ENTRIES and name not in LISTS} == {}

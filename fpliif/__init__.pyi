@@ -1,0 +1,11 @@
+from .checkpoint import LoadedCheckpoint as LoadedCheckpoint
+from .checkpoint import load_checkpoint as load_checkpoint
+from .checkpoint import save_checkpoint as save_checkpoint
+from .checkpoint import shipped as shipped
+from .config import FPLIIFConfig as FPLIIFConfig
+from .config import preset as preset
+from .errors import CheckpointError as CheckpointError
+from .errors import ConfigError as ConfigError
+from .errors import FPLIIFError as FPLIIFError
+from .errors import TrainingError as TrainingError
+from .network import FPLIIF as FPLIIF

@@ -1,0 +1,2 @@
+from .loop import TrainResult as TrainResult
+from .loop import train as train
