@@ -5,14 +5,18 @@
 
 PYTHON ?= python3.11
 TORCH_INDEX ?=
+# Processes that share the tests out by file, one thread each.
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # It asks for torchvision, and needs that for the operators of detectors alone; PyPI's refuses a torch built for the CPU.
 WITHOUT_TORCHVISION := onnx2torch==1.5.15
 
+SHARED_OUT := --numprocesses $(WORKERS) --dist loadfile
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check docs bench conformance lock clean
+.PHONY: help demo test test-all test-shuffled coverage check docs bench conformance lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,10 +37,16 @@ demo: $(READY)  ## quantize, convert, run and report the shipped FP-LIIF into ru
 	$(BIN)/segport run --out runs/demo
 
 test: $(READY)  ## the tests that CI runs
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(SHARED_OUT)
 
 test-all: $(READY)  ## the tests, slow ones included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SHARED_OUT)
+
+test-shuffled: $(READY)  ## the tests that CI runs, in an order of chance, which pytest prints
+	$(BIN)/python -m pytest -m "not slow" $(SHARED_OUT) --random-order
+
+coverage: $(READY)  ## the tests that CI runs, and which lines they reach; fails below the floor in pyproject.toml
+	$(BIN)/python -m pytest -m "not slow" $(SHARED_OUT) --cov --cov-report=term:skip-covered
 
 check: $(READY)  ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -1,9 +1,14 @@
 """Settings of the whole suite."""
 
+import os
 import signal
 
 import pytest
 from hypothesis import settings
+
+# Two workers share a small machine: one thread each, in this process and in those that it starts. Before torch is imported.
+for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 # Elapsed time is never asserted: a busy machine must not fail a test.
 settings.register_profile(

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 BINS = 4096
 """Most bins of a histogram; never fewer than half of it, unless all values are equal."""
 
+SMALLEST_EXPONENT = -149
+"""Every float32 is a multiple of 2 ** -149."""
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -83,8 +86,9 @@ class Histogram:
 def _exponent(low: float, high: float) -> int:
     """Smallest exponent with which low .. high fits into `BINS` bins that begin at multiples of their width."""
     largest = max(abs(low), abs(high))
-    # Bins far narrower than a float32's last digit at this magnitude would only hold rounding.
-    exponent = math.frexp(largest)[1] - 24 if largest > 0 else -149
+    # Bins far narrower than a float32's last digit at this magnitude would only hold rounding. Of no magnitude is that digit
+    # smaller than the smallest float32, which is also the width for zero alone: so zeros first or last make the same bins.
+    exponent = max(math.frexp(largest)[1] - 24, SMALLEST_EXPONENT) if largest > 0 else SMALLEST_EXPONENT
     if high > low:
         exponent = max(exponent, math.frexp((high - low) / BINS)[1] - 1)
     while math.floor(math.ldexp(high, -exponent)) - math.floor(math.ldexp(low, -exponent)) + 1 > BINS:

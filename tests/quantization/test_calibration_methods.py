@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -145,6 +145,8 @@ def test_too_few_bits_are_refused() -> None:
     seed=st.integers(0, 5),
 )
 @settings(max_examples=150, deadline=None)
+@example(parts=[[0.0], [8.407790785948902e-45]], seed=0)  # the smaller is a subnormal number
+@example(parts=[[1e-40, 0.0], [0.0], [-3e-39]], seed=1)
 def test_adding_histograms_is_counting_at_once_in_any_order(parts: list[list[float]], seed: int) -> None:
     arrays = [np.asarray(part, dtype=np.float32) for part in parts]
     together = Histogram.of(np.concatenate(arrays))

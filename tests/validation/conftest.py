@@ -150,10 +150,20 @@ def web_packages() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tflite_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """tflite-runtime's environment, really made, in a folder of this session; yields its interpreter."""
+def made_tflite_runtime(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """tflite-runtime's environment, really made: the folder of environments, and the interpreter in it."""
+    envs = tmp_path_factory.mktemp("envs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ENVS_VARIABLE, str(tmp_path_factory.mktemp("envs")))
+        patch.setenv(ENVS_VARIABLE, str(envs))
         messages: list[str] = []
-        yield ensure_environment(messages.append)
+        interpreter = ensure_environment(messages.append)
         assert messages[-1].endswith("ready")
+    return envs, interpreter
+
+
+@pytest.fixture
+def tflite_runtime(made_tflite_runtime: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The interpreter of tflite-runtime's environment, which is found for one test: tests elsewhere shall not run it as well."""
+    envs, interpreter = made_tflite_runtime
+    monkeypatch.setenv(ENVS_VARIABLE, str(envs))
+    return interpreter
