@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 4096
-"""Most bins of a histogram; never fewer than half of it, unless all values are equal."""
+"""Most bins of a histogram; never fewer than half of it, unless all values are equal or smaller than normal floats."""
 
 SMALLEST_EXPONENT = -149
 """Every float32 is a multiple of 2 ** -149."""
