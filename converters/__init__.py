@@ -12,7 +12,7 @@ from converters.artifact import (
     content_hash,
     content_size,
 )
-from converters.contract import Conversion, Converter, Written
+from converters.contract import Conversion, Converter, Job, Written
 from converters.conversion.plan import Plan, make_plan
 from converters.errors import ConversionError, MissingToolError, SourceError
 from converters.formats import converter, converters
@@ -24,6 +24,7 @@ __all__ = [
     "ConversionError",
     "Converter",
     "ImageInput",
+    "Job",
     "Layout",
     "MapOutput",
     "MissingToolError",

@@ -1,12 +1,12 @@
-"""Define what a converter is given and what it says of the file it wrote."""
+"""Define a converter, the job it is given, and what it says of the file it wrote."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from converters.artifact import ImageInput, MapOutput, OutputKind, Signature
 from converters.errors import ConversionError
@@ -88,23 +88,8 @@ class Converter(ABC):
         """Refuse, before anything heavy runs, a source that `route` cannot take; raises SourceError."""
 
     @abstractmethod
-    def convert(
-        self,
-        source: ModelSource,
-        conversion: Conversion,
-        calibration: CalibrationSet | None,
-        destination: Path,
-        workspace: Path,
-    ) -> Written:
-        """Write the artifact to `destination` (which does not exist yet).
-
-        Args:
-            source: the network.
-            conversion: what to make; already checked against this converter.
-            calibration: images, if the recipe needs them.
-            destination: file, or folder for package formats; a temporary name, the caller renames it.
-            workspace: existing folder shared by all conversions of one plan and deleted afterwards: intermediate
-                files that several recipes need (a float32 .tflite, a SavedModel, an ONNX graph) are kept there.
+    def convert(self, job: Job) -> Written:
+        """Write the artifact to `job.destination`, which does not exist yet. The job has been checked against this converter.
 
         Raises:
             MissingToolError: a needed package is not installed.
@@ -114,6 +99,55 @@ class Converter(ABC):
     def join(self, parts: Sequence[Part], destination: Path) -> None:
         """Write one file at `destination` that answers as every part does; the first is its default. Raises as `convert`."""
         raise ConversionError(f"a {self.format} file holds one output size")
+
+
+class Tell(Protocol):
+    """Takes note of what a converter is doing."""
+
+    def __call__(self, phase: str, done: int = 0, total: int = 0) -> None:
+        """Hear that `phase` is being worked on, and that `done` of its `total` steps are over where it has steps."""
+
+
+def unheard(phase: str, done: int = 0, total: int = 0) -> None:
+    """Forget what a converter is doing: nobody asked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Hold everything that a converter needs to write one artifact.
+
+    Attributes:
+        source: the network.
+        conversion: what to make of it.
+        destination: file, or folder for package formats; a temporary name, which is changed when the artifact is whole.
+        workspace: existing folder shared by all jobs of one plan and deleted afterwards. Intermediate files that several
+            recipes need (a float32 .tflite, a SavedModel, an ONNX graph) are kept there.
+        calibration: pictures, if the recipe needs them.
+        tell: told what is being done, for whoever waits.
+    """
+
+    source: ModelSource
+    conversion: Conversion
+    destination: Path
+    workspace: Path
+    calibration: CalibrationSet | None = None
+    tell: Tell = field(default=unheard, repr=False)
+
+    @property
+    def recipe(self) -> Recipe:
+        """Say how numbers are stored and computed."""
+        return self.conversion.recipe
+
+    @property
+    def output(self) -> OutputKind:
+        """Say what the artifact answers with."""
+        return self.conversion.output
+
+    def pictures(self) -> CalibrationSet:
+        """Return the calibration pictures; raises ConversionError if there are none."""
+        if self.calibration is None:
+            raise ConversionError(f"recipe {self.recipe.name!r} needs calibration pictures, and none were given")
+        return self.calibration
 
 
 @dataclass(frozen=True)

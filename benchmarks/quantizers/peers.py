@@ -74,7 +74,7 @@ def variant(
         source, path = setting.source, folder / f"{name}.tflite"
         changed_recipe = dataclasses.replace(recipe(recipe_name), **changes)
         calibration = dataclasses.replace(setting.calibrated(choice), method=method, store=setting.work / "calibration")
-        quantize(setting.float_tflite(), changed_recipe, calibration, source.pixel_range, path)
+        quantize(setting.float_tflite(), setting.job(changed_recipe, path, calibration))
         return tflite_artifact(name, path, source)
 
     return Peer(name, title, make, Setting.float_tflite)

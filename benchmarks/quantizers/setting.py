@@ -11,7 +11,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind, content_hash, content_size
+from converters import (
+    Artifact,
+    ImageInput,
+    Job,
+    Layout,
+    MapOutput,
+    ModelSource,
+    OutputKind,
+    content_hash,
+    content_size,
+    make_plan,
+)
+from quantization import Recipe, recipe
 from quantization.calibration import CalibrationSet
 from toolkit.options import RunOptions
 
@@ -57,7 +69,13 @@ class Setting:
         """The float32 .tflite that segport quantizes."""
         from converters.formats.tflite.float_file.float_graph import float_graph
 
-        return float_graph(self.source, "litert-torch", OutputKind.LOGITS, self.graphs).path
+        return float_graph(self.job(recipe("float32"), self.graphs / "unused.tflite")).path
+
+    def job(self, wanted: Recipe, destination: Path, calibration: CalibrationSet | None = None) -> Job:
+        """Describe a TFLite file with the numbers of `wanted`, made from the torch network."""
+        digest = None if calibration is None else calibration.digest()
+        plan = make_plan(self.source, [("tflite", wanted)], routes={"tflite": "litert-torch"}, calibration=digest)
+        return Job(self.source, plan.conversions[0], destination, self.graphs, calibration)
 
     def float_onnx(self) -> Path:
         """The float32 ONNX graph that answers with logits."""

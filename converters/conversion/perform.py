@@ -14,11 +14,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from converters.artifact import Artifact, content_hash, content_size
-from converters.contract import Conversion, Written
+from converters.contract import Conversion, Job, Written
 from converters.conversion.plan import Plan, tool_versions
 from converters.conversion.several_sizes import convert_sizes
 from converters.errors import ConversionError, MissingToolError, SourceError, in_one_line
 from converters.formats import converter
+from converters.source import ModelSource
 from converters.tools.capture import captured, last_informative_line, temporary_files_in
 from converters.torch_sources.unsupported import place_of_failure
 from quantization.calibration import CalibrationSet
@@ -63,23 +64,15 @@ class Outcome:
     seconds: float
 
 
-def convert_here(
-    plan: Plan,
-    conversion: Conversion,
-    calibration: CalibrationSet | None,
-    destination: Path,
-    workspace: Path,
-    log: Path,
-) -> Written:
-    """Run one converter in this process, with its output in `log`; whatever a tool raises comes out as one sentence naming the log.
+def convert_here(job: Job, log: Path) -> Written:
+    """Run one converter in this process, with its output in `log`; turn whatever a tool raises into one sentence naming the log.
 
     Raises:
-        ConversionError, MissingToolError, SourceError: there is no artifact; what lies at `destination` is not to be used.
+        ConversionError, MissingToolError, SourceError: there is no artifact; what lies at `job.destination` is not to be used.
     """
-    with captured(log), temporary_files_in(workspace / "temporary"):
+    with captured(log), temporary_files_in(job.workspace / "temporary"):
         try:
-            target = converter(conversion.format)
-            return convert_sizes(target, plan.source, conversion, calibration, destination, workspace)
+            return convert_sizes(converter(job.conversion.format), job)
         except (MissingToolError, SourceError):
             traceback.print_exc()
             raise
@@ -87,11 +80,11 @@ def convert_here(
             said = str(error) if isinstance(error, ConversionError) else in_one_line(error)
             printed = last_informative_line(log)
             traceback.print_exc()
-            place = place_of_failure(error, plan.source)
-            raise ConversionError(_failure(conversion, f"{said}; {place}" if place else said, printed, log)) from error
+            place = place_of_failure(error, job.source)
+            raise ConversionError(_failure(job, f"{said}; {place}" if place else said, printed, log)) from error
 
 
-Convert = Callable[[Plan, Conversion, CalibrationSet | None, Path, Path, Path], Written]
+Convert = Callable[[Job, Path], Written]
 """Runs one converter somewhere: `convert_here`, or something that does it in another process and raises the same."""
 
 
@@ -126,60 +119,52 @@ def perform(
     with _sole_writer(folder), _workspace(folder) as workspace:
         outcomes = []
         for conversion in plan.conversions:
-            made = _outcome(
-                plan, conversion, folder, workspace, calibration, known or {}, on_progress or _silent, convert
-            )
+            job = _job(plan.source, conversion, folder, workspace, calibration)
+            earlier = _still_right((known or {}).get(conversion.name), conversion)
+            made = _outcome(job, earlier, on_progress or _silent, convert)
             if made.artifact is not None and on_artifact is not None:
                 on_artifact(made.artifact)
             outcomes.append(made)
         return outcomes
 
 
-def _outcome(
-    plan: Plan,
-    conversion: Conversion,
-    folder: Path,
-    workspace: Path,
-    calibration: CalibrationSet | None,
-    known: Mapping[str, Artifact],
-    on_progress: Progress,
-    convert: Convert,
-) -> Outcome:
+def _job(
+    source: ModelSource, conversion: Conversion, folder: Path, workspace: Path, calibration: CalibrationSet | None
+) -> Job:
+    """Describe one conversion to its converter; the artifact gets a hidden name in `folder` while it is unfinished."""
+    unfinished = folder / f"{TEMPORARY_PREFIX}{conversion.name}{converter(conversion.format).suffix}"
+    return Job(source, conversion, unfinished, workspace, calibration if conversion.recipe.needs_calibration else None)
+
+
+def _outcome(job: Job, earlier: Artifact | None, on_progress: Progress, convert: Convert) -> Outcome:
+    """Hand back the earlier artifact, or make a new one."""
     started = time.perf_counter()
-    on_progress(conversion.name, State.START, 0.0)
-    artifact = _still_right(known.get(conversion.name), conversion)
-    reused = artifact is not None
-    error = None
+    name = job.conversion.name
+    on_progress(name, State.START, 0.0)
+    artifact, error = earlier, None
     if artifact is None:
         try:
-            artifact = _make(plan, conversion, folder, workspace, calibration, convert)
+            artifact = _make(job, convert)
         except (ConversionError, MissingToolError, SourceError) as failure:
             error = failure
     seconds = time.perf_counter() - started
-    state = State.REUSED if reused else State.DONE if artifact is not None else State.FAILED
-    on_progress(conversion.name, state, seconds)
-    return Outcome(conversion, artifact, error, reused, seconds)
+    reused = earlier is not None
+    on_progress(name, State.REUSED if reused else State.FAILED if error else State.DONE, seconds)
+    return Outcome(job.conversion, artifact, error, reused, seconds)
 
 
-def _make(
-    plan: Plan,
-    conversion: Conversion,
-    folder: Path,
-    workspace: Path,
-    calibration: CalibrationSet | None,
-    convert: Convert,
-) -> Artifact:
+def _make(job: Job, convert: Convert) -> Artifact:
+    conversion, folder = job.conversion, job.destination.parent
     target = converter(conversion.format)
     final = folder / f"{conversion.name}{target.suffix}"
-    unfinished = folder / f"{TEMPORARY_PREFIX}{final.name}"
     log = folder / LOGS / f"{conversion.name}.log"
     log.parent.mkdir(exist_ok=True)
     log.unlink(missing_ok=True)
     try:
-        written = convert(plan, conversion, calibration, unfinished, workspace, log)
-        _move_into_place(unfinished, final)
+        written = convert(job, log)
+        _move_into_place(job.destination, final)
     finally:
-        _remove(unfinished)
+        _remove(job.destination)
     route = written.provenance.get("route", conversion.route)
     tools = conversion.tools if route == conversion.route else tool_versions(target, route)
     return Artifact(
@@ -192,14 +177,15 @@ def _make(
         key=conversion.key,
         image=written.image,
         output=written.output,
-        classes=plan.source.classes,
+        classes=job.source.classes,
         provenance=written.provenance | {f"{package} version": found for package, found in tools},
         signatures=written.signatures,
         signature=next((entry.name for entry in written.signatures if entry.default), None),
     )
 
 
-def _failure(conversion: Conversion, said: str, printed: str, log: Path) -> str:
+def _failure(job: Job, said: str, printed: str, log: Path) -> str:
+    conversion = job.conversion
     hint = f"; its last words were {printed!r}" if printed and printed not in said else ""
     return f"{conversion.name} could not be made through {conversion.route}: {said}{hint}; the whole story is in {log}"
 

@@ -1,11 +1,11 @@
-"""Plan: what will be converted, how, and under which key; complete before anything heavy runs."""
+"""Plan what will be converted, how, and under which key; the plan is complete before anything heavy runs."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from converters.artifact import OutputKind
@@ -21,7 +21,7 @@ PLAN_VERSION = 2
 
 @dataclass(frozen=True)
 class Plan:
-    """All artifacts to make from one source."""
+    """List all artifacts to make from one source."""
 
     source: ModelSource
     conversions: tuple[Conversion, ...]
@@ -70,62 +70,63 @@ def make_plan(
             raise SourceError(
                 f"single operations cannot be kept in another number type for {format_name}; leave it out"
             )
-        others = () if asked else target.other_routes(source)
-        conversions.append(_conversion(source, target, recipe, route, others, output, calibration, tuple(keep)))
+        conversion = Conversion(
+            name=f"{target.format}-{recipe.name}",
+            format=target.format,
+            recipe=recipe,
+            route=route,
+            output=output,
+            calibration=calibration if recipe.needs_calibration else None,
+            tools=tool_versions(target, route),
+            key="",
+            keep=tuple(keep),
+            others=() if asked else target.other_routes(source),
+        )
+        conversions.append(replace(conversion, key=_key(source, target, conversion)))
     names = [item.name for item in conversions]
     if len(set(names)) != len(names):
         raise SourceError("the same format and recipe are asked for twice; name each pair once")
     return Plan(source, tuple(conversions))
 
 
-def _conversion(
-    source: ModelSource,
-    target: Converter,
-    recipe: Recipe,
-    route: str,
-    others: tuple[str, ...],
-    output: OutputKind,
-    calibration: str | None,
-    keep: tuple[tuple[str, NumberType], ...],
-) -> Conversion:
-    used_calibration = calibration if recipe.needs_calibration else None
-    tools = tool_versions(target, route)
-    decided = [
-        PLAN_VERSION, target.format, _numbers(recipe), route, output.value, used_calibration, tools,
-        source.name, source.weights_sha256, source.input_size, source.output_size, source.pixel_range.value,
-        source.classes, source.colours,
-    ]  # fmt: skip
-    if keep:
-        decided.append([(pattern, number.value) for pattern, number in keep])
+def _key(source: ModelSource, target: Converter, conversion: Conversion) -> str:
+    """Hash all that decides an artifact's content: the conversion, tools included, and the source with its weights."""
+    decided: list[object] = [
+        PLAN_VERSION,
+        target.format,
+        _numbers(conversion.recipe),
+        conversion.route,
+        conversion.output.value,
+        conversion.calibration,
+        conversion.tools,
+        source.name,
+        source.weights_sha256,
+        source.input_size,
+        source.output_size,
+        source.pixel_range.value,
+        source.classes,
+        source.colours,
+    ]
+    if conversion.keep:
+        decided.append([(pattern, number.value) for pattern, number in conversion.keep])
     if source.sizes:
         decided.append(sorted(source.output_sizes))
     if source.input_shapes:
         decided.append(["input shapes", *sorted(source.input_shapes)])
     if target.edition > 1:
         decided.append(["edition", target.edition])
-    if others:
-        decided.append(["other routes", *((other, tool_versions(target, other)) for other in others)])
-    return Conversion(
-        name=f"{target.format}-{recipe.name}",
-        format=target.format,
-        recipe=recipe,
-        route=route,
-        output=output,
-        calibration=used_calibration,
-        tools=tools,
-        key=hashlib.sha256(json.dumps(decided).encode()).hexdigest(),
-        keep=keep,
-        others=others,
-    )
+    if conversion.others:
+        decided.append(["other routes", *((other, tool_versions(target, other)) for other in conversion.others)])
+    return hashlib.sha256(json.dumps(decided).encode()).hexdigest()
 
 
 def tool_versions(target: Converter, route: str) -> tuple[tuple[str, str], ...]:
-    """(package, version) pairs that decide what `route` writes; "missing" for what is not installed."""
+    """Return (package, version) pairs that decide what `route` writes; "missing" for what is not installed."""
     return tuple((package, _version(package)) for package in target.tools(route))
 
 
 def _numbers(recipe: Recipe) -> list[object]:
-    """What of a recipe decides a file's content; its gates and its summary do not."""
+    """Return what of a recipe decides a file's content; its gates and its summary do not."""
     placed = [] if recipe.quantizer is Quantizer.FORMAT else [recipe.quantizer.value]
     return [
         recipe.name,

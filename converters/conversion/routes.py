@@ -1,4 +1,4 @@
-"""One artifact by the first of several routes that makes it; the artifact says which, and why not an earlier one."""
+"""Make one artifact by the first of several routes that can; the artifact says which, and why not an earlier one."""
 
 from __future__ import annotations
 
@@ -7,32 +7,23 @@ import shutil
 import traceback
 from pathlib import Path
 
-from converters.contract import Conversion, Converter, Written
+from converters.contract import Converter, Job, Written
 from converters.errors import ConversionError, MissingToolError, SourceError, in_one_line
-from converters.source import ModelSource
-from quantization.calibration import CalibrationSet
 
 INSTEAD_OF = "instead of"
 """Provenance of a file that another route than the first made: which failed, and how."""
 
 
-def convert_by_routes(
-    target: Converter,
-    source: ModelSource,
-    conversion: Conversion,
-    calibration: CalibrationSet | None,
-    destination: Path,
-    workspace: Path,
-) -> Written:
+def convert_by_routes(target: Converter, job: Job) -> Written:
     """Write the artifact by the plan's route or, where that fails, by the plan's others; raises as `Converter.convert`."""
-    if not conversion.others:
-        return target.convert(source, conversion, calibration, destination, workspace)
+    if not job.conversion.others:
+        return target.convert(job)
     failures: dict[str, str] = {}
-    routes = (conversion.route, *conversion.others)
+    routes = (job.conversion.route, *job.conversion.others)
     for route in routes:
-        chosen = dataclasses.replace(conversion, route=route, others=())
+        chosen = dataclasses.replace(job.conversion, route=route, others=())
         try:
-            written = target.convert(source, chosen, calibration, destination, workspace)
+            written = target.convert(dataclasses.replace(job, conversion=chosen))
         except (SourceError, MissingToolError) as error:
             if not failures:  # to be mended by the user, whom another route would only keep from it
                 raise
@@ -41,7 +32,7 @@ def convert_by_routes(
             if route != routes[-1]:  # the last one's story is told by the caller
                 traceback.print_exc()
             failures[route] = str(error) if isinstance(error, ConversionError) else in_one_line(error)
-            _remove(destination)
+            _remove(job.destination)
         else:
             instead = {INSTEAD_OF: _listed(failures)} if failures else {}
             return dataclasses.replace(written, provenance=written.provenance | instead)

@@ -1,4 +1,4 @@
-"""One artifact for several output sizes: each size is converted as an artifact of its own, then they are joined."""
+"""Make one artifact for several output sizes: convert each size as an artifact of its own, then join them."""
 
 from __future__ import annotations
 
@@ -8,38 +8,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from converters.artifact import Signature, content_size
-from converters.contract import Conversion, Converter, Part, Written
+from converters.contract import Converter, Job, Part, Written
 from converters.conversion.routes import convert_by_routes
 from converters.source import ModelSource
-from quantization.calibration import CalibrationSet
 
 
 def signature_name(size: tuple[int, int]) -> str:
-    """Name of the signature or function that answers at (height, width): ``size_256``, ``size_256x320``."""
+    """Name the signature or function that answers at (height, width): ``size_256``, ``size_256x320``."""
     height, width = size
     return f"size_{height}" if height == width else f"size_{height}x{width}"
 
 
-def convert_sizes(
-    target: Converter,
-    source: ModelSource,
-    conversion: Conversion,
-    calibration: CalibrationSet | None,
-    destination: Path,
-    workspace: Path,
-) -> Written:
+def convert_sizes(target: Converter, job: Job) -> Written:
     """Write one artifact that answers at the source's size and at all of `source.sizes`; raises as `Converter.convert`.
 
     A format that holds one size a file gets the source's own size.
     """
+    source = job.source
     if not source.sizes or not target.joins:
-        written = convert_by_routes(target, source, conversion, calibration, destination, workspace)
+        written = convert_by_routes(target, job)
         if not source.sizes:
             return written
         held = {"output sizes": f"{_words(source.output_size)} only: {target.format} holds one size a file"}
         return dataclasses.replace(written, provenance={**written.provenance, **held})
-    parts = [_part(target, one, conversion, calibration, workspace) for one in _default_first(source)]
-    target.join(parts, destination)
+    parts = [_part(target, dataclasses.replace(job, source=one)) for one in _default_first(source)]
+    target.join(parts, job.destination)
     default = parts[0].written
     signatures = tuple(
         Signature(part.name, part.written.output, default=part is parts[0])
@@ -56,19 +49,13 @@ def convert_sizes(
     return Written(default.image, default.output, {**default.provenance, **target.joined_facts, **facts}, signatures)
 
 
-def _part(
-    target: Converter,
-    source: ModelSource,
-    conversion: Conversion,
-    calibration: CalibrationSet | None,
-    workspace: Path,
-) -> Part:
-    """One size in a room of its own below the workspace, where other recipes find its intermediate files again."""
-    name = signature_name(source.output_size)
-    room = workspace / name
+def _part(target: Converter, job: Job) -> Part:
+    """Convert one size in a room of its own below the workspace, where other recipes find its intermediate files again."""
+    name = signature_name(job.source.output_size)
+    room = job.workspace / name
     room.mkdir(exist_ok=True)
-    path = room / f"{conversion.name}{target.suffix}"
-    return Part(name, path, convert_by_routes(target, source, conversion, calibration, path, room))
+    path = room / f"{job.conversion.name}{target.suffix}"
+    return Part(name, path, convert_by_routes(target, dataclasses.replace(job, destination=path, workspace=room)))
 
 
 def _default_first(source: ModelSource) -> Sequence[ModelSource]:

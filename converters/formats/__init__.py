@@ -1,6 +1,7 @@
-"""One module (or package) a target format. Each defines CONVERTER; nothing else needs editing to add one."""
+"""Find the target formats: one module (or package) each, which defines CONVERTER. Nothing else needs editing to add one."""
 
 import importlib
+import inspect
 import pkgutil
 from functools import cache
 from importlib.metadata import entry_points
@@ -9,15 +10,15 @@ from converters.contract import Converter
 from converters.errors import SourceError
 
 ENTRY_POINTS = "segport.formats"
-"""Other packages add target formats under this group of entry points: a Converter, not a class."""
+"""Group of entry points under which other packages add target formats: a Converter, not a class."""
 
 
 @cache
 def converters() -> dict[str, Converter]:
-    """All converters by format name: ours, then those of other packages.
+    """Return all converters by format name: ours, then those of other packages.
 
     Raises:
-        SourceError: two write the same format, or a package offers something else.
+        SourceError: two write the same format, or a package offers something else or a converter for another segport.
     """
     names = sorted(info.name for info in pkgutil.iter_modules(__path__))
     candidates = [(importlib.import_module(f"{__name__}.{name}").CONVERTER, name) for name in names]
@@ -26,6 +27,11 @@ def converters() -> dict[str, Converter]:
     for candidate, origin in candidates:
         if not isinstance(candidate, Converter):
             raise SourceError(f"entry point {origin!r} is no Converter; mend or uninstall the package that offers it")
+        if len(inspect.signature(candidate.convert).parameters) != 1:
+            raise SourceError(
+                f"the converter {origin!r} is made for another version of segport: its `convert` takes one Job here; "
+                "update or uninstall the package that offers it"
+            )
         if candidate.format in found:
             raise SourceError(f"two converters write {candidate.format!r}, one of them in {origin!r}; remove one")
         found[candidate.format] = candidate
@@ -33,7 +39,7 @@ def converters() -> dict[str, Converter]:
 
 
 def converter(format_name: str) -> Converter:
-    """The converter for `format_name`; raises SourceError listing what there is."""
+    """Return the converter for `format_name`; raises SourceError listing what there is."""
     try:
         return converters()[format_name]
     except KeyError:

@@ -1,4 +1,4 @@
-"""ONNX: an artifact of its own, and the way to TFLite for sources that are ONNX already."""
+"""Write ONNX: an artifact of its own, and the way to TFLite for sources that are ONNX already."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from converters.artifact import ImageInput, Layout, MapOutput, OutputKind
-from converters.contract import Conversion, Converter, Written
+from converters.contract import Converter, Job, Written
 from converters.errors import SourceError
 from converters.onnx_sources.checked import OPSET, check_onnx_source, simplified
 from converters.onnx_sources.reading import picture_and_answers, sizes_of
 from converters.source import ModelSource
 from converters.tools.importing import tool
-from quantization.calibration import CalibrationSet
 
 
 class OnnxConverter(Converter):
@@ -39,26 +38,19 @@ class OnnxConverter(Converter):
             kind = "a torch network" if source.module is not None else "an ONNX file"
             raise SourceError(f"route {route!r} to ONNX does not start from {kind}; leave the route out")
 
-    def convert(
-        self,
-        source: ModelSource,
-        conversion: Conversion,
-        calibration: CalibrationSet | None,
-        destination: Path,
-        workspace: Path,
-    ) -> Written:
+    def convert(self, job: Job) -> Written:
         onnx = tool("onnx", "onnx")
-        model = onnx.load(str(logits_graph(source, workspace)))
-        if conversion.output is OutputKind.LABELS:
+        model = onnx.load(str(logits_graph(job.source, job.workspace)))
+        if job.output is OutputKind.LABELS:
             _append_argmax(model)
-        _describe(model, source, conversion)
+        _describe(model, job)
         onnx.checker.check_model(model, full_check=True)
-        onnx.save(model, str(destination))
-        return _written(model, source, conversion)
+        onnx.save(model, str(job.destination))
+        return _written(model, job)
 
 
 def logits_graph(source: ModelSource, workspace: Path) -> Path:
-    """A checked ONNX file that answers with logits; exported once per workspace.
+    """Make a checked ONNX file that answers with logits; exported once per workspace.
 
     Raises:
         ConversionError: the exporter or the checker refused the network.
@@ -78,7 +70,7 @@ def logits_graph(source: ModelSource, workspace: Path) -> Path:
 
 
 def _exported(source: ModelSource, workspace: Path) -> Any:
-    """torch -> ONNX by the TorchScript exporter: the newer one writes opset 18 and cannot be brought down to 17."""
+    """Export torch to ONNX by the TorchScript exporter: the newer one writes opset 18 and cannot be brought down to 17."""
     import torch
 
     from converters.torch_sources.heads import example_image, torch_module
@@ -100,7 +92,7 @@ def _exported(source: ModelSource, workspace: Path) -> Any:
 
 
 def _append_argmax(model: Any) -> None:
-    """logits (1, C, h, w) -> labels int32 (1, h, w), as two nodes behind the graph's output."""
+    """Turn logits (1, C, h, w) into labels int32 (1, h, w) by two nodes behind the graph's output."""
     helper, types = tool("onnx", "onnx").helper, tool("onnx", "onnx").TensorProto
     (logits,) = model.graph.output
     _, _, height, width = sizes_of(logits)
@@ -114,12 +106,13 @@ def _append_argmax(model: Any) -> None:
     model.graph.output.append(helper.make_tensor_value_info("labels", types.INT32, [1, height, width]))
 
 
-def _describe(model: Any, source: ModelSource, conversion: Conversion) -> None:
+def _describe(model: Any, job: Job) -> None:
+    source = job.source
     facts = {
         "classes": json.dumps(source.classes),
         "colours": json.dumps(source.colours),
         "pixel_range": source.pixel_range.value,
-        "recipe": conversion.recipe.name,
+        "recipe": job.recipe.name,
         "weights_sha256": source.weights_sha256,
     }
     kept = {item.key: item.value for item in model.metadata_props}
@@ -127,24 +120,30 @@ def _describe(model: Any, source: ModelSource, conversion: Conversion) -> None:
     model.producer_name = model.producer_name or "segport"
 
 
-def _written(model: Any, source: ModelSource, conversion: Conversion) -> Written:
+def _written(model: Any, job: Job) -> Written:
+    source = job.source
     (image,), (answer,) = picture_and_answers(model)
-    labels = conversion.output is OutputKind.LABELS
+    labels = job.output is OutputKind.LABELS
     _, _, height, width = sizes_of(image)
     map_height, map_width = sizes_of(answer)[-2:]
     ops = Counter(node.op_type for node in model.graph.node)
     return Written(
         image=ImageInput(image.name, height, width, source.pixel_range, Layout.NCHW, channels=source.channels),
         output=MapOutput(
-            answer.name, map_height, map_width, len(source.classes), conversion.output, Layout.NCHW,
+            answer.name,
+            map_height,
+            map_width,
+            len(source.classes),
+            job.output,
+            Layout.NCHW,
             dtype="int32" if labels else "float32",
         ),
         provenance={
-            "route": conversion.route,
+            "route": job.conversion.route,
             "opset": str(next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))),
             "operators": ", ".join(f"{name} {count}" for name, count in sorted(ops.items())),
         },
-    )  # fmt: skip
+    )
 
 
 CONVERTER = OnnxConverter()

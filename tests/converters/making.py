@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from converters import Artifact, ModelSource, OutputKind, PixelRange, make_plan
+from converters import Artifact, Job, ModelSource, OutputKind, PixelRange, make_plan
 from converters.conversion.perform import Outcome, perform
 from converters.formats.tflite.torch_forms.rewrites import Rewriting
-from quantization import recipes
+from quantization import Recipe, recipe, recipes
+from quantization.calibration import CalibrationSet
 from tests.converters import small_network as small
 
 Made = Callable[..., dict[str, Artifact]]
@@ -32,6 +33,22 @@ def convert_all(
         calibration=pictures.digest(),
     )
     return perform(plan, folder, pictures)
+
+
+def job_of(
+    source: ModelSource,
+    folder: Path,
+    wanted: str | Recipe = "float32",
+    pictures: CalibrationSet | None = None,
+    output: OutputKind = OutputKind.LOGITS,
+    *,
+    format_name: str = "tflite",
+) -> Job:
+    """The job of one conversion by the source's usual route, with `folder` for its workspace and its artifact."""
+    item = recipe(wanted) if isinstance(wanted, str) else wanted
+    plan = make_plan(source, [(format_name, item)], output=output, calibration=pictures and pictures.digest())
+    (conversion,) = plan.conversions
+    return Job(source, conversion, folder / f"{conversion.name}.{format_name}", folder, pictures)
 
 
 def artifact_of(outcome: Outcome) -> Artifact:

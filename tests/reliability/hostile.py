@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters import ImageInput, Layout, MapOutput, ModelSource
-from converters.contract import Conversion, Converter, Written
+from converters.contract import Converter, Job, Written
 from quantization import AccuracyLimits, ActivationRange, NumberType, Recipe
-from quantization.calibration import CalibrationSet
 from validation.results.facts import Availability
 from validation.runners.base.contract import Runner
 
@@ -60,23 +59,17 @@ class HostileConverter(Converter):
     def default_route(self, source: ModelSource) -> str:
         return "only"
 
-    def convert(
-        self,
-        source: ModelSource,
-        conversion: Conversion,
-        calibration: CalibrationSet | None,
-        destination: Path,
-        workspace: Path,
-    ) -> Written:
-        stage, how = conversion.recipe.name.split("_")
-        destination.write_bytes(b"half of it")
+    def convert(self, job: Job) -> Written:
+        source = job.source
+        stage, how = job.recipe.name.split("_")
+        job.destination.write_bytes(b"half of it")
         if stage == "make":
             misbehave(how)
         height, width = source.input_size
         return Written(
             image=ImageInput("image", height, width, source.pixel_range, Layout.NCHW),
             output=MapOutput(
-                "logits", *source.output_size, len(source.classes), conversion.output, Layout.NCHW, dtype="float32"
+                "logits", *source.output_size, len(source.classes), job.output, Layout.NCHW, dtype="float32"
             ),
             provenance={},
         )

@@ -7,15 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from converters import ConversionError, Plan
+from converters import ConversionError
 from converters.conversion.perform import convert_here
 from toolkit.isolation.limits import Limits
 from toolkit.isolation.process import GuardedProcess, LostError
 from toolkit.isolation.sending import NotSendableError
 
 if TYPE_CHECKING:
-    from converters.contract import Conversion, Written
-    from quantization.calibration import CalibrationSet
+    from converters.contract import Job, Written
 
 
 class ConversionProcess:
@@ -39,28 +38,19 @@ class ConversionProcess:
         if self._process is not None:
             self._process.stop()
 
-    def __call__(
-        self,
-        plan: Plan,
-        conversion: Conversion,
-        calibration: CalibrationSet | None,
-        destination: Path,
-        workspace: Path,
-        log: Path,
-    ) -> Written:
-        """As `convert_here`; raises ConversionError also if the process dies, hangs or takes too much memory."""
-        alone = Plan(plan.source, (conversion,))
-        pictures = calibration if conversion.recipe.needs_calibration else None
+    def __call__(self, job: Job, log: Path) -> Written:
+        """Convert as `convert_here` does; raises ConversionError also if the process dies, hangs or takes too much memory."""
+        conversion = job.conversion
         try:
             if self._process is None:
                 self._process = GuardedProcess("the converter's process", self._limits)
-            return self._process.call(convert_here, alone, conversion, pictures, destination, workspace, log, log=log)
+            return self._process.call(convert_here, job, log, log=log)
         except NotSendableError as reason:
-            self.here = f"{plan.source.origin} cannot be sent to another process ({reason})"
-            return convert_here(plan, conversion, calibration, destination, workspace, log)
+            self.here = f"{job.source.origin} cannot be sent to another process ({reason})"
+            return convert_here(job, log)
         except LostError as lost:
             self._process = None
-            _emptied(workspace)
+            _emptied(job.workspace)
             raise ConversionError(
                 f"{conversion.name} could not be made through {conversion.route}: {lost}; the whole story is in {log}"
             ) from lost

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from converters.artifact import OutputKind, PixelRange
-from converters.contract import Conversion, Converter, Part, Written
+from converters.contract import Converter, Job, Part, Written
 from converters.conversion.shared_failures import failing_once
 from converters.errors import ConversionError, SourceError
 from converters.formats.coreml.file.functions import DEPLOYMENT_TARGET as JOINED_TARGET
@@ -29,7 +29,6 @@ from converters.formats.coreml.tool import coremltools
 from converters.onnx_sources.torch_import import IMPORTED, TOOLS, imported
 from converters.source import ModelSource
 from quantization import ActivationRange, NumberType, Quantizer, Recipe
-from quantization.calibration import CalibrationSet
 
 FROM_TORCH = "coremltools"
 """Starts from a trace."""
@@ -64,27 +63,21 @@ class CoreMLConverter(Converter):
             kind = "a torch network" if source.module is not None else "an ONNX file"
             raise SourceError(f"route {route!r} to Core ML does not start from {kind}; leave the route out")
 
-    def convert(
-        self,
-        source: ModelSource,
-        conversion: Conversion,
-        calibration: CalibrationSet | None,
-        destination: Path,
-        workspace: Path,
-    ) -> Written:
-        source, recipe = imported(source), conversion.recipe
+    def convert(self, job: Job) -> Written:
+        job = dataclasses.replace(job, source=imported(job.source))
+        source, conversion, recipe = job.source, job.conversion, job.recipe
         computed_in = _computed_in(recipe)
         if recipe.quantizer is Quantizer.TORCH:
-            model = _quantized_in_torch(source, conversion, computed_in, calibration)
+            model = _quantized_in_torch(job, computed_in)
         else:
-            program = _float_program(source, conversion, computed_in, workspace)
+            program = _float_program(job, computed_in)
             model, kept = program.load(), program.kept()
             if recipe.activation_range is ActivationRange.STATIC:
-                model = with_integer_activations(model, program.package, recipe, calibration, kept)
+                model = with_integer_activations(model, program.package, job, kept)
             model = with_compressed_weights(model, recipe, kept)
         describe_model(model, source, conversion)
-        save_package(model, destination)
-        written = read_back(destination, source, conversion.output)
+        save_package(model, job.destination)
+        written = read_back(job.destination, source, job.output)
         facts = {"route": conversion.route, "deployment_target": deployment_target(recipe)}
         if conversion.keep:
             facts["kept"] = keep_words(conversion.keep)
@@ -122,10 +115,9 @@ class _FloatProgram:
         return load_kept(self.record)
 
 
-def _float_program(
-    source: ModelSource, conversion: Conversion, computed_in: NumberType, workspace: Path
-) -> _FloatProgram:
-    """The float ML Program, converted once per workspace, number type and deployment target."""
+def _float_program(job: Job, computed_in: NumberType) -> _FloatProgram:
+    """Make the float ML Program, once per workspace, number type and deployment target."""
+    conversion, workspace = job.conversion, job.workspace
     target = deployment_target(conversion.recipe)
     stem = f"{conversion.route}-{computed_in.value}-{target}-{conversion.output.value}"
     kept = _FloatProgram(workspace / f"{stem}.mlpackage")
@@ -133,37 +125,34 @@ def _float_program(
         return kept
     with failing_once(workspace / f"{stem}.failed"):
         keeper = Keeper(conversion.keep, computed_in)
-        model = _program_of(source.module, source, conversion, _precision(keeper))
+        model = _program_of(job, job.source.module, _precision(keeper))
         keeper.check()
     keeper.save(kept.record)
     save_package(model, kept.package)
     return kept
 
 
-def _quantized_in_torch(
-    source: ModelSource, conversion: Conversion, computed_in: NumberType, calibration: CalibrationSet | None
-) -> Any:
-    """The program of a network that was quantized before; its 8-bit weights and activations come along."""
-    if conversion.keep:
+def _quantized_in_torch(job: Job, computed_in: NumberType) -> Any:
+    """Make the program of a network that was quantized before; its 8-bit weights and activations come along."""
+    if job.conversion.keep:
         raise SourceError(
-            f"recipe {conversion.recipe.name!r} places its numbers before there are operations, so none can be kept in "
+            f"recipe {job.recipe.name!r} places its numbers before there are operations, so none can be kept in "
             "floats; use recipe 'w8a8' with --keep"
         )
-    network = quantized_network(source, conversion.recipe, calibration)
+    network = quantized_network(job)
     # coremltools reshapes integers instead of floats, and thereby drops a change of scale that stands behind the reshape.
     passes = coremltools().PassPipeline()
     passes.remove_passes({"common::int_op_canonicalization"})
-    return _program_of(network, source, conversion, _precision(Keeper((), computed_in)), passes)
+    return _program_of(job, network, _precision(Keeper((), computed_in)), passes)
 
 
-def _program_of(
-    network: Any, source: ModelSource, conversion: Conversion, precision: Any, passes: Any | None = None
-) -> Any:
-    """A coremltools MLModel of `network`, which takes and answers what `source` does; None takes the usual passes."""
+def _program_of(job: Job, network: Any, precision: Any, passes: Any | None = None) -> Any:
+    """Make a coremltools MLModel of `network`, which takes and answers what the source does; None takes the usual passes."""
     ct = coremltools()
-    labels = conversion.output is OutputKind.LABELS
+    source, conversion = job.source, job.conversion
+    labels = job.output is OutputKind.LABELS
     return ct.convert(
-        _graph(dataclasses.replace(source, module=network), conversion),
+        _graph(dataclasses.replace(job, source=dataclasses.replace(source, module=network))),
         convert_to="mlprogram",
         inputs=[_picture(source)],
         outputs=[ct.TensorType(name=conversion.output.value, dtype=np.int32 if labels else np.float32)],
@@ -181,15 +170,16 @@ def _precision(keeper: Keeper) -> Any:
     return {NumberType.FLOAT32: ct.precision.FLOAT32, NumberType.FLOAT16: ct.precision.FLOAT16}[keeper.computed_in]
 
 
-def _graph(source: ModelSource, conversion: Conversion) -> Any:
-    """What coremltools starts from: a trace, or a program of torch.export."""
+def _graph(job: Job) -> Any:
+    """Make what coremltools starts from: a trace, or a program of torch.export."""
     import torch
 
     from converters.formats.coreml.exported import exported
     from converters.torch_sources.heads import channels_first, example_image, torch_module
 
-    module = channels_first(torch_module(source, "Core ML"), conversion.output)
-    if conversion.route == EXPORTED:
+    source = job.source
+    module = channels_first(torch_module(source, "Core ML"), job.output)
+    if job.conversion.route == EXPORTED:
         return exported(module, example_image(source))
     with torch.no_grad():
         traced = torch.jit.trace(module, example_image(source))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The TFLite converter: float graph -> check against the source -> quantize -> read back."""
+"""Convert to TFLite: float graph -> check against the source -> quantize -> read back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from converters.contract import Conversion, Converter, Part, Written
+from converters.contract import Converter, Job, Part, Written
 from converters.errors import SourceError
 from converters.formats.tflite.file.layers import kept_layers
 from converters.formats.tflite.file.readback import read_back
@@ -16,7 +16,6 @@ from converters.formats.tflite.quantizing.quantize import quantize, quantize_by_
 from converters.onnx_sources.torch_import import IMPORTED, TOOLS
 from converters.source import ModelSource
 from quantization import NumberType
-from quantization.calibration import CalibrationSet
 
 FROM_TORCH = "litert-torch"
 FROM_ONNX = "onnx2tf"
@@ -57,26 +56,20 @@ class TFLiteConverter(Converter):
         if route == IMPORTED and source.module is not None:
             raise SourceError(f"route {route!r} starts from an ONNX file, not from torch; choose {FROM_TORCH!r}")
 
-    def convert(
-        self,
-        source: ModelSource,
-        conversion: Conversion,
-        calibration: CalibrationSet | None,
-        destination: Path,
-        workspace: Path,
-    ) -> Written:
-        base = float_graph(source, conversion.route, conversion.output, workspace)
-        if conversion.recipe.weights is NumberType.FLOAT32:
+    def convert(self, job: Job) -> Written:
+        conversion = job.conversion
+        base = float_graph(job)
+        if job.recipe.weights is NumberType.FLOAT32:
             kept_layers(base.path, conversion.keep)
-            shutil.copyfile(base.path, destination)
-        elif conversion.route == TENSORFLOW and conversion.recipe.needs_calibration:
-            quantize_by_tensorflow(source, conversion, calibration, destination, workspace)
+            shutil.copyfile(base.path, job.destination)
+        elif conversion.route == TENSORFLOW and job.recipe.needs_calibration:
+            quantize_by_tensorflow(job)
         else:
-            quantize(base.path, conversion.recipe, calibration, source.pixel_range, destination, conversion.keep)
-        written = read_back(destination, source, conversion.output)
+            quantize(base.path, job)
+        written = read_back(job.destination, job.source, job.output)
         facts = {"route": conversion.route, "agreement with the source before quantization": base.agreement}
-        if calibration is not None and conversion.recipe.needs_calibration:
-            facts["calibration"] = f"{len(calibration.images)} pictures, {calibration.origin}"
+        if job.calibration is not None and job.recipe.needs_calibration:
+            facts["calibration"] = f"{len(job.calibration.images)} pictures, {job.calibration.origin}"
         if conversion.keep:
             facts["kept"] = ", ".join(f"{number.value}:{pattern}" for pattern, number in conversion.keep)
         return Written(written.image, written.output, facts | written.provenance)

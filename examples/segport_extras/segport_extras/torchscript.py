@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, SourceError
-from converters.contract import Conversion, Converter, Written
-from quantization.calibration import CalibrationSet
+from converters.contract import Converter, Job, Written
 from validation.results.facts import Availability
 from validation.runners.base.contract import Runner
 from validation.runners.base.values import native_input
@@ -33,33 +31,30 @@ class TorchScriptConverter(Converter):
         if source.module is None:
             raise SourceError(f"TorchScript is made from a torch network, but {source.name!r} is an ONNX file")
 
-    def convert(
-        self,
-        source: ModelSource,
-        conversion: Conversion,
-        calibration: CalibrationSet | None,
-        destination: Path,
-        workspace: Path,
-    ) -> Written:
+    def convert(self, job: Job) -> Written:
         import torch
 
         from converters.torch_sources.heads import channels_first, example_image, torch_module
 
-        network = channels_first(torch_module(source, "TorchScript"), conversion.output)
+        source, kind = job.source, job.output
+        network = channels_first(torch_module(source, "TorchScript"), kind)
         with torch.no_grad():
             traced = torch.jit.freeze(torch.jit.trace(network, example_image(source)).eval())
-        traced.save(str(destination))
+        traced.save(str(job.destination))
         height, width = source.input_size
-        kind = conversion.output
         operators = sorted({node.kind() for node in traced.graph.nodes() if node.kind().startswith("aten::")})
         return Written(
             image=ImageInput("image", height, width, source.pixel_range, Layout.NCHW),
             output=MapOutput(
-                kind.value, *source.output_size, len(source.classes), kind, Layout.NCHW,
+                kind.value,
+                *source.output_size,
+                len(source.classes),
+                kind,
+                Layout.NCHW,
                 dtype="float32" if kind.value == "logits" else "int32",
             ),
-            provenance={"route": conversion.route, "operators": ", ".join(operators)},
-        )  # fmt: skip
+            provenance={"route": job.conversion.route, "operators": ", ".join(operators)},
+        )
 
 
 class TorchScriptRunner(Runner):

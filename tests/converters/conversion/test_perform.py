@@ -22,6 +22,7 @@ from converters import (
     Conversion,
     ConversionError,
     ImageInput,
+    Job,
     Layout,
     MapOutput,
     MissingToolError,
@@ -54,10 +55,10 @@ class Stand:
         self.works: dict[str, Work] = {}
         self.calls: list[str] = []
 
-    def convert(self, source: Any, conversion: Conversion, calibration: Any, destination: Path, room: Path) -> Written:
-        self.calls.append(conversion.name)
-        self.works.get(conversion.name, _write)(conversion, destination, room)
-        return Written(IMAGE, ANSWER, {"route": conversion.route})
+    def convert(self, job: Job) -> Written:
+        self.calls.append(job.conversion.name)
+        self.works.get(job.conversion.name, _write)(job.conversion, job.destination, job.workspace)
+        return Written(IMAGE, ANSWER, {"route": job.conversion.route})
 
 
 def _write(conversion: Conversion, destination: Path, room: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from converters import OutputKind, PixelRange, SourceError, converter, converters, make_plan
 from converters import formats as converter_registry
+from converters.contract import Converter
 from converters.source import ModelSource
 from quantization import AccuracyLimits, Granularity, recipe
 from tests.converters import small_network as small
@@ -101,3 +103,22 @@ def test_every_converter_states_what_it_writes_with() -> None:
 def test_contradictory_sources_are_refused(source: ModelSource, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SourceError, match=message):
         replace(source, **changes)
+
+
+def test_a_converter_that_takes_no_job_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Earlier(Converter):
+        format, suffix, routes = "earlier", ".old", ("only",)
+
+        def tools(self, route: str) -> tuple[str, ...]:
+            return ()
+
+        def default_route(self, source: ModelSource) -> str:
+            return "only"
+
+        def convert(self, source: Any, conversion: Any, destination: Any) -> Any:  # type: ignore[override]
+            raise AssertionError
+
+    offered = SimpleNamespace(load=Earlier, value="theirs:CONVERTER")
+    monkeypatch.setattr(converter_registry, "entry_points", lambda group: [offered])
+    with pytest.raises(SourceError, match="'theirs:CONVERTER' is made for another version of segport"):
+        converter_registry.converters.__wrapped__()

@@ -73,6 +73,8 @@ class CandidateMaker:
             return None  # not measured yet, or half a file of another version: measured again
 
     def _made(self, name: str, kept: tuple[str, ...]) -> Path:
+        from converters import make_plan
+        from converters.contract import Job
         from converters.formats.tflite.quantizing.quantize import quantize
         from converters.tools.capture import captured
         from quantization import NumberType, recipe
@@ -81,8 +83,10 @@ class CandidateMaker:
         place.mkdir(parents=True, exist_ok=True)
         unfinished, path = place / f".{name}.tflite.part", place / f"{name}.tflite"
         keep = [(layer, NumberType.FLOAT16) for layer in kept]
+        wanted = [("tflite", recipe(RECIPE))]
+        (conversion,) = make_plan(self.source, wanted, calibration=self.calibration.digest(), keep=keep).conversions
         with captured(place / f"{name}.log"):
-            quantize(self.base.path, recipe(RECIPE), self.calibration, self.source.pixel_range, unfinished, keep)
+            quantize(self.base.path, Job(self.source, conversion, unfinished, place, self.calibration))
         unfinished.replace(path)
         return path
 

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from converters.artifact import content_hash
+from converters.contract import Job
 from converters.errors import ConversionError, SourceError
 from converters.formats.coreml.quantizing.compress import weight_shapes
 from converters.formats.coreml.tool import coremltools
 from converters.tools.importing import tool
-from quantization import Recipe, RecipeError
-from quantization.calibration import CalibrationSet, Method, Range, StatisticsRecorder
+from quantization import RecipeError
+from quantization.calibration import Method, Range, StatisticsRecorder
 from quantization.calibration.gathering import gather, ranges_of
 
 NAME = "coreml"
@@ -35,33 +36,31 @@ SMALLEST_SPAN = 2.0**-10
 """A tensor that was the same everywhere has no range; a scale of zero would divide by zero."""
 
 
-def with_integer_activations(
-    model: Any, package: Path, recipe: Recipe, calibration: CalibrationSet | None, left_alone: Collection[str] = ()
-) -> Any:
-    """A coremltools MLModel with 8-bit inputs to its operators, except to the first and those named in `left_alone`.
+def with_integer_activations(model: Any, package: Path, job: Job, left_alone: Collection[str] = ()) -> Any:
+    """Return a coremltools MLModel with 8-bit inputs to its operators, except to the first and those named in `left_alone`.
 
     Args:
         model: float ML Program for iOS 17 or later, not yet compressed.
         package: the same, saved.
-        recipe: for messages.
-        calibration: pictures at the program's input size, with an observer.
+        job: its calibration pictures have the program's input size, and come with an observer.
 
     Raises:
         ConversionError: there is nothing that could measure the ranges.
         SourceError: a tensor is not finite on a calibration picture.
     """
-    if calibration is None or calibration.observer is None:
+    if job.calibration is None or job.calibration.observer is None:
         raise ConversionError(
-            f"recipe {recipe.name!r} measures activations by running the program on calibration pictures, and nothing that "
+            f"recipe {job.recipe.name!r} measures activations by running the program on calibration pictures, and nothing that "
             "runs it was given; convert through segport, or give the CalibrationSet an observer"
         )
-    ranges = activation_ranges(package, recipe, calibration)
+    ranges = activation_ranges(package, job)
     first = list(weight_shapes(model))[:1]
     return _apply(model, {name: _as_statistics(*ends) for name, ends in ranges.items()}, [*left_alone, *first])
 
 
-def activation_ranges(package: Path, recipe: Recipe, calibration: CalibrationSet) -> Mapping[str, Range]:
-    """The range of every float tensor of a package by the calibration's method; raises SourceError on NaN."""
+def activation_ranges(package: Path, job: Job) -> Mapping[str, Range]:
+    """Find the range of every float tensor of a package by the calibration's method; raises SourceError on NaN."""
+    calibration = job.pictures()
     observer = calibration.observer
     assert observer is not None, "checked by the caller"
 
@@ -72,7 +71,7 @@ def activation_ranges(package: Path, recipe: Recipe, calibration: CalibrationSet
         statistics = gather(calibration, content_hash(package), NAME, measure, 1, package.parent)
     except RecipeError as error:
         raise SourceError(str(error)) from error
-    return ranges_of(statistics, calibration, USUAL_METHOD, NAME, recipe.activations.bits)
+    return ranges_of(statistics, calibration, USUAL_METHOD, NAME, job.recipe.activations.bits)
 
 
 def _as_statistics(low: float, high: float) -> Mapping[str, float]:

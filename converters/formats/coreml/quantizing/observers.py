@@ -12,19 +12,17 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from converters.contract import Job
 from converters.errors import ConversionError, SourceError, in_one_line
 from converters.formats.coreml.tool import coremltools
-from converters.source import ModelSource
 from converters.tools.importing import tool
-from quantization import Recipe
-from quantization.calibration import CalibrationSet
 
 OBSERVING, NEVER = 0, 1 << 30
 """Milestones of `LinearQuantizer`, in steps: observers from the first step, fake rounding and the rest not at all."""
 
 
-def quantized_network(source: ModelSource, recipe: Recipe, calibration: CalibrationSet | None) -> Any:
-    """The source's network as a torch.fx.GraphModule whose weights and activations pass through 8 bits.
+def quantized_network(job: Job) -> Any:
+    """Return the source's network as a torch.fx.GraphModule whose weights and activations pass through 8 bits.
 
     Ranges run from the smallest to the largest value that a tensor had on the calibration pictures.
 
@@ -37,8 +35,9 @@ def quantized_network(source: ModelSource, recipe: Recipe, calibration: Calibrat
     from converters.artifact import PixelRange
     from converters.torch_sources.heads import example_image, torch_module
 
+    source, calibration = job.source, job.calibration
     if calibration is None:
-        raise ConversionError(f"recipe {recipe.name!r} measures activations on calibration pictures; give some")
+        raise ConversionError(f"recipe {job.recipe.name!r} measures activations on calibration pictures; give some")
     quantizer = _quantizer(torch_module(source, "Core ML"))
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.ao is deprecated, and coremltools has nothing else yet

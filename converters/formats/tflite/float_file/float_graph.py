@@ -1,4 +1,4 @@
-"""The float32 .tflite file that every TFLite recipe starts from: made once per workspace, compared with its source."""
+"""Make the float32 .tflite file that every TFLite recipe starts from, once per workspace, and compare it with its source."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import OutputKind
+from converters.contract import Job
 from converters.conversion.shared_failures import failing_once
 from converters.errors import ConversionError
 from converters.formats.onnx import logits_graph
@@ -33,36 +34,36 @@ _BEGINNING = {"litert-torch": "torch", IMPORTED: IMPORTED}
 
 @dataclass(frozen=True)
 class FloatGraph:
-    """The file, and how well it agrees with the source, in words."""
+    """Name the file, and say in words how well it agrees with the source."""
 
     path: Path
     agreement: str
 
 
-def float_graph(source: ModelSource, route: str, output: OutputKind, workspace: Path) -> FloatGraph:
-    """Convert to float32 TFLite by `route`, or hand back what this workspace already holds.
+def float_graph(job: Job) -> FloatGraph:
+    """Convert to float32 TFLite by the job's route, or hand back what its workspace already holds.
 
     Raises:
         MissingToolError: a needed package is not installed.
         ConversionError: the route failed, or its file computes something else than the source.
     """
-    stem = f"tflite-{_BEGINNING.get(route, 'onnx')}-{output.value}"
-    made, path = workspace / f"{stem}.json", workspace / f"{stem}.tflite"
+    stem = f"tflite-{_BEGINNING.get(job.conversion.route, 'onnx')}-{job.output.value}"
+    made, path = job.workspace / f"{stem}.json", job.workspace / f"{stem}.tflite"
     if made.exists():
         document = json.loads(made.read_text())
         return FloatGraph(Path(document["path"]), document["agreement"])
-    with failing_once(workspace / f"{stem}.failed"):
-        _convert(source, route, output, path, workspace)
-        graph = FloatGraph(path, _agreement(source, path, output, workspace))
+    with failing_once(job.workspace / f"{stem}.failed"):
+        _convert(job, path)
+        graph = FloatGraph(path, _agreement(job, path))
     made.write_text(json.dumps(asdict(graph), default=str))
     return graph
 
 
-def _convert(source: ModelSource, route: str, output: OutputKind, path: Path, workspace: Path) -> None:
-    if route in _BEGINNING:
-        _from_torch(imported(source), output, path)
+def _convert(job: Job, path: Path) -> None:
+    if job.conversion.route in _BEGINNING:
+        _from_torch(imported(job.source), job.output, path)
     else:
-        onnx_to_tflite(logits_graph(source, workspace), source, output, path, workspace)
+        onnx_to_tflite(logits_graph(job.source, job.workspace), job, path)
     straighten(path)
 
 
@@ -80,8 +81,9 @@ def _from_torch(source: ModelSource, output: OutputKind, path: Path) -> None:
         litert_torch.convert(wrapped, sample_kwargs={"image": image}).export(str(path))
 
 
-def _agreement(source: ModelSource, path: Path, output: OutputKind, workspace: Path) -> str:
+def _agreement(job: Job, path: Path) -> str:
     """Run the file and the source on one noise picture; raises ConversionError unless they agree."""
+    source, output = job.source, job.output
     interpreter_module = tool("ai_edge_litert.interpreter", "tflite")
     rng = np.random.default_rng(0)
     image = rng.random((1, *source.input_size, source.channels), dtype=np.float32) * np.float32(
@@ -89,7 +91,7 @@ def _agreement(source: ModelSource, path: Path, output: OutputKind, workspace: P
     )
     runner = interpreter_module.Interpreter(model_path=str(path)).get_signature_runner()
     found: NDArray[Any] = runner(image=image)[output.value]
-    expected = np.moveaxis(_source_logits(source, np.moveaxis(image, 3, 1), workspace), 1, 3)
+    expected = np.moveaxis(_source_logits(source, np.moveaxis(image, 3, 1), job.workspace), 1, 3)
     if output is OutputKind.LABELS:
         wrong = float((found != expected.argmax(-1)).mean())
         agreed, words = wrong <= LARGEST_LABEL_ERROR, f"{100 * (1 - wrong):.3f} % of pixels"
@@ -105,7 +107,7 @@ def _agreement(source: ModelSource, path: Path, output: OutputKind, workspace: P
 
 
 def _source_logits(source: ModelSource, image: NDArray[np.float32], workspace: Path) -> NDArray[np.float32]:
-    """The source's own answer: float32 (1, 3, H, W) -> float32 (1, C, h, w)."""
+    """Ask the source itself: float32 (1, 3, H, W) -> float32 (1, C, h, w)."""
     image = np.ascontiguousarray(image)
     if source.module is not None:
         import torch

@@ -1,4 +1,4 @@
-"""ONNX -> onnx2tf -> TFLite, in a process of its own.
+"""Convert ONNX to TFLite by onnx2tf, in a process of its own.
 
 onnx2tf reads and writes its working directory, ends the process on errors and keeps TensorFlow's memory; a child
 process keeps all of that away from the caller.
@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.artifact import OutputKind
+from converters.contract import Job
 from converters.errors import ConversionError, MissingToolError
-from converters.source import ModelSource
 
 WORKER = Path(__file__).with_name("onnx2tf_worker.py")
 SAMPLE_FILE = "calibration_image_sample_data_20x128x128x3_float32.npy"
@@ -28,7 +27,7 @@ PICTURES_FILE = "calibration.npy"
 
 @dataclass(frozen=True)
 class Quantized:
-    """What TensorFlow's quantizer needs.
+    """Hold what TensorFlow's quantizer needs.
 
     Attributes:
         pictures: float32 (N, H, W, 3) in the value range of the network's input.
@@ -39,14 +38,7 @@ class Quantized:
     interface: str
 
 
-def onnx_to_tflite(
-    graph: Path,
-    source: ModelSource,
-    output: OutputKind,
-    path: Path,
-    workspace: Path,
-    quantized: Quantized | None = None,
-) -> None:
+def onnx_to_tflite(graph: Path, job: Job, path: Path, quantized: Quantized | None = None) -> None:
     """Convert the ONNX file `graph` (logits) to TFLite at `path`: float32, or 8 bits by TensorFlow's own quantizer.
 
     Raises:
@@ -56,7 +48,7 @@ def onnx_to_tflite(
     for module in ("onnx2tf", "tensorflow", "tf_keras"):
         if importlib.util.find_spec(module) is None:
             raise MissingToolError(f"{module} is not installed; get it with: pip install 'segport[onnx2tf]'")
-    room = workspace / "onnx2tf"
+    source, room = job.source, job.workspace / "onnx2tf"
     room.mkdir(exist_ok=True)
     np.save(room / SAMPLE_FILE, np.random.default_rng(0).random((20, 128, 128, 3), dtype=np.float32))
     order = {
@@ -64,7 +56,7 @@ def onnx_to_tflite(
         "tflite": str(path.resolve()),
         "image": [1, *source.input_size, source.channels],
         "logits": [1, *source.output_size, len(source.classes)],
-        "output": output.value,
+        "output": job.output.value,
         "simplify": source.onnx_path is not None,
         "pictures": None,
         "interface": "float32",

@@ -1,4 +1,4 @@
-"""Recipe -> ai_edge_quantizer, or TensorFlow's quantizer: how each combination of types is said in their languages."""
+"""Quantize by ai_edge_quantizer or TensorFlow's quantizer: say each combination of types in their languages."""
 
 from __future__ import annotations
 
@@ -10,52 +10,44 @@ from typing import Any
 import numpy as np
 
 from converters.artifact import PixelRange
-from converters.contract import Conversion
-from converters.errors import ConversionError, SourceError
+from converters.contract import Job
+from converters.errors import SourceError
 from converters.formats.onnx import logits_graph
 from converters.formats.tflite.file.layers import Layer, kept_layers
 from converters.formats.tflite.float_file.onnx2tf_route import Quantized, onnx_to_tflite
 from converters.formats.tflite.quantizing.ranges import activation_ranges, tensor_statistics
 from converters.formats.tflite.quantizing.repair import RepairableGraph, stored_weights
 from converters.formats.tflite.quantizing.rounding import Integers, chosen_integers, store_integers
-from converters.source import ModelSource
 from converters.tools.importing import tool
 from quantization import ActivationRange, Granularity, NumberType, Recipe, Repair, WeightRange
-from quantization.calibration import CalibrationSet
 
 EXTRA = "tflite"
 CASTABLE = ("conv_2d", "depthwise_conv_2d", "transpose_conv", "fully_connected", "embedding_lookup")
 """Operators whose weights the quantizer can store in 16-bit floats."""
 
 
-def quantize(
-    float_file: Path,
-    recipe: Recipe,
-    calibration: CalibrationSet | None,
-    pixel_range: PixelRange,
-    destination: Path,
-    keep: Sequence[tuple[str, NumberType]] = (),
-) -> None:
-    """Write `float_file` at `destination` with the numbers that `recipe` asks for, except for what `keep` names.
+def quantize(float_file: Path, job: Job) -> None:
+    """Write `float_file` at the job's destination with the numbers that its recipe asks for, except for what it keeps.
 
     Raises:
         MissingToolError: ai-edge-quantizer is not installed.
         ConversionError: static ranges are asked for without calibration pictures.
-        SourceError: a tensor is not finite on a calibration picture, or `keep` names nothing.
+        SourceError: a tensor is not finite on a calibration picture, or the conversion keeps operators that do not exist.
     """
+    recipe, destination = job.recipe, job.destination
     if Repair.EQUALIZE in recipe.repairs:
         float_file = _equalized(float_file)
-    said = quantizer_recipe(recipe, kept_layers(float_file, keep))
+    said = quantizer_recipe(recipe, kept_layers(float_file, job.conversion.keep))
     ranges = None
     if recipe.activation_range is ActivationRange.STATIC:
-        ranges = activation_ranges(float_file, recipe, _given(calibration, recipe), pixel_range)
+        ranges = activation_ranges(float_file, job)
     _write(float_file, said, ranges, destination)
     integers: Integers = {}
     if Repair.GPTQ in recipe.repairs:
-        integers = chosen_integers(float_file, destination, _given(calibration, recipe), pixel_range)
+        integers = chosen_integers(float_file, destination, job)
         store_integers(destination, integers)
     if Repair.BIAS in recipe.repairs:
-        statistics = tensor_statistics(float_file, _given(calibration, recipe), pixel_range)
+        statistics = tensor_statistics(float_file, job)
         graph, corrected = RepairableGraph(float_file), float_file.with_name(f"{recipe.name}-corrected.tflite")
         graph.correct_biases(stored_weights(destination), statistics)
         graph.save(corrected)
@@ -79,9 +71,7 @@ def _equalized(float_file: Path) -> Path:
     return path
 
 
-def quantize_by_tensorflow(
-    source: ModelSource, conversion: Conversion, calibration: CalibrationSet | None, destination: Path, workspace: Path
-) -> None:
+def quantize_by_tensorflow(job: Job) -> None:
     """Write a calibrated 8-bit file by TensorFlow's own converter, which measures ranges itself.
 
     Raises:
@@ -89,26 +79,18 @@ def quantize_by_tensorflow(
         ConversionError: the converter failed.
         SourceError: something is asked for that it cannot do.
     """
-    recipe = conversion.recipe
-    if recipe.activations is not NumberType.INT8 or recipe.weights is not NumberType.INT8 or conversion.keep:
+    recipe = job.recipe
+    if recipe.activations is not NumberType.INT8 or recipe.weights is not NumberType.INT8 or job.conversion.keep:
         raise SourceError(
             f"TensorFlow's quantizer makes plain 8-bit files, not {recipe.name!r} or single layers in float; "
             "leave --quantizer out"
         )
-    given = _given(calibration, recipe)
+    given = job.pictures()
     if given.method is not None:
         raise SourceError("TensorFlow's quantizer has a calibration method of its own; leave --calibration-method out")
-    pictures = np.concatenate(given.tensors(unit_range=source.pixel_range is PixelRange.UNIT))
-    graph = logits_graph(source, workspace)
-    onnx_to_tflite(
-        graph, source, conversion.output, destination, workspace, Quantized(pictures, recipe.interface.value)
-    )
-
-
-def _given(calibration: CalibrationSet | None, recipe: Recipe) -> CalibrationSet:
-    if calibration is None:
-        raise ConversionError(f"recipe {recipe.name!r} needs calibration pictures, and none were given")
-    return calibration
+    pictures = np.concatenate(given.tensors(unit_range=job.source.pixel_range is PixelRange.UNIT))
+    graph = logits_graph(job.source, job.workspace)
+    onnx_to_tflite(graph, job, job.destination, Quantized(pictures, recipe.interface.value))
 
 
 def quantizer_recipe(recipe: Recipe, kept: Sequence[tuple[Layer, NumberType]] = ()) -> Any:

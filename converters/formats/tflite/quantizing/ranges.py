@@ -1,4 +1,4 @@
-"""Statistics and activation ranges of a float32 .tflite file, measured on calibration pictures.
+"""Measure statistics and activation ranges of a float32 .tflite file on calibration pictures.
 
 Every result inside the graph is declared an output of it, in memory. So XNNPACK computes them all as fast as ever, where asking
 the interpreter to preserve tensors takes four times as long, and the values are those of the float file on a phone.
@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import PixelRange, content_hash
+from converters.contract import Job
 from converters.errors import SourceError
 from converters.formats.tflite.file.flatbuffer import IDENTIFIER, read_model
 from converters.tools.importing import tool
-from quantization import Recipe, RecipeError
-from quantization.calibration import CalibrationSet, Method, StatisticsRecorder, TensorStatistics, decisive_range
+from quantization import RecipeError
+from quantization.calibration import Method, StatisticsRecorder, TensorStatistics, decisive_range
 from quantization.calibration.gathering import gather, ranges_of
 
 EXTRA = "tflite"
@@ -31,23 +32,22 @@ DECIDING = ("ARG_MAX", "CAST", "RESHAPE")
 USUAL_METHOD = Method.MEAN
 
 
-def activation_ranges(
-    float_file: Path, recipe: Recipe, calibration: CalibrationSet, pixel_range: PixelRange
-) -> dict[str, dict[str, Any]]:
-    """Range of every tensor as ai_edge_quantizer takes it: tensor name -> ``{"min": array, "max": array}``.
+def activation_ranges(float_file: Path, job: Job) -> dict[str, dict[str, Any]]:
+    """Find the range of every tensor as ai_edge_quantizer takes it: tensor name -> ``{"min": array, "max": array}``.
 
-    By the calibration's method; for the picture itself, the whole range it may take; for logits, if the recipe says so,
-    the range in which classes are decided.
+    It follows the calibration's method. The picture itself gets the whole range it may take, and logits, if the recipe says
+    so, the range in which classes are decided.
 
     Raises:
         MissingToolError: ai-edge-litert is not installed.
+        ConversionError: there are no calibration pictures.
         SourceError: a tensor is not finite on some picture.
     """
-    statistics = tensor_statistics(float_file, calibration, pixel_range)
+    statistics = tensor_statistics(float_file, job)
     tensors = {name: item for name, item in statistics.items() if not name.endswith((WINNER, RUNNER_UP))}
-    ranges = ranges_of(tensors, calibration, USUAL_METHOD, NAME, recipe.activations.bits)
-    ranges[_picture_tensor(float_file)] = (0.0, pixel_range.scale)
-    for name in logits_tensors(float_file) if recipe.decisive_logits else ():
+    ranges = ranges_of(tensors, job.pictures(), USUAL_METHOD, NAME, job.recipe.activations.bits)
+    ranges[_picture_tensor(float_file)] = (0.0, job.source.pixel_range.scale)
+    for name in logits_tensors(float_file) if job.recipe.decisive_logits else ():
         ranges[name] = decisive_range(statistics[name + WINNER], statistics[name + RUNNER_UP])
     # In the rank of the tensor: a constant that shares its scale (a token that is concatenated) is refused any other.
     ranks = {tensor.name: len(tensor.shape) for graph in read_model(float_file).graphs for tensor in graph.tensors}
@@ -81,15 +81,19 @@ def logits_tensors(float_file: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def tensor_statistics(
-    float_file: Path, calibration: CalibrationSet, pixel_range: PixelRange
-) -> Mapping[str, TensorStatistics]:
-    """Statistics of every float result inside the file and of the picture, channels last; raises SourceError on NaN."""
+def tensor_statistics(float_file: Path, job: Job) -> Mapping[str, TensorStatistics]:
+    """Gather statistics of every float result inside the file and of the picture, channels last.
+
+    Raises:
+        ConversionError: there are no calibration pictures.
+        SourceError: a tensor is not finite on some picture.
+    """
+    calibration = job.pictures()
 
     def measure(recorder: StatisticsRecorder) -> None:
         interpreter, picture, watched = watching(float_file)
         logits = logits_tensors(float_file)
-        for image in calibration.tensors(unit_range=pixel_range is PixelRange.UNIT):
+        for image in calibration.tensors(unit_range=job.source.pixel_range is PixelRange.UNIT):
             interpreter.set_tensor(picture, image)
             interpreter.invoke()
             for name, number in watched.items():

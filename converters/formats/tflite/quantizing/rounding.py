@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import PixelRange
+from converters.contract import Job
 from converters.errors import ConversionError
 from converters.formats.tflite.file.flatbuffer import read_model
 from converters.formats.tflite.quantizing.ranges import watching
 from converters.formats.tflite.quantizing.repair import Patches, RepairableGraph
 from converters.tools.importing import tool
-from quantization.calibration import CalibrationSet
 from quantization.rounding import gptq
 
 EXTRA = "tflite"
@@ -31,10 +31,8 @@ LARGEST = {"int8": 127, "int4": 7}
 Integers = dict[str, NDArray[np.int8]]
 
 
-def chosen_integers(
-    float_file: Path, quantized: Path, calibration: CalibrationSet, pixel_range: PixelRange
-) -> Integers:
-    """Integers of every convolution and fully connected layer that the quantized file stores in 8 or 4 bits per channel.
+def chosen_integers(float_file: Path, quantized: Path, job: Job) -> Integers:
+    """Choose the integers of every convolution and fully connected layer that the quantized file stores in 8 or 4 bits per channel.
 
     Returns:
         weight tensor's name -> int8, in the tensor's shape.
@@ -42,7 +40,7 @@ def chosen_integers(
     scales = _channel_scales(quantized)
     layers = [item for item in RepairableGraph(float_file).patches() if item.weights_name in scales]
     layers = [item for item in layers if item.inputs <= MOST_INPUTS]
-    moments = _moments(float_file, layers, calibration, pixel_range)
+    moments = _moments(float_file, layers, job)
     found: Integers = {}
     for layer in layers:
         steps, largest = scales[layer.weights_name]
@@ -104,14 +102,12 @@ def _channel_scales(quantized: Path) -> dict[str, tuple[NDArray[np.float64], int
     }
 
 
-def _moments(
-    float_file: Path, layers: list[Patches], calibration: CalibrationSet, pixel_range: PixelRange
-) -> dict[str, NDArray[np.float32]]:
-    """Sum of x xᵀ over patches x of each layer's input, by the weights' name; equal pictures give equal sums."""
+def _moments(float_file: Path, layers: list[Patches], job: Job) -> dict[str, NDArray[np.float32]]:
+    """Add up x xᵀ over patches x of each layer's input, by the weights' name; equal pictures give equal sums."""
     interpreter, picture, watched = watching(float_file)
     sums: dict[str, NDArray[np.float32]] = {}
     lots = np.random.default_rng(0)
-    for image in calibration.tensors(unit_range=pixel_range is PixelRange.UNIT):
+    for image in job.pictures().tensors(unit_range=job.source.pixel_range is PixelRange.UNIT):
         interpreter.set_tensor(picture, image)
         interpreter.invoke()
         for layer in layers:

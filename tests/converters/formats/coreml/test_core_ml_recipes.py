@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from converters.formats.coreml.quantizing.palette import palette_of
 from converters.formats.coreml.tool import coremltools
 from quantization import NumberType, Palette, Recipe, recipe
 from tests.converters import small_network as small
-from tests.converters.making import Made
+from tests.converters.making import Made, job_of
 from validation.milrun import Interpreter
 
 TARGETS = {
@@ -212,14 +213,16 @@ def test_w8a8_quantizes_before_every_operator_with_weights_but_the_first(made: M
     assert operators["quantize"] == operators["dequantize"] == operators["conv"] + operators["linear"] - 1 == 7
 
 
-def test_w8a8_torch_rounds_behind_every_value_and_keeps_its_scales(made: Made, source: ModelSource) -> None:
+def test_w8a8_torch_rounds_behind_every_value_and_keeps_its_scales(
+    made: Made, source: ModelSource, tmp_path: Path
+) -> None:
     """28 dB were seen, in torch as in the program; 13 before the change of scale behind a reshape was kept."""
     artifact = made("coreml")["w8a8_torch"]
     program, usual = read_program(artifact.path), read_program(made("coreml")["w8a8"].path)
     assert program.operators["quantize"] > 2 * usual.operators["quantize"]
     assert program.operators["constexpr_affine_dequantize"] >= 8
     assert program.bytes_by_dtype["int8"] > 10 * program.bytes_by_dtype["float16"]
-    network = quantized_network(source, recipe("w8a8_torch"), small.calibration())
+    network = quantized_network(job_of(source, tmp_path, "w8a8_torch", small.calibration(), format_name="coreml"))
     picture = small.test_image(source)
     in_torch = small.torch_logits(replace(source, module=network), picture)
     found = milrun_logits(artifact)
@@ -235,10 +238,11 @@ def test_w8a8_torch_says_what_it_cannot_do(source: ModelSource, tmp_path: Any) -
             return image if image.sum() > 0 else -image
 
     item, pictures = recipe("w8a8_torch"), small.calibration()
+    job = job_of(source, tmp_path, item, pictures, format_name="coreml")
     with pytest.raises(SourceError, match="branches on values"):
-        quantized_network(replace(source, module=Branching()), item, pictures)
+        quantized_network(replace(job, source=replace(source, module=Branching())))
     with pytest.raises(ConversionError, match="measures activations on calibration pictures"):
-        quantized_network(source, item, None)
+        quantized_network(replace(job, calibration=None))
     keep = [("stem", NumberType.FLOAT16)]
     plan = make_plan(source, [("coreml", item)], calibration=pictures.digest(), keep=keep)
     (outcome,) = perform(plan, tmp_path, pictures)

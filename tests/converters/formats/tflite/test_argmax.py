@@ -17,7 +17,7 @@ from converters.formats.tflite.float_file.float_graph import float_graph
 from converters.formats.tflite.torch_forms.argmax import before_nearest, copied
 from converters.torch_sources.adapter import Adapted, AnswerForm, PictureForm
 from tests.converters import small_network as small
-from tests.converters.making import artifact_of, bare_source, convert_all
+from tests.converters.making import artifact_of, bare_source, convert_all, job_of
 from validation.runners.litert.runner import LiteRtRunner
 
 CLASSES = 5
@@ -40,9 +40,8 @@ def test_copied_labels_are_those_of_resized_logits(height: int, width: int, down
 
 
 def test_the_file_never_holds_all_classes_at_full_size(tmp_path: Path) -> None:
-    graph = float_graph(
-        bare_source(network("nearest", SIZE), SIZE, SIZE, CLASSES), "litert-torch", OutputKind.LABELS, tmp_path
-    )
+    source = bare_source(network("nearest", SIZE), SIZE, SIZE, CLASSES)
+    graph = float_graph(job_of(source, tmp_path, output=OutputKind.LABELS))
     assert graph.agreement == "100.000 % of pixels"
     (file,) = read_model(graph.path).graphs
     assert file.operators == ("CONV_2D", "ARG_MAX", "CONCATENATION", "RESHAPE", "CONCATENATION", "RESHAPE")

@@ -11,20 +11,20 @@ import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from converters import ModelSource, OutputKind, PixelRange, SourceError, make_plan
+from converters import ModelSource, OutputKind, SourceError, make_plan
 from converters.conversion.perform import perform
 from converters.formats.tflite.quantizing.ranges import activation_ranges, logits_tensors, tensor_statistics
 from quantization import recipe
 from quantization.calibration import CalibrationSet, Method
 from tests.converters import small_network as small
-from tests.converters.making import Made, artifact_of
+from tests.converters.making import Made, artifact_of, job_of
 
 
-def test_statistics_are_those_of_the_preserved_tensors(made: Made, tmp_path: Path) -> None:
+def test_statistics_are_those_of_the_preserved_tensors(made: Made, source: ModelSource, tmp_path: Path) -> None:
     """LiteRT's own, slower way of looking inside a graph sees the same values."""
     path = made("tflite")["float32"].path
     pictures = dataclasses.replace(small.calibration(3), store=tmp_path)
-    found = tensor_statistics(path, pictures, PixelRange.UNIT)
+    found = tensor_statistics(path, job_of(source, tmp_path, "int8_static", pictures))
     slow = Interpreter(
         model_path=str(path),
         experimental_preserve_all_tensors=True,
@@ -75,7 +75,7 @@ def test_one_set_of_statistics_serves_every_recipe(source: ModelSource, tmp_path
     assert len(list((tmp_path / "calibration").glob("*.json"))) == 2
 
 
-def test_activations_that_are_not_numbers_are_one_sentence(made: Made, tmp_path: Path) -> None:
+def test_activations_that_are_not_numbers_are_one_sentence(made: Made, source: ModelSource, tmp_path: Path) -> None:
     path = tmp_path / "broken.tflite"
     content = bytearray(made("tflite")["float32"].path.read_bytes())
     interpreter = Interpreter(model_path=str(made("tflite")["float32"].path))
@@ -86,7 +86,7 @@ def test_activations_that_are_not_numbers_are_one_sentence(made: Made, tmp_path:
     path.write_bytes(bytes(content))
     pictures: CalibrationSet = small.calibration(2)
     with pytest.raises(SourceError, match="holds NaN or infinity on a calibration picture"):
-        activation_ranges(path, recipe("int8_static"), pictures, PixelRange.UNIT)
+        activation_ranges(path, job_of(source, tmp_path, "int8_static", pictures))
 
 
 @pytest.mark.parametrize("kind", OutputKind)

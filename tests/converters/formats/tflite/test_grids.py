@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from converters import OutputKind
 from converters.formats.tflite.file.flatbuffer import read_model
 from converters.formats.tflite.float_file.float_graph import float_graph
 from converters.formats.tflite.torch_forms.grids import GridCall, fetched, fixed_grids
-from tests.converters.making import bare_source
+from tests.converters.making import bare_source, job_of
 
 SIZE = (20, 28)
 TURNED = [[0.9, 0.2, 0.1], [-0.2, 1.1, -0.05]]
@@ -94,7 +93,7 @@ def test_a_picture_that_is_only_mirrored_costs_no_weights() -> None:
 
 def test_the_file_gathers_and_nothing_more(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    graph = float_graph(bare_source(Turning().eval(), SIZE, SIZE, 4), "litert-torch", OutputKind.LOGITS, tmp_path)
+    graph = float_graph(job_of(bare_source(Turning().eval(), SIZE, SIZE, 4), tmp_path))
     operators = read_model(graph.path).graphs[0].operators
     assert operators.count("GATHER_ND") == operators.count("MUL") == 4
     assert set(operators) == {"CONV_2D", "RESHAPE", "GATHER_ND", "MUL", "ADD"}, operators
@@ -114,7 +113,7 @@ def test_a_grid_that_follows_the_picture_stays_as_it_is(by_choice: bool, tmp_pat
     torch.manual_seed(0)
     network = Looking(by_choice).eval()
     assert fixed_grids(network, picture(*SIZE)) == (None,)
-    graph = float_graph(bare_source(network, SIZE, SIZE, 4), "litert-torch", OutputKind.LOGITS, tmp_path)
+    graph = float_graph(job_of(bare_source(network, SIZE, SIZE, 4), tmp_path))
     assert float(graph.agreement.split()[0]) > 80
 
 

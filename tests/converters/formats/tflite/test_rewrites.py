@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from converters import OutputKind
 from converters.formats.tflite.file.flatbuffer import read_model
 from converters.formats.tflite.float_file.float_graph import float_graph
 from converters.formats.tflite.torch_forms.rewrites import REWRITES
-from tests.converters.making import bare_source, rewritten
+from tests.converters.making import bare_source, job_of, rewritten
 
 SIZE = (20, 28)
 
@@ -222,7 +221,7 @@ def test_files_hold_what_phones_compute_well(name: str, tmp_path: Path) -> None:
     middle, needed = CASES[name]
     network = lively(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), middle, nn.Conv2d(8, 4, 1)))
     size = tuple(network(torch.zeros(1, 3, *SIZE)).shape[2:])
-    graph = float_graph(bare_source(network, SIZE, (size[0], size[1]), 4), "litert-torch", OutputKind.LOGITS, tmp_path)
+    graph = float_graph(job_of(bare_source(network, SIZE, (size[0], size[1]), 4), tmp_path))
     assert graph.agreement == "exact" or int(graph.agreement.split(" ")[0]) > 90  # dB
     (file,) = read_model(graph.path).graphs
     assert needed <= set(file.operators) and not CLUMSY & set(file.operators), file.operators
@@ -231,7 +230,7 @@ def test_files_hold_what_phones_compute_well(name: str, tmp_path: Path) -> None:
 def test_patches_reach_a_file_that_runs(tmp_path: Path) -> None:
     """Their order does differ from the file's, so some transpositions are the work itself."""
     network = lively(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), Patched(), nn.Conv2d(8, 4, 1)))
-    graph = float_graph(bare_source(network, SIZE, SIZE, 4), "litert-torch", OutputKind.LOGITS, tmp_path)
+    graph = float_graph(job_of(bare_source(network, SIZE, SIZE, 4), tmp_path))
     assert int(graph.agreement.split(" ")[0]) > 90  # dB
     (file,) = read_model(graph.path).graphs
     found = set(file.operators)
@@ -242,6 +241,6 @@ def test_patches_reach_a_file_that_runs(tmp_path: Path) -> None:
 def test_normalised_pixels_that_are_padded_first_are_not_transposed(tmp_path: Path) -> None:
     """TensorFlow's one-sided padding, right behind the change of channel order at the picture's end."""
     network = lively(nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(3, 4, 3, stride=2)))
-    graph = float_graph(bare_source(network, SIZE, (10, 14), 4), "litert-torch", OutputKind.LOGITS, tmp_path)
+    graph = float_graph(job_of(bare_source(network, SIZE, (10, 14), 4), tmp_path))
     (file,) = read_model(graph.path).graphs
     assert "TRANSPOSE" not in file.operators, file.operators

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from converters import ModelSource, PixelRange, make_plan
+from converters import ModelSource, make_plan
 from converters.conversion.perform import perform
 from converters.formats.tflite.file.flatbuffer import read_model
 from converters.formats.tflite.quantizing.quantize import quantize
@@ -19,7 +19,7 @@ from converters.formats.tflite.quantizing.rounding import LARGEST, chosen_intege
 from quantization import RecipeError, Repair, WeightRange, recipe
 from quantization.repair import bias_shift, equalizing_scales, largest_magnitudes
 from tests.converters import small_network as small
-from tests.converters.making import Made, artifact_of
+from tests.converters.making import Made, artifact_of, job_of
 from toolkit.errors import UsageError
 from toolkit.options import RunOptions
 from toolkit.stages.convert import wanted_pairs
@@ -82,9 +82,10 @@ def test_corrected_biases_bring_the_means_of_the_answer_back(source: ModelSource
     assert off[True] < 0.6 * off[False]
 
 
-def test_biases_of_all_layers_with_weights_are_corrected(made: Made, tmp_path: Path) -> None:
+def test_biases_of_all_layers_with_weights_are_corrected(made: Made, source: ModelSource, tmp_path: Path) -> None:
     files = made("tflite")
-    statistics = tensor_statistics(files["float32"].path, small.calibration(2), PixelRange.UNIT)
+    job = job_of(source, tmp_path, "int8_static", small.calibration(2))
+    statistics = tensor_statistics(files["float32"].path, job)
     stored = stored_weights(files["int8_static"].path)
     graph = RepairableGraph(files["float32"].path)
     assert graph.correct_biases(stored, statistics) >= 7
@@ -146,14 +147,17 @@ def test_gptq_changes_the_answer_less_and_is_in_the_file(source: ModelSource, tm
     assert noise[3] < 0.7 * noise[0]
 
 
-def test_chosen_integers_replace_those_of_the_quantizer_in_8_and_4_bits(made: Made, tmp_path: Path) -> None:
+def test_chosen_integers_replace_those_of_the_quantizer_in_8_and_4_bits(
+    made: Made, source: ModelSource, tmp_path: Path
+) -> None:
     files = made("tflite")
     base = files["float32"].path
     for name in ("int8_static", "int4_dynamic"):
-        path = tmp_path / f"{name}.tflite"
-        quantize(base, recipe(name), small.calibration(2), PixelRange.UNIT, path)
+        job = job_of(source, tmp_path, name, small.calibration(2))
+        path = job.destination
+        quantize(base, job)
         before = stored_weights(path)
-        chosen = chosen_integers(base, path, small.calibration(2), PixelRange.UNIT)
+        chosen = chosen_integers(base, path, job)
         assert len(chosen) >= 6
         store_integers(path, chosen)
         after = stored_weights(path)

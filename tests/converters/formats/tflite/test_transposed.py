@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from converters import OutputKind
 from converters.formats.tflite.float_file.float_graph import float_graph
 from converters.formats.tflite.torch_forms.transposed import cut_transposed
 from converters.source import ModelSource
-from tests.converters.making import bare_source, rewritten
+from tests.converters.making import bare_source, job_of, rewritten
 
 
 @settings(max_examples=60, deadline=None)
@@ -56,7 +55,7 @@ def test_litert_torch_converts_them(exported: bool, tmp_path: Path) -> None:
         program.validate_inputs = False
         network = FixedMode(program)
     source: ModelSource = bare_source(network, (32, 48), (32, 48), 5)
-    graph = float_graph(source, "litert-torch", OutputKind.LOGITS, tmp_path)
+    graph = float_graph(job_of(source, tmp_path))
     assert int(graph.agreement.split(" ")[0]) > 100  # dB
 
 
