@@ -1,8 +1,7 @@
-"""The whole story on one screen: source, plan, artifacts, reference, runs, verdicts, report."""
+"""Tell the whole story on one screen: source, plan, artifacts, reference, runs, report, verdicts."""
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -11,42 +10,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.devices.fitting import check_fits
-from toolkit.devices.folding import keep_result
+from toolkit.devices.folding import keep_result, with_devices
 from toolkit.devices.result import read_result
 from toolkit.document.caveats import warnings_of
 from toolkit.document.entries import artifact_entries, assemble, dataset_entry, reference_entry
 from toolkit.document.halves import joined
 from toolkit.document.outcome import Outcome, load_outcome, status_of
-from toolkit.document.verdicts import folded, with_gains
+from toolkit.document.verdicts import judged
 from toolkit.errors import UsageError
 from toolkit.isolation.runtimes import processes_released
 from toolkit.models import load_source
 from toolkit.models.loading import same_source
 from toolkit.options import RunOptions
 from toolkit.progress import Progress, SilentProgress
+from toolkit.report import write_all
 from toolkit.run_folder.disk_space import check_room
 from toolkit.run_folder.earlier import refuse_other_model
-from toolkit.run_folder.folder import RunFolder, trusted_artifacts
-from toolkit.stages.accuracy import (
-    by_artifact,
-    kept_counts,
-    latency_settings,
-    measure_artifacts,
-    planned_runs,
-    with_sizes,
-)
+from toolkit.run_folder.folder import RunFolder
+from toolkit.stages.accuracy import by_artifact, measure_accuracy
 from toolkit.stages.checks import run_checks
+from toolkit.stages.context import Context, context_of, to_judge, to_time
 from toolkit.stages.convert import Conversions, perform_plan, plan_conversions, wanted_pairs
 from toolkit.stages.examples import draw_examples
-from toolkit.stages.latency import retimed, time_everything, with_times
+from toolkit.stages.latency import ReferenceTimes, retimed, time_everything, with_times
 from toolkit.stages.lint import with_lint
 from toolkit.stages.picture_sets import judging_set
-from toolkit.stages.profiling import with_instructions, with_kernels, with_operations
+from toolkit.stages.profiling import profiled
 from toolkit.stages.reference import measure_references
-from toolkit.stages.runtimes import absent_runners, choose_runtimes, named_runners
+from toolkit.stages.runtimes import Runtime, absent_runners, choose_runtimes, named_runners
 
 if TYPE_CHECKING:
-    from converters import ModelSource
+    from validation.results.run import RunResult
 
 
 def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
@@ -57,33 +51,25 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
             anything is written wherever it can be.
     """
     shown: Progress = progress or SilentProgress()
-    started = time.monotonic()
-    _check_names(options)
+    started, folder = time.monotonic(), RunFolder(options.out)
+    runtimes = _checked_names(options)
     source = load_source(options)
     dataset = judging_set(options, source)
-    dataset[0]  # an unusable dataset shows before anything is written
     if dataset.layout:
         shown.note(f"{dataset.name} is read as {dataset.layout}")
-    folder = RunFolder(options.out)
     plan, calibration = plan_conversions(options, source, shown, folder.calibration)
     check_room(folder.root, plan, len(dataset))
     with folder.claimed(), processes_released():
-        perform_plan(plan, calibration, options, folder, shown)
-        return _judge(options, folder, source, shown, started)
-
-
-def _check_names(options: RunOptions) -> None:
-    """Whatever can be refused before the model is loaded: folder, formats, recipes and runners."""
-    refuse_other_model(options)
-    wanted_pairs(options)
-    choose_runtimes(options)
+        manifest = perform_plan(plan, calibration, options, folder, shown).manifest
+        what = to_judge(options, folder, dataset)
+        return _validated(context_of(options, shown, folder, source, what, runtimes, manifest), started)
 
 
 def convert(options: RunOptions, progress: Progress | None = None) -> Conversions:
     """Write artifacts and manifest only; raises as `run` does."""
     shown: Progress = progress or SilentProgress()
-    _check_names(options)
     folder = RunFolder(options.out)
+    _checked_names(options)
     plan, calibration = plan_conversions(options, load_source(options), shown, folder.calibration)
     check_room(folder.root, plan)
     with folder.claimed():
@@ -92,11 +78,13 @@ def convert(options: RunOptions, progress: Progress | None = None) -> Conversion
 
 def validate(options: RunOptions, progress: Progress | None = None) -> Outcome:
     """Judge the artifacts in `options.out`; latency that was measured before on the same files is kept."""
-    started = time.monotonic()
-    folder = RunFolder(options.out)
-    source = same_source(options, folder.load_manifest())
+    started, folder = time.monotonic(), RunFolder(options.out)
+    manifest, runtimes = folder.load_manifest(), choose_runtimes(options)
+    source = same_source(options, manifest)
+    what = to_judge(options, folder, judging_set(options, source))
     with folder.claimed(), processes_released():
-        return _judge(options, folder, source, progress or SilentProgress(), started)
+        shown: Progress = progress or SilentProgress()
+        return _validated(context_of(options, shown, folder, source, what, runtimes, manifest), started)
 
 
 def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
@@ -105,36 +93,26 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
     Raises:
         UsageError: there is no report yet to put the figures into.
     """
-    from validation.measure import Measurements
-
-    shown: Progress = progress or SilentProgress()
-    started = time.monotonic()
-    before = load_outcome(options.out)
-    folder, manifest = before.folder, before.folder.load_manifest()
+    started, before = time.monotonic(), load_outcome(options.out)
+    folder, runtimes = before.folder, choose_runtimes(options)
+    manifest = folder.load_manifest()
     if before.document["model"]["weights_sha256"] != manifest["model"]["weights_sha256"]:
         raise UsageError(
             f"report.json in {options.out} is of another network than the artifacts are; `segport validate {options.out}` judges them anew"
         )
     source = same_source(options, manifest)
-    dataset = judging_set(options.model_copy(update={"images": 1}), source)
-    settings = latency_settings(options)
-    if settings is None:
-        raise UsageError("bench with --latency-samples 0 measures nothing; give 1 or more")
-    what = Measurements(dataset=None, latency=settings, picture=dataset[0].image)
+    what = to_time(options, judging_set(options.model_copy(update={"images": 1}), source))
     with folder.claimed(), processes_released():
-        files = with_sizes(trusted_artifacts(folder), source)
-        planned = planned_runs(files, options)
-        runs = measure_artifacts(planned, what, options, shown)
-        runs, times = time_everything(planned, runs, source, what, options, shown)
-        runs = with_kernels(planned, with_operations(planned, runs, what, options, shown), options, shown)
-        runs = with_instructions(planned, runs, what, options, shown)
+        shown: Progress = progress or SilentProgress()
+        context = context_of(options, shown, folder, source, what, runtimes, manifest)
+        runs, times = _timed(context, measure_accuracy(context))
+        results = joined(by_artifact(context, runs), before.document, context.artifacts, keep_accuracy=True)
         reference = retimed(before.document["reference"], times, source.output_size)
-        results = joined(by_artifact(files, planned, runs), before.document, files, keep_accuracy=True)
         artifacts = with_lint(artifact_entries(manifest, results, options), folder)
-        document = {**before.document, "reference": reference, "artifacts": artifacts}
-        facts = _facts(artifacts, reference, options, started)
+        facts = _facts(context, artifacts, reference, started)
         # What reproduces the report is the command that judged; the bench is named beside it.
         taken = {key: facts[key] for key in ("warnings", "runners_named", "runners_absent")}
+        document = {**before.document, "reference": reference, "artifacts": artifacts}
         return written(folder, {**document, "bench_command": facts["command"], **taken})
 
 
@@ -144,61 +122,6 @@ def redraw(folder: Path) -> Outcome:
     return written(found.folder, found.document)
 
 
-def _judge(options: RunOptions, folder: RunFolder, source: ModelSource, progress: Progress, started: float) -> Outcome:
-    from validation.accuracy.matrices import MatrixStore
-    from validation.measure import Measurements
-
-    manifest = folder.load_manifest()
-    dataset = judging_set(options, source)
-    artifacts = with_sizes(trusted_artifacts(folder), source)
-    references = measure_references(source, dataset, options, folder, progress)
-    store, latency = kept_counts(folder), latency_settings(options)
-    what = Measurements(dataset, latency=latency, judge_at=options.judge_at, workers=options.workers, store=store)
-    what = dataclasses.replace(what, matrices=MatrixStore(folder.matrices, dataset.digest()))
-    planned = planned_runs(artifacts, options)
-    runs = measure_artifacts(planned, what, options, progress, references)
-    runs, times = time_everything(planned, runs, source, what, options, progress)
-    runs = with_kernels(planned, with_operations(planned, runs, what, options, progress), options, progress)
-    runs = with_instructions(planned, runs, what, options, progress)
-    references, results = with_times(references, times), by_artifact(artifacts, planned, runs)
-    if options.latency_samples == 0 and folder.report.exists():
-        results = joined(results, load_outcome(folder.root).document, artifacts, keep_accuracy=False)
-    entries = with_lint(artifact_entries(manifest, results, options), folder)
-    examples = draw_examples(
-        artifacts, results, dataset, references[source.output_size].maps, options, folder, progress
-    )
-    described = reference_entry(references, source)
-    facts = _facts(entries, described, options, started)
-    if options.checks:
-        facts["checks"] = run_checks(artifacts, source, dataset, manifest, options, progress)
-    outcome = written(folder, assemble(manifest, dataset_entry(dataset), described, entries, examples, facts))
-    store.clear()
-    return outcome
-
-
-def _facts(
-    entries: list[dict[str, Any]], reference: Mapping[str, Any], options: RunOptions, started: float
-) -> dict[str, Any]:
-    return {
-        "command": " ".join(["segport", *sys.argv[1:]]) if Path(sys.argv[0]).name == "segport" else "toolkit (Python)",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "duration_seconds": round(time.monotonic() - started, 1),
-        "warnings": warnings_of(entries, reference),
-        "runners_named": list(named_runners(options)),
-        "runners_absent": absent_runners(options),
-    }
-
-
-def written(folder: RunFolder, document: dict[str, Any]) -> Outcome:
-    """Fold in what other machines measured, write every kind of report, and say what it amounts to."""
-    from toolkit.devices.folding import with_devices
-    from toolkit.report import write_all
-
-    document = folded(with_gains(with_devices(folder, document)))
-    write_all(document, folder.root)
-    return Outcome(folder, document, status_of(document))
-
-
 def merge(folder: Path, results: Sequence[Path]) -> Outcome:
     """Check result files, keep them in the run folder and draw its reports again with them.
 
@@ -206,9 +129,6 @@ def merge(folder: Path, results: Sequence[Path]) -> Outcome:
         UsageError: no report, or a file that is damaged, measures other artifacts, or answers to another bundle; then
             nothing has changed.
     """
-    from toolkit.document.outcome import load_outcome
-    from toolkit.pipeline import written
-
     found = load_outcome(folder)
     for path in results:
         check_fits(read_result(path), found.folder, found.document, path)
@@ -216,3 +136,58 @@ def merge(folder: Path, results: Sequence[Path]) -> Outcome:
         for path in results:
             keep_result(path, found.folder)
         return written(found.folder, found.document)
+
+
+def _checked_names(options: RunOptions) -> tuple[Runtime, ...]:
+    """Refuse whatever can be before the model is loaded: folder, formats, recipes and runners; gives the runtimes."""
+    refuse_other_model(options)
+    wanted_pairs(options)
+    return choose_runtimes(options)
+
+
+def _validated(context: Context, started: float) -> Outcome:
+    """Measure everything, and write the report of it."""
+    options, source, folder = context.options, context.source, context.folder
+    references = measure_references(context)
+    runs, times = _timed(context, measure_accuracy(context, references))
+    references, results = with_times(references, times), by_artifact(context, runs)
+    if options.latency_samples == 0 and folder.report.exists():
+        results = joined(results, load_outcome(folder.root).document, context.artifacts, keep_accuracy=False)
+    entries = with_lint(artifact_entries(context.manifest, results, options), folder)
+    examples = draw_examples(context, results, references[source.output_size].maps)
+    reference = reference_entry(references, source)
+    facts = _facts(context, entries, reference, started)
+    if options.checks:
+        facts["checks"] = run_checks(context)
+    dataset = dataset_entry(context.dataset)
+    outcome = written(folder, assemble(context.manifest, dataset, reference, entries, examples, facts))
+    if context.what.store is not None:
+        context.what.store.clear()
+    return outcome
+
+
+def _timed(context: Context, runs: Sequence[RunResult]) -> tuple[list[RunResult], ReferenceTimes]:
+    """Complete runs with their times, and with what explains these; gives the float reference's times as well."""
+    timed, times = time_everything(context, runs)
+    return profiled(context, timed), times
+
+
+def _facts(
+    context: Context, entries: list[dict[str, Any]], reference: Mapping[str, Any], started: float
+) -> dict[str, Any]:
+    """Say how and when the report was made, and what a reader is to be warned of."""
+    return {
+        "command": " ".join(["segport", *sys.argv[1:]]) if Path(sys.argv[0]).name == "segport" else "toolkit (Python)",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "duration_seconds": round(time.monotonic() - started, 1),
+        "warnings": warnings_of(entries, reference),
+        "runners_named": list(named_runners(context.options)),
+        "runners_absent": absent_runners(context.options, context.runtimes),
+    }
+
+
+def written(folder: RunFolder, document: dict[str, Any]) -> Outcome:
+    """Fold in what other machines measured, judge, write every kind of report, and say what it amounts to."""
+    finished = judged(with_devices(folder, document))
+    write_all(finished, folder.root)
+    return Outcome(folder, finished, status_of(finished))

@@ -1,9 +1,9 @@
-"""One call a run: availability, accuracy, latency and memory of an artifact in a runtime, each with its own status."""
+"""Measure a run in one call: availability, accuracy, latency and memory of an artifact in a runtime, each with its own status."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,12 @@ from validation.accuracy.result import AccuracyResult
 from validation.errors import RunnerError, ValidationError
 from validation.metrics import measured_metrics
 from validation.results.latency import LatencyResult, LatencySettings
-from validation.results.run import RunResult, Status
-from validation.runners.base.contract import Runner, delegation_fields, unavailable
+from validation.results.run import Accuracy, RunResult, Setting, Status, Timing
+from validation.runners.base.contract import Runner, unavailable
 from validation.runners.base.resizing import fit_picture
 from validation.timing.fresh_start import peak_memory
 from validation.timing.stopwatch import measure_latency
-from validation.verdict.against_reference import accuracy_fields, by_class, compare_with_reference
+from validation.verdict.against_reference import accuracy_of, by_class, compare_with_reference
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Reference:
     latency: LatencyResult | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The report's `reference`."""
+        """Give the report's `reference`."""
         found, boundary = self.accuracy.scores, self.accuracy.boundary
         names, constant = self.accuracy.classes, of_one_answer(self.accuracy.confusion)
         return {
@@ -98,7 +98,7 @@ class Measurements:
     picture: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     def picture_for(self, artifact: Artifact) -> NDArray[np.uint8]:
-        """The picture to time with, at the artifact's input size; ValidationError if there is none."""
+        """Choose the picture to time with, at the artifact's input size; ValidationError if there is none."""
         picture = self.picture
         if picture is None and self.dataset is not None and len(self.dataset):
             picture = self.dataset[0].image
@@ -154,31 +154,33 @@ def measure_run(
         ValidationError, DataError: what was asked makes no sense (backend, classes, masks): see `Runner`, `evaluate`.
     """
     runner = runner_type(artifact, backend, threads)
-    entry: dict[str, Any] = {
-        "runner": runner.name,
-        "backend": runner.backend,
-        "threads": threads if runner.settable_threads else None,
-        "output_size": (artifact.output.height, artifact.output.width),
-        "signature": artifact.signature,
-        "emulates": runner.emulates(runner.backend),
-    }
+    setting = Setting(
+        runner.name,
+        runner.backend,
+        threads if runner.settable_threads else None,
+        output_size=(artifact.output.height, artifact.output.width),
+        signature=artifact.signature,
+        emulates=runner.emulates(runner.backend),
+    )
     reason = unavailable(runner)
     if not reason:
         try:
             if (machine := runner.machine()) is not None:
-                entry |= {"machine": machine.name, "machine_details": asdict(machine)}
+                setting = replace(setting, machine=machine.name, machine_details=asdict(machine))
         except RunnerError as error:
             reason = str(error)
     if reason:
-        return RunResult(
-            **entry, status=Status.NOT_RUN, reason=reason, latency_reason=reason, memory_reason=reason
-        )  # fmt: skip
-    return RunResult(**entry, **_accuracy(runner, what, progress), **_latency(runner, what), **_memory(runner, what))
+        nothing = Timing(latency_reason=reason, memory_reason=reason)
+        return RunResult.of(setting, Accuracy(Status.NOT_RUN, reason), nothing)
+    accuracy = _accuracy(runner, what, progress)
+    if accuracy.status is Status.MEASURED:
+        setting = replace(setting, delegation=runner.delegation())
+    return RunResult.of(setting, accuracy, _with_memory(_timing(runner, what), runner, what))
 
 
-def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> dict[str, Any]:
+def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> Accuracy:
     if what.dataset is None:
-        return {"status": Status.NOT_RUN, "reason": "no dataset was given"}
+        return Accuracy(Status.NOT_RUN, "no dataset was given")
     references = None if what.reference is None else what.reference.maps
     try:
         with runner if what.workers == 1 else nullcontext():
@@ -193,35 +195,37 @@ def _accuracy(runner: Runner, what: Measurements, progress: Progress | None) -> 
                 store=what.store,
             )
     except RunnerError as error:
-        return {"status": Status.FAILED, "reason": str(error)}
+        return Accuracy(Status.FAILED, str(error))
     if what.matrices is not None:
         what.matrices.save(runner.artifact, runner.name, runner.backend, result)
     comparison = None if what.reference is None else compare_with_reference(result, what.reference.accuracy)
-    fields = accuracy_fields(result, comparison)
-    told = {"native_agreement": runner.native_agreement(), "delegation": delegation_fields(runner)}
-    return {"status": Status.MEASURED, **told, **fields}
+    return replace(accuracy_of(result, comparison), native_agreement=runner.native_agreement())
 
 
-def _latency(runner: Runner, what: Measurements) -> dict[str, Any]:
+def _timing(runner: Runner, what: Measurements) -> Timing:
+    """Measure the latency alone."""
     if what.latency is None:
-        return {}
+        return Timing()
     reason = runner.latency_reason(runner.backend)
     if reason:
-        return {"latency_reason": reason}
+        return Timing(latency_reason=reason)
     try:
         found = measure_latency(runner, what.picture_for(runner.artifact), what.latency)
     except RunnerError as error:
-        return {"latency_status": Status.FAILED, "latency_reason": str(error)}
-    return {"latency_status": Status.MEASURED, "latency_reason": "", "latency_ms": found}
+        return Timing(Status.FAILED, str(error))
+    return Timing(Status.MEASURED, "", found)
 
 
-def _memory(runner: Runner, what: Measurements) -> dict[str, Any]:
+def _with_memory(timing: Timing, runner: Runner, what: Measurements) -> Timing:
     if not what.memory:
-        return {}
+        return timing
     try:
         found = peak_memory(runner)
     except RunnerError as error:
-        return {"memory_reason": str(error)}
-    return {
-        "peak_memory_bytes": found.bytes, "anonymous_memory_bytes": found.anonymous, "memory_reason": found.reason,
-    }  # fmt: skip
+        return replace(timing, memory_reason=str(error))
+    return replace(
+        timing,
+        peak_memory_bytes=found.bytes,
+        anonymous_memory_bytes=found.anonymous,
+        memory_reason=found.reason,
+    )

@@ -103,7 +103,7 @@ def write_bundle(
 
     folder = RunFolder(options.out)
     manifest = folder.load_manifest()
-    artifacts = [item for item in trusted_artifacts(folder) if item.format in FORMATS]
+    artifacts = [item for item in trusted_artifacts(folder, manifest) if item.format in FORMATS]
     if not artifacts:
         raise UsageError(
             f"{options.out} holds no Core ML package; "

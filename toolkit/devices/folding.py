@@ -32,7 +32,7 @@ from toolkit.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
     from validation.accuracy.result import AccuracyResult
-    from validation.results.run import RunResult
+    from validation.results.run import Accuracy, RunResult, Timing
     from validation.verdict.gates import Gates
 
 Row = tuple[str, str, str | None, str]
@@ -40,7 +40,7 @@ Row = tuple[str, str, str | None, str]
 
 
 def with_devices(folder: RunFolder, document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the runs of every kept result in the place of earlier ones, and verdicts to match."""
+    """The document with the runs of every kept result in the place of earlier ones."""
     results = list(_kept(folder))
     artifacts = [_with_runs(artifact, _rows(artifact, results, folder, document)) for artifact in document["artifacts"]]
     return {**document, "artifacts": artifacts}
@@ -48,9 +48,6 @@ def with_devices(folder: RunFolder, document: dict[str, Any]) -> dict[str, Any]:
 
 def _with_runs(artifact: dict[str, Any], rows: Mapping[Row, dict[str, Any]]) -> dict[str, Any]:
     """One entry of `artifacts` with the rows from other machines; those it had before are left out."""
-    from validation.results.run import RunResult
-    from validation.verdict.judge import judge
-
     own = [run for run in artifact["runs"] if not came_by_merge(run) and _row(run) not in rows]
     if not rows and len(own) == len(artifact["runs"]):
         return artifact
@@ -59,8 +56,7 @@ def _with_runs(artifact: dict[str, Any], rows: Mapping[Row, dict[str, Any]]) -> 
     # Somebody else's "not run" is news only about a backend of which nothing is known.
     known = done | {_runtime(run) for run in runs}
     runs += [run for run in rows.values() if run["status"] != "not_run" or _runtime(run) not in known]
-    verdict = judge([RunResult.from_json(run) for run in runs], gates_of(artifact))
-    return {**artifact, "runs": runs, "verdict": verdict.to_json()}
+    return {**artifact, "runs": runs}
 
 
 def _row(run: Mapping[str, Any]) -> Row:
@@ -101,39 +97,55 @@ def _entry(
 
 
 def _run_result(run: DeviceRun, result: DeviceResult, folder: RunFolder, document: Mapping[str, Any]) -> RunResult:
-    from validation.results.latency import LatencyResult
-    from validation.results.run import RunResult, Status
-    from validation.verdict.against_reference import accuracy_fields, compare_with_reference
+    from validation.results.facts import Delegation
+    from validation.results.run import RunResult, Setting
 
-    common: dict[str, Any] = {
-        "runner": run.runner,
-        "backend": run.backend,
-        "threads": run.threads,
-        "machine": result.machine.name,
-        "machine_details": result.machine.model_dump(),
-        "delegation": None if run.delegation is None else run.delegation.model_dump(),
-        "peak_memory_bytes": run.peak_memory_bytes,
-        "memory_reason": "not measured on the other machine" if run.peak_memory_bytes is None else "",
-        "signature": run.signature,
-        "output_size": None if run.output_size is None else tuple(run.output_size),
-        "latency_status": Status(run.status) if run.latency_ms or run.status != "measured" else Status.NOT_RUN,
-        "latency_reason": run.reason if run.latency_ms or run.status != "measured" else "not measured there",
-        "latency_ms": None if run.latency_ms is None else LatencyResult.from_json(run.latency_ms.model_dump()),
-    }
     record = record_of(result, folder)
+    size = None if run.output_size is None else (run.output_size[0], run.output_size[1])
+    signature = run.signature
     if record is not None and (item := sent(record, run)) is not None:
-        common |= {"output_size": output_size(item), "signature": item.get("signature")}
+        size, signature = output_size(item), item.get("signature")
+    setting = Setting(
+        run.runner,
+        run.backend,
+        run.threads,
+        output_size=size,
+        signature=signature,
+        machine=result.machine.name,
+        machine_details=result.machine.model_dump(),
+        delegation=None if run.delegation is None else Delegation(**run.delegation.model_dump()),
+    )
+    return RunResult.of(setting, _accuracy(run, record, document), _timing(run))
+
+
+def _timing(run: DeviceRun) -> Timing:
+    from validation.results.latency import LatencyResult
+    from validation.results.run import Status, Timing
+
+    told = run.latency_ms is not None or run.status != "measured"
+    return Timing(
+        Status(run.status) if told else Status.NOT_RUN,
+        run.reason if told else "not measured there",
+        None if run.latency_ms is None else LatencyResult.from_json(run.latency_ms.model_dump()),
+        peak_memory_bytes=run.peak_memory_bytes,
+        memory_reason="not measured on the other machine" if run.peak_memory_bytes is None else "",
+    )
+
+
+def _accuracy(run: DeviceRun, record: Record | None, document: Mapping[str, Any]) -> Accuracy:
+    from validation.results.run import Accuracy, Status
+    from validation.verdict.against_reference import accuracy_of, compare_with_reference
+
     if run.status != "measured":
-        return RunResult(**common, status=Status(run.status), reason=run.reason)
+        return Accuracy(Status(run.status), run.reason)
     if not run.pictures:
-        return RunResult(**common, status=Status.NOT_RUN, reason="no answers were counted there")
+        return Accuracy(Status.NOT_RUN, "no answers were counted there")
     if record is None or record["dataset"]["digest"] != document["dataset"]["digest"]:
-        return RunResult(**common, status=Status.NOT_RUN, reason=OTHER_PICTURES)
+        return Accuracy(Status.NOT_RUN, OTHER_PICTURES)
     accuracies = _accuracies(run, record)
     if accuracies is None:
-        return RunResult(**common, status=Status.NOT_RUN, reason=OTHER_PICTURES)
-    fields = accuracy_fields(accuracies[0], compare_with_reference(*accuracies))
-    return RunResult(**common, status=Status.MEASURED, **fields)
+        return Accuracy(Status.NOT_RUN, OTHER_PICTURES)
+    return accuracy_of(accuracies[0], compare_with_reference(*accuracies))
 
 
 def _accuracies(run: DeviceRun, record: Record) -> tuple[AccuracyResult, AccuracyResult] | None:

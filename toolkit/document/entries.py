@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from toolkit.document.verdicts import not_made
 from toolkit.options import RunOptions
 from toolkit.run_folder.environment import describe_environment
 
@@ -56,10 +57,9 @@ def reference_entry(references: Mapping[tuple[int, int], Reference], source: Mod
 def artifact_entries(
     manifest: Mapping[str, Any], results: Mapping[str, Sequence[RunResult]], options: RunOptions
 ) -> list[dict[str, Any]]:
-    """The report's `artifacts`: those that were made with their runs and verdicts, then those that failed."""
+    """The report's `artifacts`: those that were made with their runs, to be judged, then those that failed."""
     from quantization import recipe
     from validation.verdict.gates import Gates
-    from validation.verdict.judge import judge
 
     entries = []
     for made in manifest["artifacts"]:
@@ -88,7 +88,6 @@ def artifact_entries(
                     "agreement": limits.agreement,
                 },
                 "runs": [run_entry(run, limits) for run in runs],
-                "verdict": judge(runs, limits).to_json(),
             }
         )
     for name, reason in manifest["failed"].items():
@@ -96,7 +95,7 @@ def artifact_entries(
         entries.append(
             {
                 "name": name, "format": format_name, "recipe": recipe_name, "path": None, "sha256": None,
-                "size_bytes": None, "runs": [], "verdict": {"status": "fail", "reasons": [reason]},
+                "size_bytes": None, "runs": [], "verdict": not_made(reason),
             }
         )  # fmt: skip
     return entries
@@ -107,7 +106,7 @@ def run_entry(run: RunResult, limits: Gates) -> dict[str, Any]:
     from validation.verdict.significance import significance
 
     worst = run.worst_class
-    entry = {**run.to_json(), "worst_class": None if worst is None else {"name": worst[0], "delta": worst[1]}}
+    entry = {**run.to_json(), "worst_class": None if worst is None else worst._asdict()}
     if run.delta_miou is None:
         return entry
     return entry | {

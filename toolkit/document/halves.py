@@ -12,25 +12,6 @@ if TYPE_CHECKING:
     from converters import Artifact
     from validation.results.run import RunResult
 
-ACCURACY_FIELDS = (
-    "status", "reason", "images", "evaluated_at", "judged_at", "miou", "mean_f1", "overall_f1", "pixel_accuracy", "per_class_iou",
-    "per_class_f1", "per_class_precision", "per_class_recall", "per_class_boundary_iou", "per_class_boundary_f1", "delta_miou",
-    "delta_per_class_iou", "delta_miou_ci95",
-    "delta_per_class_iou_ci95", "lost_classes", "pixel_agreement", "class_flips", "margin_at_flips", "worst_images",
-    "native_agreement", "metrics",
-)  # fmt: skip
-TIME_FIELDS = (
-    "latency_status",
-    "latency_reason",
-    "latency_ms",
-    "peak_memory_bytes",
-    "anonymous_memory_bytes",
-    "memory_reason",
-    "thread_sweep",
-    "per_op",
-    "undelegated",
-)
-
 
 def joined(
     results: Mapping[str, tuple[RunResult, ...]],
@@ -49,7 +30,6 @@ def joined(
         for run in artifact["runs"]
         if (artifact["name"], artifact["sha256"]) in same and not came_by_merge(run)
     }
-    kept = ACCURACY_FIELDS if keep_accuracy else TIME_FIELDS
     found = {}
     for name, runs in results.items():
         completed = []
@@ -58,11 +38,16 @@ def joined(
             if old is None or (not keep_accuracy and old.threads != new.threads) or _moved(old, new):
                 completed.append(new)
                 continue
-            half = {key: getattr(old, key) for key in kept}
+            whole = new.with_accuracy(old) if keep_accuracy else new.with_timing(old)
             where = new if new.machine else old
-            half |= {"machine": where.machine, "machine_details": where.machine_details}
-            half["delegation"] = new.delegation or old.delegation
-            completed.append(dataclasses.replace(new, **half))
+            completed.append(
+                dataclasses.replace(
+                    whole,
+                    machine=where.machine,
+                    machine_details=where.machine_details,
+                    delegation=new.delegation or old.delegation,
+                )
+            )
         found[name] = tuple(completed)
     return found
 

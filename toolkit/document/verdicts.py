@@ -1,8 +1,8 @@
-"""Verdicts of a report completed with what quantizing gained against the float artifact of the same format."""
+"""Give every artifact of a finished report its verdict, from all that the report holds of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from quantization.recipes import is_quantized
@@ -12,79 +12,41 @@ if TYPE_CHECKING:
     from validation.verdict.payoff import Weighed
 
 FLOAT = "float32"
+"""The recipe that quantized artifacts of the same format must gain against."""
 
 
-def with_gains(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with verdicts that also ask for a gain; a function of its runs, so doing it twice changes nothing."""
-    pass
-    from validation.verdict.judge import judge, with_payoff
+def judged(document: dict[str, Any]) -> dict[str, Any]:
+    """Judge every artifact that was made by its runs, its limits, its gain against the float artifact, and its checks.
+
+    A function of those alone: doing it twice changes nothing. What could not be made, or was recorded without limits (by
+    an early version), keeps the verdict it has.
+    """
+    from toolkit.document.shape import CheckEntry
+    from validation.verdict.judge import judge
     from validation.verdict.payoff import payoff
 
-    made = [artifact for artifact in document["artifacts"] if artifact["path"] is not None]
-    plain = {artifact["format"]: artifact for artifact in made if artifact["recipe"] == FLOAT}
+    plain = {item["format"]: item for item in document["artifacts"] if item["path"] and item["recipe"] == FLOAT}
+    failed = [CheckEntry(**check) for check in document.get("checks", ()) if check["status"] == "fail"]
     artifacts = []
     for artifact in document["artifacts"]:
-        judged = artifact in made and artifact["format"] in plain and is_quantized(artifact["recipe"])
-        if not judged or "limits" not in artifact:
+        if artifact["path"] is None or "limits" not in artifact:
             artifacts.append(artifact)
             continue
-        mine = _weighed(artifact)
-        reasons = payoff(mine, _weighed(plain[artifact["format"]]))
-        verdict = with_payoff(judge(mine.runs, gates_of(artifact)), reasons)
+        mine, other = _weighed(artifact), plain.get(artifact["format"])
+        gains = payoff(mine, _weighed(other)) if other is not None and is_quantized(artifact["recipe"]) else ()
+        checks = [check for check in failed if check.artifact == artifact["name"]]
+        verdict = judge(mine.runs, gates_of(artifact), gains, checks)
         artifacts.append({**artifact, "verdict": verdict.to_json()})
     return {**document, "artifacts": artifacts}
 
 
-def _weighed(artifact: Mapping[str, Any]) -> Weighed:
-    from validation.results.run import RunResult
-    from validation.verdict.payoff import Weighed
-
-    runs = tuple(RunResult.from_json(run) for run in artifact["runs"])
-    return Weighed(artifact["name"], artifact["size_bytes"], runs)
-
-
-ABOUT = "check "
-"""What a verdict's reasons from checks are about begins with this."""
-
-
-def folded(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with failed checks as reasons of their artifacts' verdicts; doing it twice changes nothing."""
-    failed: dict[str, list[Mapping[str, Any]]] = {}
-    for check in document.get("checks", ()):
-        if check["status"] == "fail" and check["artifact"] is not None:
-            failed.setdefault(check["artifact"], []).append(check)
-    artifacts = [
-        {**artifact, "verdict": _with_checks(artifact["verdict"], failed.get(artifact["name"], []))}
-        for artifact in document["artifacts"]
-    ]
-    return {**document, "artifacts": artifacts}
-
-
-def _with_checks(verdict: Mapping[str, Any], failed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A verdict without the reasons that earlier checks gave, and with those of `failed` first."""
-    details = verdict.get("details") or [
-        {"about": f"reason {number}", "outcome": verdict["status"]} for number in range(1, len(verdict["reasons"]) + 1)
-    ]
-    own = [pair for pair in zip(verdict["reasons"], details, strict=True) if not pair[1]["about"].startswith(ABOUT)]
-    outcomes = [detail["outcome"] for _, detail in own]
-    before = len(own) == len(details)
-    status = verdict["status"] if before else next((one for one in ("fail", "pass") if one in outcomes), "not_run")
-    if before and not failed:
-        return dict(verdict)
-    given = [
-        (f"check {item['name']}: {item['message']}", {"about": ABOUT + item["name"], "outcome": "fail"})
-        for item in failed
-    ]
-    pairs = [*given, *own]
-    return {
-        "status": "fail" if failed else status,
-        "reasons": [sentence for sentence, _ in pairs],
-        "details": [detail for _, detail in pairs],
-    }
+def not_made(reason: str) -> dict[str, Any]:
+    """The verdict on an artifact that could not be made."""
+    return {"status": "fail", "reasons": [reason]}
 
 
 def gates_of(artifact: Mapping[str, Any]) -> Gates:
-    """The limits that a report's artifact was judged by."""
+    """The limits that a report's artifact is judged by."""
     from validation.verdict.gates import Gates
 
     limits = artifact["limits"]
@@ -94,3 +56,11 @@ def gates_of(artifact: Mapping[str, Any]) -> Gates:
         on_bound=limits.get("on_bound", False),
         agreement=limits.get("agreement"),
     )
+
+
+def _weighed(artifact: Mapping[str, Any]) -> Weighed:
+    from toolkit.document.shape import Run
+    from validation.verdict.payoff import Weighed
+
+    runs = tuple(Run.model_validate(run) for run in artifact["runs"])
+    return Weighed(artifact["name"], artifact["size_bytes"], runs)

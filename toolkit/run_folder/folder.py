@@ -131,8 +131,11 @@ class RunFolder:
     def _in_manifest(self, key: str) -> dict[str, Artifact]:
         if not self.manifest.exists():
             return {}
-        entries = self.load_manifest().get(key, [])
-        return {entry["name"]: Artifact.from_json(entry, self.root) for entry in entries}
+        return self.artifacts_of(self.load_manifest(), key)
+
+    def artifacts_of(self, manifest: Mapping[str, Any], key: str = "artifacts") -> dict[str, Artifact]:
+        """Artifacts that a manifest read before names under `key`."""
+        return {entry["name"]: Artifact.from_json(entry, self.root) for entry in manifest.get(key, [])}
 
     def reusable_artifacts(self) -> dict[str, Artifact]:
         """Artifacts named by the manifest and those of a run that did not come to write one."""
@@ -171,11 +174,11 @@ def recorded_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
     return checked_options({**recorded, **override, "out": folder}, origin=f"{folder}: ")
 
 
-def trusted_artifacts(folder: RunFolder) -> list[Any]:
-    """The manifest's artifacts; raises UsageError if a file is gone or is not the one that was converted."""
+def trusted_artifacts(folder: RunFolder, manifest: Mapping[str, Any] | None = None) -> list[Artifact]:
+    """Give the manifest's artifacts, after reading it unless it is given; raises UsageError if a file is gone or is not the one that was converted."""
     from converters import content_hash
 
-    artifacts = list(folder.known_artifacts().values())
+    artifacts = list((folder.known_artifacts() if manifest is None else folder.artifacts_of(manifest)).values())
     for artifact in artifacts:
         gone = not artifact.path.exists()
         if gone or content_hash(artifact.path) != artifact.sha256:

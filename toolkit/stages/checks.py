@@ -1,8 +1,8 @@
-"""Checks of a run: gathers what they look at, runs them, and folds failures into verdicts."""
+"""Run the checks of a run: gather what they look at, and tell of those that fail."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters import Artifact, ModelSource
-from toolkit.options import RunOptions
-from toolkit.progress import Progress
-from toolkit.stages.runtimes import choose_runtimes, guarded
+from toolkit.stages.context import Context, fitting
+from toolkit.stages.runtimes import guarded
 
 if TYPE_CHECKING:
     from converters.formats.tflite.file.edges import Ends
-    from segdata import Dataset
     from validation.checks.base.contract import CheckResult
     from validation.checks.base.evidence import ArtifactEvidence, Edge, Expectations, MakeRunner, Network
 
@@ -26,15 +24,8 @@ REFERENCE_KERNELS_LIMIT = 20_000_000
 """Multiply-adds up to which the reference kernels are asked without being named: about a second a picture."""
 
 
-def run_checks(
-    artifacts: Sequence[Artifact],
-    source: ModelSource,
-    dataset: Dataset,
-    manifest: Mapping[str, Any],
-    options: RunOptions,
-    progress: Progress,
-) -> list[dict[str, Any]]:
-    """The report's `checks`: those of the run, then those of each artifact at its default output size.
+def run_checks(context: Context) -> list[dict[str, Any]]:
+    """Give the report's `checks`: those of the run, then those of each artifact at its default output size.
 
     Raises:
         DataError: a picture cannot be read.
@@ -42,15 +33,16 @@ def run_checks(
     from validation.checks import check_artifact, check_run
     from validation.checks.base.evidence import RunEvidence
 
-    calibration = manifest.get("calibration") or {}
-    calibrated = tuple(artifact.name for artifact in artifacts if _recipe(artifact).needs_calibration)
+    source, dataset, progress = context.source, context.dataset, context.progress
+    calibration = context.manifest.get("calibration") or {}
+    calibrated = tuple(artifact.name for artifact in context.artifacts if _recipe(artifact).needs_calibration)
     results: list[CheckResult] = []
-    with progress.stage("checks", len(artifacts) + 1) as stage:
+    with progress.stage("checks", len(context.artifacts) + 1) as stage:
         results += check_run(RunEvidence(dataset, source.input_size, calibration.get("pictures"), calibrated))
         stage.advance()
-        expectations = _expectations(source, dataset, options)
-        for artifact in artifacts:
-            evidence = gathered(artifact, expectations, options)
+        expectations = _expectations(context)
+        for artifact in context.artifacts:
+            evidence = _gathered(context, artifact, expectations)
             if evidence is not None:
                 results += check_artifact(evidence)
             stage.advance()
@@ -59,21 +51,20 @@ def run_checks(
     return [item.to_json() for item in results]
 
 
-def gathered(artifact: Artifact, expectations: Expectations, options: RunOptions) -> ArtifactEvidence | None:
-    """What checks look at; None if no chosen runtime here takes the artifact."""
+def _gathered(context: Context, artifact: Artifact, expectations: Expectations) -> ArtifactEvidence | None:
+    """Gather what checks look at; None if no chosen runtime here takes the artifact."""
     from validation.checks.base.evidence import ArtifactEvidence
 
-    fitting = [item for item in choose_runtimes(options) if artifact.format in item.runner.formats]
-    usable = [item for item in fitting if item.runner.availability(item.backend).ok]
+    usable = [item for item in fitting(context.runtimes, artifact) if item.usable]
     # Reference kernels come first only where nothing else was asked for.
     usable.sort(key=lambda item: item.runner.images_limit(item.backend) is not None)
     if not usable:
         return None
     ends = _ends(artifact)
-    others, unavailable = _others(artifact, usable[0].title, ends, options)
+    others, unavailable = _others(context, artifact, usable[0].title, ends)
     return ArtifactEvidence(
         artifact=artifact,
-        runner=partial(usable[0].runner, artifact, usable[0].backend, options.threads),
+        runner=partial(usable[0].runner, artifact, usable[0].backend, context.options.threads),
         expectations=expectations,
         lossless=_lossless(artifact),
         others=others,
@@ -84,7 +75,7 @@ def gathered(artifact: Artifact, expectations: Expectations, options: RunOptions
 
 
 def tensor_path(source: ModelSource, threads: int) -> Network:
-    """The float network on tensors alone, without any runner."""
+    """Ask the float network on tensors alone, without any runner."""
     if source.module is not None:
         return _torch_network(source.module, threads)
     import onnxruntime
@@ -112,22 +103,23 @@ def _torch_network(module: Any, threads: int) -> Callable[[NDArray[np.float32]],
     return ask
 
 
-def _expectations(source: ModelSource, dataset: Dataset, options: RunOptions) -> Expectations:
+def _expectations(context: Context) -> Expectations:
     from validation.accuracy.result import spread
     from validation.checks.base.evidence import Expectations
 
+    source, dataset = context.source, context.dataset
     pictures = tuple(dataset[index].image for index in spread(len(dataset), PICTURES))
-    network = tensor_path(source.at(source.output_size), options.threads)
+    network = tensor_path(source.at(source.output_size), context.options.threads)
     return Expectations(network, pictures, source.input_size, source.pixel_range, source.classes)
 
 
 def _others(
-    artifact: Artifact, title: str, ends: Ends | None, options: RunOptions
+    context: Context, artifact: Artifact, title: str, ends: Ends | None
 ) -> tuple[dict[str, MakeRunner], dict[str, str]]:
-    """Every other runtime and backend of the artifact's format by title, and why some are not asked."""
+    """Find every other runtime and backend of the artifact's format by title, and why some are not asked."""
     from validation.runners import runners
 
-    asked = {item.title for item in choose_runtimes(options)}
+    asked = {item.title for item in context.runtimes}
     others: dict[str, MakeRunner] = {}
     unavailable: dict[str, str] = {}
     for runner in (item for item in runners().values() if artifact.format in item.formats):
@@ -150,7 +142,7 @@ def _others(
                     f"too slow for {work / 1e6:,.0f} million multiply-adds unless it is named: --runners {runner.name}:{backend}"
                 )
             else:
-                others[other] = partial(guarded(runner, options), artifact, backend, options.threads)
+                others[other] = partial(guarded(runner, context.options), artifact, backend, context.options.threads)
     return others, unavailable
 
 
@@ -166,7 +158,7 @@ def _lossless(artifact: Artifact) -> bool:
 
 
 def _ends(artifact: Artifact) -> Ends | None:
-    """None for other formats, and for files that cannot be read: their own runs say why."""
+    """Read both ends of a TFLite file; None for other formats, and for files that cannot be read: their own runs say why."""
     if artifact.format != "tflite":
         return None
     from converters import MissingToolError, SourceError

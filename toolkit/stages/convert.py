@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,10 +39,12 @@ class Conversions:
     Attributes:
         folder: where the artifacts lie.
         outcomes: one per conversion, in the plan's order.
+        manifest: as it was written.
     """
 
     folder: RunFolder
     outcomes: tuple[Outcome, ...]
+    manifest: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
@@ -191,8 +193,9 @@ def perform_plan(
     ):  # what was asked for cannot be: no tool is to blame, and there is no run
         raise refused[0]
     kept = [artifact.to_json(folder.root) for artifact in settle(before, outcomes, mark, folder, progress)]
-    folder.save_manifest(_manifest(plan, calibration, options, conversions) | {"model": model, "kept": kept})
-    return conversions
+    manifest = _manifest(plan, calibration, options, conversions) | {"model": model, "kept": kept}
+    folder.save_manifest(manifest)
+    return dataclasses.replace(conversions, manifest=manifest)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The pictures a report shows: those on which artifacts lost most, then some spread over the dataset."""
+"""Draw the pictures a report shows: those on which artifacts lost most, then some spread over the dataset."""
 
 from __future__ import annotations
 
@@ -8,42 +8,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.options import RunOptions
-from toolkit.progress import Progress
 from toolkit.run_folder.folder import RunFolder
-from toolkit.stages.runtimes import choose_runtimes
+from toolkit.stages.context import Context, fitting
 
 if TYPE_CHECKING:
     from converters import Artifact
-    from segdata import Dataset
     from validation.accuracy.maps import LabelMaps
     from validation.results.run import RunResult
 
 
 def draw_examples(
-    artifacts: Sequence[Artifact],
-    results: Mapping[str, Sequence[RunResult]],
-    dataset: Dataset,
-    references: LabelMaps,
-    options: RunOptions,
-    folder: RunFolder,
-    progress: Progress,
+    context: Context, results: Mapping[str, Sequence[RunResult]], references: LabelMaps
 ) -> list[dict[str, Any]]:
     """Write example pictures below the run folder and describe them for the report (paths relative to the folder)."""
     from toolkit.report.content.example_images import save_difference, save_mask, save_picture
     from validation.runners.base.resizing import fit_mask, fit_picture
 
-    chosen = choose_examples(results, [dataset.sample_id(index) for index in range(len(dataset))], options.examples)
-    measured = [artifact for artifact in artifacts if any(run.status == "measured" for run in results[artifact.name])]
+    dataset, folder = context.dataset, context.folder
+    chosen = choose_examples(
+        results, [dataset.sample_id(index) for index in range(len(dataset))], context.options.examples
+    )
+    measured = [
+        artifact for artifact in context.artifacts if any(run.status == "measured" for run in results[artifact.name])
+    ]
     if not chosen or not measured:
         return []
     maps = references.open()
     size = maps.shape[1:]
     samples = [dataset[index] for index in chosen]
     colours = dataset.labels.colours
-    answers = {artifact.name: _answers(artifact, samples, options) for artifact in measured}
+    answers = {artifact.name: _answers(context, artifact, samples) for artifact in measured}
     entries = []
-    with progress.stage("drawing examples", len(samples)) as stage:
+    with context.progress.stage("drawing examples", len(samples)) as stage:
         for number, (index, sample) in enumerate(zip(chosen, samples, strict=True)):
             stem = f"{number:02d}"
             truth, reference = fit_mask(sample.mask, *size), np.asarray(maps[index])
@@ -66,7 +62,7 @@ def draw_examples(
 
 
 def choose_examples(results: Mapping[str, Sequence[RunResult]], ids: Sequence[str], count: int) -> list[int]:
-    """Positions of `count` pictures: half of them where any artifact lost most, the rest spread evenly."""
+    """Choose the positions of `count` pictures: half of them where any artifact lost most, the rest spread evenly."""
     drops: dict[str, float] = {}
     for runs in results.values():
         for worst in (item for run in runs for item in run.worst_images):
@@ -83,16 +79,12 @@ def choose_examples(results: Mapping[str, Sequence[RunResult]], ids: Sequence[st
     return chosen
 
 
-def _answers(artifact: Artifact, samples: Sequence[Any], options: RunOptions) -> list[NDArray[np.uint8]]:
+def _answers(context: Context, artifact: Artifact, samples: Sequence[Any]) -> list[NDArray[np.uint8]]:
     from validation.runners.base.resizing import fit_picture
     from validation.runners.base.values import label_map
 
-    runtime = next(
-        item
-        for item in choose_runtimes(options)
-        if artifact.format in item.runner.formats and item.runner.availability(item.backend).ok
-    )
-    with runtime.runner(artifact, runtime.backend, options.threads) as runner:
+    runtime = next(item for item in fitting(context.runtimes, artifact) if item.usable)
+    with runtime.runner(artifact, runtime.backend, context.options.threads) as runner:
         return [
             label_map(runner.predict(fit_picture(sample.image, artifact.image.height, artifact.image.width)))
             for sample in samples
@@ -100,7 +92,7 @@ def _answers(artifact: Artifact, samples: Sequence[Any], options: RunOptions) ->
 
 
 def _relative(entry: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
-    """Paths below the run folder as POSIX strings."""
+    """Write paths below the run folder as POSIX strings."""
     from pathlib import Path
 
     def shortened(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Time and memory of everything in a run, the float reference included, sampled in turns."""
+"""Measure time and memory of everything in a run, the float reference included, sampled in turns."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from toolkit.options import RunOptions
-from toolkit.progress import Progress
-from toolkit.stages.accuracy import PlannedRun, counted
+from toolkit.stages.accuracy import counted
+from toolkit.stages.context import Context
 from toolkit.stages.reference import reference_runner
 
 if TYPE_CHECKING:
-    from converters import ModelSource
-    from validation.measure import Measurements, Reference
+    from validation.measure import Reference
     from validation.results.latency import LatencyResult
     from validation.results.run import RunResult
 
@@ -21,15 +19,8 @@ ReferenceTimes = dict[tuple[int, int], "LatencyResult"]
 """Latency of the float reference by output size."""
 
 
-def time_everything(
-    planned: Sequence[PlannedRun],
-    results: Sequence[RunResult],
-    source: ModelSource,
-    what: Measurements,
-    options: RunOptions,
-    progress: Progress,
-) -> tuple[list[RunResult], ReferenceTimes]:
-    """`results` with time and memory, and the time of the float reference at every output size of the source.
+def time_everything(context: Context, results: Sequence[RunResult]) -> tuple[list[RunResult], ReferenceTimes]:
+    """Complete `results` with time and memory, and give the time of the float reference at every output size of the source.
 
     Raises:
         RunnerError: the float reference failed; without it there is nothing to compare with.
@@ -38,14 +29,16 @@ def time_everything(
     from validation.runners.base.contract import unavailable
     from validation.timing.runs import Subject, start_fresh, time_runs
 
+    what, progress, planned = context.what, context.progress, context.planned
     if what.latency is None:
         return list(results), {}
-    sources = {one.output_size: reference_runner(one, options) for one in source.sizes or (source,)}
-    runners = [item.runner(options.threads) for item in planned]
+    source = context.source
+    sources = {one.output_size: reference_runner(one, context.options) for one in source.sizes or (source,)}
+    runners = [item.runner(context.options.threads) for item in planned]
     usable = [number for number, runner in enumerate(runners) if not unavailable(runner)]
     subjects = [Subject(runner, what.picture_for(runner.artifact), memory=False) for runner in sources.values()]
     subjects += [
-        Subject(runners[number], what.picture_for(runners[number].artifact), options.thread_sweep, what.memory)
+        Subject(runners[number], what.picture_for(runners[number].artifact), context.options.thread_sweep, what.memory)
         for number in usable
     ]
     samples = what.latency.samples * sum(
@@ -61,12 +54,13 @@ def time_everything(
     with counted(progress, "latency, all in turns", samples) as tell:
         found = time_runs(subjects, fresh, what.latency, tell)
     times, timed = {}, list(results)
-    for size, fields in zip(sources, found[: len(sources)], strict=True):
-        if fields.get("latency_ms") is None:
-            raise RunnerError(f"the float reference could not be timed: {fields['latency_reason']}")
-        times[size] = fields["latency_ms"]
-    for number, fields in zip(usable, found[len(sources) :], strict=True):
-        timed[number] = dataclasses.replace(timed[number], **fields)
+    for size, one in zip(sources, found[: len(sources)], strict=True):
+        if one.timing.latency_ms is None:
+            raise RunnerError(f"the float reference could not be timed: {one.timing.latency_reason}")
+        times[size] = one.timing.latency_ms
+    for number, one in zip(usable, found[len(sources) :], strict=True):
+        with_time = results[number].with_timing(one.timing)
+        timed[number] = dataclasses.replace(with_time, delegation=one.delegation or with_time.delegation)
         if timed[number].latency_status == "failed":
             progress.note(f"     {planned[number].title} could not be timed: {timed[number].latency_reason}")
     return timed, times
@@ -75,12 +69,12 @@ def time_everything(
 def with_times(
     references: Mapping[tuple[int, int], Reference], times: ReferenceTimes
 ) -> dict[tuple[int, int], Reference]:
-    """References, each with its latency."""
+    """Give each reference its latency."""
     return {size: dataclasses.replace(found, latency=times.get(size)) for size, found in references.items()}
 
 
 def retimed(before: Mapping[str, Any], times: ReferenceTimes, default: tuple[int, int]) -> dict[str, Any]:
-    """The report's `reference` with its latency measured again."""
+    """Put a latency measured again into the report's `reference`."""
     entry = {**before, "latency_ms": times[default].to_json()}
     if "sizes" in before:
         again = {size: found.to_json() for size, found in times.items()}

@@ -1,4 +1,4 @@
-"""Runs completed with the instructions that an inference executes, from runtimes that count them."""
+"""Complete runs with what tells where their time goes: single operations, kernels, executed instructions."""
 
 from __future__ import annotations
 
@@ -7,42 +7,39 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quantization.recipes import is_quantized
-from toolkit.options import RunOptions
-from toolkit.progress import Progress
-from toolkit.stages.accuracy import PlannedRun
+from toolkit.stages.context import Context
 
 if TYPE_CHECKING:
-    from validation.measure import Measurements
     from validation.results.run import RunResult
 
 
-def with_instructions(
-    planned: Sequence[PlannedRun],
-    results: Sequence[RunResult],
-    what: Measurements,
-    options: RunOptions,
-    progress: Progress,
-) -> list[RunResult]:
-    """`results` with what one inference of one picture executes; each in a process that has done nothing before.
+def profiled(context: Context, results: Sequence[RunResult]) -> list[RunResult]:
+    """Complete timed runs with operations if asked for, with slow kernels, and with instructions where they are counted."""
+    return with_instructions(context, with_kernels(context, with_operations(context, results)))
+
+
+def with_instructions(context: Context, results: Sequence[RunResult]) -> list[RunResult]:
+    """Count what one inference of one picture executes; each in a process that has done nothing before.
 
     A count that fails is told and left out; `segport compare` then says that the run lost it.
     """
     from validation.errors import RunnerError
     from validation.runners.base.contract import unavailable
 
+    planned, progress = context.planned, context.progress
     counting = [item.runtime.runner.counts_instructions for item in planned]
     if not any(counting):
         return list(results)
     counted = list(results)
     with progress.stage("instructions", sum(counting)) as stage:
         for place, item in enumerate(planned):
-            runner = item.runner(options.threads)
+            runner = item.runner(context.options.threads)
             if not counting[place]:
                 continue
             if not unavailable(runner) and results[place].status != "failed":
                 try:
                     with runner:
-                        found = runner.count_instructions(what.picture_for(runner.artifact)).to_json()
+                        found = runner.count_instructions(context.what.picture_for(runner.artifact)).to_json()
                 except RunnerError as error:
                     progress.note(f"     {item.title} was not counted: {error}")
                 else:
@@ -51,15 +48,13 @@ def with_instructions(
     return counted
 
 
-def with_kernels(
-    planned: Sequence[PlannedRun], results: Sequence[RunResult], options: RunOptions, progress: Progress
-) -> list[RunResult]:
-    """`results` with the operations that no delegate took, for quantized artifacts that were timed here."""
+def with_kernels(context: Context, results: Sequence[RunResult]) -> list[RunResult]:
+    """Name the operations that no delegate took, for quantized artifacts that were timed here."""
     from validation.errors import RunnerError
 
     told = []
-    for item, result in zip(planned, results, strict=True):
-        runner = item.runner(options.threads)
+    for item, result in zip(context.planned, results, strict=True):
+        runner = item.runner(context.options.threads)
         if result.latency_ms is None or not is_quantized(runner.artifact.recipe):
             told.append(result)
             continue
@@ -68,33 +63,27 @@ def with_kernels(
                 undelegated = runner.undelegated()
         except RunnerError as error:
             # What it says of its kernels explains a figure and decides none; the figure stands.
-            progress.note(f"     {item.title} does not tell its kernels: {error}")
+            context.progress.note(f"     {item.title} does not tell its kernels: {error}")
             undelegated = None
         told.append(dataclasses.replace(result, undelegated=undelegated))
     return told
 
 
-def with_operations(
-    planned: Sequence[PlannedRun],
-    results: Sequence[RunResult],
-    what: Measurements,
-    options: RunOptions,
-    progress: Progress,
-) -> list[RunResult]:
-    """`results` with the times of single operations, if the options ask for them and a runtime can be used here."""
+def with_operations(context: Context, results: Sequence[RunResult]) -> list[RunResult]:
+    """Time single operations, if the options ask for them and a runtime can be used here."""
     from validation.runners.base.contract import unavailable
     from validation.timing.runs import profile_operations
 
-    if not options.per_op or what.latency is None:
+    if not context.options.per_op or context.what.latency is None:
         return list(results)
-    profiled = []
-    with progress.stage("single operations", len(planned)) as stage:
-        for item, result in zip(planned, results, strict=True):
-            runner = item.runner(options.threads)
+    timed = []
+    with context.progress.stage("single operations", len(results)) as stage:
+        for item, result in zip(context.planned, results, strict=True):
+            runner = item.runner(context.options.threads)
             if unavailable(runner):
-                profiled.append(result)
+                timed.append(result)
             else:
-                found = profile_operations(runner, what.picture_for(runner.artifact))
-                profiled.append(dataclasses.replace(result, per_op=found))
+                found = profile_operations(runner, context.what.picture_for(runner.artifact))
+                timed.append(dataclasses.replace(result, per_op=found))
             stage.advance()
-    return profiled
+    return timed

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 
 from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind
 from toolkit.options import RunOptions
-from toolkit.progress import Progress
-from toolkit.run_folder.folder import RunFolder
-from toolkit.stages.accuracy import counted, kept_counts
+from toolkit.stages.accuracy import counted
+from toolkit.stages.context import Context
 
 if TYPE_CHECKING:
-    from segdata import Dataset
     from validation.measure import Reference
     from validation.runners.base.contract import Runner
 
 
 def reference_runner(source: ModelSource, options: RunOptions) -> Runner:
-    """The float reference: the torch module, or for an ONNX source the file itself in ONNX Runtime. Not open."""
+    """Bind the float reference: the torch module, or for an ONNX source the file itself in ONNX Runtime. Not open."""
     from validation.runners.onnxruntime import OnnxRuntimeRunner
     from validation.runners.reference import TorchRunner, torch_artifact
 
@@ -57,39 +55,34 @@ def reference_runner(source: ModelSource, options: RunOptions) -> Runner:
     )
 
 
-def measure_float_reference(
-    source: ModelSource, dataset: Dataset, options: RunOptions, folder: RunFolder, progress: Progress
-) -> Reference:
+def measure_references(context: Context) -> dict[tuple[int, int], Reference]:
+    """Measure the float reference at every output size of the source; gives them by (height, width)."""
+    source = context.source
+    return {
+        one.output_size: _measured(context, dataclasses.replace(one, sizes=source.sizes and (one,)))
+        for one in source.sizes or (source,)
+    }
+
+
+def _measured(context: Context, source: ModelSource) -> Reference:
     """Show every judging picture to the float reference; its label maps go to the folder's cache."""
-    from validation.accuracy.matrices import MatrixStore
     from validation.measure import measure_reference
 
-    runner = reference_runner(source, options)
+    what, runner = context.what, reference_runner(source, context.options)
     title, maps = f"float reference in {runner.name}", "reference.npy"
     if source.sizes:
         height, width = source.output_size
         title, maps = f"{title} at {height} x {width}", f"reference-{height}x{width}.npy"
-    with counted(progress, title, len(dataset)) as tell:
+    with counted(context.progress, title, len(context.dataset)) as tell:
         found = measure_reference(
             runner,
-            dataset,
-            folder.cache / maps,
+            context.dataset,
+            context.folder.cache / maps,
             progress=tell,
-            judge_at=options.judge_at,
-            workers=options.workers,
-            store=kept_counts(folder),
+            judge_at=what.judge_at,
+            workers=what.workers,
+            store=what.store,
         )
-    MatrixStore(folder.matrices, dataset.digest()).save_reference(source.weights_sha256, found.accuracy)
+    if what.matrices is not None:
+        what.matrices.save_reference(source.weights_sha256, found.accuracy)
     return found
-
-
-def measure_references(
-    source: ModelSource, dataset: Dataset, options: RunOptions, folder: RunFolder, progress: Progress
-) -> dict[tuple[int, int], Reference]:
-    """The float reference at every output size of the source, by (height, width)."""
-    return {
-        one.output_size: measure_float_reference(
-            dataclasses.replace(one, sizes=source.sizes and (one,)), dataset, options, folder, progress
-        )
-        for one in source.sizes or (source,)
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,17 +22,23 @@ class Runtime:
 
     @property
     def title(self) -> str:
+        """The runtime in words."""
         return f"{self.runner.name} ({self.backend})"
 
+    @property
+    def usable(self) -> bool:
+        """Whether this machine has it."""
+        return self.runner.availability(self.backend).ok
 
-def choose_runtimes(options: RunOptions) -> list[Runtime]:
-    """Runtimes the options name, or every default one; raises UsageError listing the known ones on a miss."""
+
+def choose_runtimes(options: RunOptions) -> tuple[Runtime, ...]:
+    """Choose the runtimes that the options name, or every default one; raises UsageError listing the known ones on a miss."""
     from validation.runners import runners
 
     # The reference runs the source itself, never an artifact, so it is not offered here.
     known = {name: guarded(item, options) for name, item in runners().items() if set(item.formats) & set(_formats())}
     if not options.runners:
-        return [Runtime(item, item.backends[0]) for item in known.values() if item.in_default_set()]
+        return tuple(Runtime(item, item.backends[0]) for item in known.values() if item.in_default_set())
     chosen = []
     for spec in options.runners:
         name, _, backend = spec.partition(":")
@@ -40,11 +47,11 @@ def choose_runtimes(options: RunOptions) -> list[Runtime]:
         if backend and backend not in known[name].backends:
             raise unknown(f"backend of {name}", backend, known[name].backends)
         chosen.append(Runtime(known[name], backend or known[name].backends[0]))
-    return chosen
+    return tuple(chosen)
 
 
 def every_runtime() -> list[str]:
-    """``name:backend`` of all there are for artifacts, as `--runners` takes them."""
+    """List ``name:backend`` of all there are for artifacts, as `--runners` takes them."""
     from validation.runners import runners
 
     known = [item for item in runners().values() if set(item.formats) & set(_formats())]
@@ -52,19 +59,17 @@ def every_runtime() -> list[str]:
 
 
 def named_runners(options: RunOptions) -> tuple[str, ...]:
-    """Runtimes that the user has picked, as he wrote them; none where he took the default or all there are."""
+    """List the runtimes that the user has picked, as he wrote them; none where he took the default or all there are."""
     return () if set(options.runners) == set(every_runtime()) else options.runners
 
 
-def absent_runners(options: RunOptions) -> list[str]:
-    """Titles of those among the picked runtimes that cannot be used on this machine."""
-    if not named_runners(options):
-        return []
-    return [item.title for item in choose_runtimes(options) if not item.runner.availability(item.backend).ok]
+def absent_runners(options: RunOptions, chosen: Sequence[Runtime]) -> list[str]:
+    """Give the titles of those among the picked runtimes that cannot be used on this machine."""
+    return [item.title for item in chosen if not item.usable] if named_runners(options) else []
 
 
 def guarded(kind: type[Runner], options: RunOptions) -> type[Runner]:
-    """The runner in a process of its own, within the options' limits, unless they say otherwise."""
+    """Put the runner in a process of its own, within the options' limits, unless they say otherwise."""
     from toolkit.isolation.limits import Limits
     from toolkit.isolation.runtimes import isolated
 

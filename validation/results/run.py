@@ -1,14 +1,28 @@
-"""RunResult: one artifact in one runtime and backend, exactly as it stands in report.json under `runs`."""
+"""Hold what one artifact gave in one runtime and backend: how it was run, how accurate it was, how long it took."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from validation.errors import ValidationError
+from validation.results.facts import Delegation
 from validation.results.latency import LatencyResult
+from validation.results.naming import title_of
 from validation.results.operations import OperationProfile
+
+Interval = tuple[float, float]
+"""95 % bounds of a change of IoU, as fractions, the lower first."""
+
+
+class Status(StrEnum):
+    """What became of a measurement."""
+
+    MEASURED = "measured"
+    NOT_RUN = "not_run"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -24,24 +38,65 @@ class ThreadTime:
     reason: str = ""
 
 
-class Status(StrEnum):
-    """What became of a measurement."""
+@dataclass(frozen=True)
+class ImageDrop:
+    """One picture: its id, and its mean IoU with the reference and with the artifact."""
 
-    MEASURED = "measured"
-    NOT_RUN = "not_run"
-    FAILED = "failed"
+    id: str
+    reference_miou: float
+    miou: float
+
+
+class WorstClass(NamedTuple):
+    """The class that lost most IoU (or gained least), and its change."""
+
+    name: str
+    delta: float
+
+
+def worst_of(changes: Mapping[str, float | None]) -> WorstClass | None:
+    """Find the class that lost most among changes of IoU by class; None if none is known."""
+    known = [(delta, name) for name, delta in changes.items() if delta is not None]
+    return WorstClass(min(known)[1], min(known)[0]) if known else None
 
 
 @dataclass(frozen=True)
-class RunResult:
-    """Accuracy, latency and memory of one run. Fractions are 0..1, times milliseconds; None means not known.
+class Setting:
+    """How an artifact was run.
 
     Attributes:
         runner, backend: what ran it.
         threads: given to the runtime; None if it chooses itself.
-        status, reason: of the accuracy; a reason unless measured.
         output_size: (height, width) of the answer.
         signature: the one that was opened, of a file for several output sizes; None for a file with one.
+        emulates: what the backend only imitates (see `Runner.emulates`); empty for the real thing.
+        machine: where it ran, if that was another machine than the report's own (a phone on its cable is one); else empty.
+        machine_details: what is known of that machine, see `OtherMachine`; None for the report's own.
+        delegation: what the delegate named by the backend took of the graph; None if that is not told.
+    """
+
+    runner: str
+    backend: str
+    threads: int | None
+    output_size: tuple[int, int] | None = field(default=None, kw_only=True)
+    signature: str | None = field(default=None, kw_only=True)
+    emulates: str = field(default="", kw_only=True)
+    machine: str = field(default="", kw_only=True)
+    machine_details: dict[str, Any] | None = field(default=None, kw_only=True)
+    delegation: Delegation | None = field(default=None, kw_only=True)
+
+    @property
+    def title(self) -> str:
+        """What sentences call the run, see `title_of`."""
+        return title_of(self)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How accurate a run was. Fractions are 0..1; None means not known.
+
+    Attributes:
+        status, reason: a reason unless measured.
         images: pictures judged; 0 if none.
         evaluated_at: (height, width) of the answer.
         judged_at: whose pixels were counted, the answer's or those of each picture's own mask; see `evaluate`.
@@ -55,24 +110,9 @@ class RunResult:
         class_flips: pixels by (class in the reference, class here).
         margin_at_flips: pixels, mean and p95 of the reference's margin where the class changed, see `MarginCounts`.
         worst_images: pictures that lost most against the reference.
-        latency_status, latency_reason: of the latency, apart from the accuracy's.
-        latency_ms: None unless measured.
-        peak_memory_bytes, memory_reason: a reason if there is no figure.
-        anonymous_memory_bytes: the part of it that no file backs, after an inference; None where the system does not tell.
-        emulates: what the backend only imitates (see `Runner.emulates`); empty for the real thing.
-        thread_sweep: the same run with other numbers of threads, its own among them; empty if not asked for.
-        per_op: where the time goes; None if not asked for.
-        undelegated: operations that no delegate took, by kind; None if not looked for or the runtime does not tell.
-        instructions: what one inference executes, see `InstructionCount`; None for a runtime that does not count.
         native_agreement: answers compared with this machine's own CPU, see `arm64.agreement`; None where nothing was compared.
-        machine: where it ran, if that was another machine than the report's own (a phone on its cable is one); else empty.
-        delegation: what the delegate named by the backend took of the graph, see `Delegation`; None if that is not told.
-        machine_details: what is known of that machine, see `OtherMachine`; None for the report's own.
     """
 
-    runner: str
-    backend: str
-    threads: int | None
     status: Status
     reason: str = ""
     images: int = 0
@@ -98,59 +138,83 @@ class RunResult:
     class_flips: tuple[tuple[int, ...], ...] | None = None
     margin_at_flips: dict[str, float | int | None] | None = None
     worst_images: tuple[ImageDrop, ...] = ()
+    native_agreement: dict[str, Any] | None = None
+
+    @property
+    def worst_class(self) -> WorstClass | None:
+        """The class that lost most IoU (or gained least); None without a comparison."""
+        return worst_of(self.delta_per_class_iou)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a run took and how much memory it held. Times are milliseconds; None means not known.
+
+    Attributes:
+        latency_status, latency_reason: a reason unless measured.
+        latency_ms: None unless measured.
+        peak_memory_bytes, memory_reason: a reason if there is no figure.
+        anonymous_memory_bytes: the part of it that no file backs, after an inference; None where the system does not tell.
+        thread_sweep: the same run with other numbers of threads, its own among them; empty if not asked for.
+        per_op: where the time goes; None if not asked for.
+        undelegated: operations that no delegate took, by kind; None if not looked for or the runtime does not tell.
+    """
+
     latency_status: Status = Status.NOT_RUN
     latency_reason: str = "not asked for"
     latency_ms: LatencyResult | None = None
     peak_memory_bytes: int | None = None
     memory_reason: str = "not asked for"
     anonymous_memory_bytes: int | None = None
-    emulates: str = ""
-    machine: str = ""
-    machine_details: dict[str, Any] | None = None
-    delegation: dict[str, Any] | None = None
-    output_size: tuple[int, int] | None = None
-    signature: str | None = None
     thread_sweep: tuple[ThreadTime, ...] = ()
     per_op: OperationProfile | None = None
     undelegated: dict[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class RunResult(Timing, Accuracy, Setting):
+    """One artifact in one runtime: setting, accuracy and timing side by side, as they stand in report.json under `runs`.
+
+    Attributes:
+        instructions: what one inference executes, see `InstructionCount`; None for a runtime that does not count.
+    """
+
     instructions: dict[str, Any] | None = None
-    native_agreement: dict[str, Any] | None = None
 
-    @property
-    def title(self) -> str:
-        """Runner, backend, whether its delegate took only a part, and (if it is another) machine, for sentences."""
-        part = ", in part" if self.delegation and not self.delegation["whole"] and self.backend != "cpu" else ""
-        title = f"{self.runner} ({self.backend}{part})"
-        if self.signature is not None and self.output_size is not None:
-            title += f" at {self.output_size[0]} x {self.output_size[1]}"
-        return f"{title} on {self.machine}" if self.machine else title
+    @classmethod
+    def of(cls, setting: Setting, accuracy: Accuracy, timing: Timing) -> Self:
+        """Put a run together from its parts."""
+        return cls(**vars(setting), **vars(accuracy), **vars(timing))
 
-    @property
-    def worst_class(self) -> tuple[str, float] | None:
-        """The class that lost most IoU (or gained least) and by how much; None without a comparison."""
-        known = [(delta, name) for name, delta in self.delta_per_class_iou.items() if delta is not None]
-        return (min(known)[1], min(known)[0]) if known else None
+    def with_accuracy(self, found: Accuracy) -> Self:
+        """Take another accuracy, or that of another run, in the place of this run's own."""
+        return replace(self, **{item.name: getattr(found, item.name) for item in fields(Accuracy)})
+
+    def with_timing(self, found: Timing) -> Self:
+        """Take another timing, or that of another run, in the place of this run's own."""
+        return replace(self, **{item.name: getattr(found, item.name) for item in fields(Timing)})
 
     def to_json(self) -> dict[str, Any]:
-        """The entry of `runs`, in plain JSON types."""
+        """Give the entry of `runs`, in plain JSON types."""
         document = asdict(self)
         document["status"], document["latency_status"] = self.status.value, self.latency_status.value
         return {key: _listed(value) for key, value in document.items()}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """Inverse of `to_json`; keys added by others are left alone. Raises ValidationError if it is no run."""
+        """Undo `to_json`; keys added by others are left alone. Raises ValidationError if it is no run."""
         known = {item.name for item in fields(cls)}
         try:
             values = {key: value for key, value in document.items() if key in known}
             latency, flips = values.get("latency_ms"), values.get("class_flips")
-            per_op = values.get("per_op")
+            per_op, delegation = values.get("per_op"), values.get("delegation")
             return cls(
                 **{
                     **values,
                     "status": Status(values["status"]),
                     "latency_status": Status(values.get("latency_status", Status.NOT_RUN)),
                     "latency_ms": None if latency is None else LatencyResult.from_json(latency),
+                    "delegation": None if delegation is None else Delegation(**delegation),
                     "evaluated_at": _pair(values.get("evaluated_at")),
                     "output_size": _pair(values.get("output_size")),
                     "delta_miou_ci95": _pair(values.get("delta_miou_ci95")),
@@ -176,15 +240,3 @@ def _listed(value: Any) -> Any:
 
 def _pair(value: Any) -> Any:
     return None if value is None else tuple(value)
-
-
-@dataclass(frozen=True)
-class ImageDrop:
-    """One picture: its id, and its mean IoU with the reference and with the artifact."""
-
-    id: str
-    reference_miou: float
-    miou: float
-
-
-Interval = tuple[float, float]

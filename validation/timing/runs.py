@@ -1,19 +1,19 @@
-"""Time and memory of many runs: fresh processes for cold start and peak memory, then all runners sampled in turns."""
+"""Measure time and memory of many runs: fresh processes for cold start and peak memory, then all runners sampled in turns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import RunnerError
+from validation.results.facts import Delegation
 from validation.results.latency import LatencyResult, LatencySettings
 from validation.results.operations import PROFILED_RUNS, OperationProfile, added_up, not_profiled
-from validation.results.run import Status, ThreadTime
-from validation.runners.base.contract import Runner, delegation_fields
+from validation.results.run import Status, ThreadTime, Timing
+from validation.runners.base.contract import Runner
 from validation.timing.fresh_start import FreshStart, fresh_start, no_fresh_start
 from validation.timing.turns import Entrant, Progress, Timed, time_in_turns
 
@@ -46,6 +46,14 @@ class Subject:
         runner = self.runner
         again = [type(runner)(runner.artifact, runner.backend, count) for count in self.other_threads]
         return [Entrant(item, self.picture, held_bytes) for item in (runner, *again)]
+
+
+@dataclass(frozen=True)
+class TimedSubject:
+    """Time and memory of one subject, and what a delegate took of it where its own benchmark told that."""
+
+    timing: Timing
+    delegation: Delegation | None = None
 
 
 @dataclass(frozen=True)
@@ -97,8 +105,8 @@ def time_runs(
     fresh: Sequence[FreshStarts],
     settings: LatencySettings,
     progress: Progress = lambda done, total: None,
-) -> list[dict[str, Any]]:
-    """Fields of a RunResult about time and memory, one dict a subject.
+) -> list[TimedSubject]:
+    """Measure time and memory of every subject, in their order.
 
     A runtime that fails is a result; one whose time must not be reported is not timed.
 
@@ -115,54 +123,56 @@ def time_runs(
     in_turns = [number for number in timed if not subjects[number].runner.benchmarks_itself]
     teams = [subjects[number].team(fresh[number].bytes) for number in in_turns]
     answers = dict(zip(in_turns, time_in_turns(teams, settings, progress), strict=True))
-    memory = {number: _memory(subject, fresh[number]) for number, subject in enumerate(subjects)}
+    found = [_timed(subject, fresh[number], answers.get(number)) for number, subject in enumerate(subjects)]
     for number in timed:
-        if number not in answers:
-            answers[number], memory[number] = _own_benchmarks(subjects[number], settings)
-    return [
-        {**memory[number], **_latency(subject, fresh[number], answers.get(number))}
-        for number, subject in enumerate(subjects)
-    ]
+        if subjects[number].runner.benchmarks_itself:
+            found[number] = _own_benchmarks(subjects[number], settings)
+    return found
 
 
-def _own_benchmarks(subject: Subject, settings: LatencySettings) -> tuple[list[Timed], dict[str, Any]]:
-    """What the runtime's own benchmark tells with each thread count, and the fields about memory and delegate."""
-    timed: list[Timed] = []
+def _own_benchmarks(subject: Subject, settings: LatencySettings) -> TimedSubject:
+    """Ask the runtime's own benchmark with each thread count; it tells memory and delegate as well."""
+    team: list[Timed] = []
     held: list[int | None] = []
     for entrant in subject.team(None):
         try:
             with entrant.runner as runner:
                 found = runner.benchmark(entrant.picture, settings)
         except RunnerError as error:
-            timed.append(Timed(None, str(error)))
+            team.append(Timed(None, str(error)))
             held.append(None)
         else:
-            timed.append(Timed(found.latency))
+            team.append(Timed(found.latency))
             held.append(found.peak_memory_bytes)
-    told: dict[str, Any] = {"delegation": delegation_fields(subject.runner)}
+    timing = _latency(subject, FreshStarts(), team)
     if subject.memory:
-        reason = "" if held[0] is not None else timed[0].reason or "its own benchmark does not tell it"
-        told |= {"peak_memory_bytes": held[0], "memory_reason": reason}
-    return timed, told
+        reason = "" if held[0] is not None else team[0].reason or "its own benchmark does not tell it"
+        timing = replace(timing, peak_memory_bytes=held[0], memory_reason=reason)
+    return TimedSubject(timing, subject.runner.delegation())
 
 
-def _memory(subject: Subject, found: FreshStarts) -> dict[str, Any]:
-    if not subject.memory:
-        return {}
-    return {
-        "peak_memory_bytes": found.bytes, "anonymous_memory_bytes": found.anonymous, "memory_reason": found.reason,
-    }  # fmt: skip
+def _timed(subject: Subject, fresh: FreshStarts, team: Sequence[Timed] | None) -> TimedSubject:
+    timing = _latency(subject, fresh, team)
+    if subject.memory:
+        timing = replace(
+            timing,
+            peak_memory_bytes=fresh.bytes,
+            anonymous_memory_bytes=fresh.anonymous,
+            memory_reason=fresh.reason,
+        )
+    return TimedSubject(timing)
 
 
-def _latency(subject: Subject, fresh: FreshStarts, team: Sequence[Timed] | None) -> dict[str, Any]:
+def _latency(subject: Subject, fresh: FreshStarts, team: Sequence[Timed] | None) -> Timing:
+    """Say what sampling gave; `team` is the runner itself, then one of each other thread count."""
     runner = subject.runner
     if team is None:
-        return {"latency_reason": runner.latency_reason(runner.backend)}
+        return Timing(latency_reason=runner.latency_reason(runner.backend))
     own = team[0].latency
     if own is None:
-        return {"latency_status": Status.FAILED, "latency_reason": team[0].reason}
-    measured = {"latency_status": Status.MEASURED, "latency_reason": "", "latency_ms": fresh.added_to(own)}
-    return measured if len(team) == 1 else {**measured, "thread_sweep": _sweep(subject, team)}
+        return Timing(Status.FAILED, team[0].reason)
+    sweep = () if len(team) == 1 else _sweep(subject, team)
+    return Timing(Status.MEASURED, "", fresh.added_to(own), thread_sweep=sweep)
 
 
 def _sweep(subject: Subject, team: Sequence[Timed]) -> tuple[ThreadTime, ...]:

@@ -1,16 +1,15 @@
-"""An artifact's accuracy against the float reference on the same pictures."""
+"""Hold an artifact's accuracy against the float reference on the same pictures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from validation.accuracy.result import AccuracyResult
 from validation.errors import ValidationError
 from validation.metrics import measured_metrics
-from validation.results.run import ImageDrop, Interval
+from validation.results.run import Accuracy, ImageDrop, Interval, Status
 from validation.verdict.bootstrap import RESAMPLES, delta_intervals
 
 
@@ -69,7 +68,7 @@ def compare_with_reference(
 
 
 def difference(mine: float | None, theirs: float | None) -> float | None:
-    """mine - theirs; None if either does not exist."""
+    """Subtract theirs from mine; None if either does not exist."""
     return None if mine is None or theirs is None else mine - theirs
 
 
@@ -82,42 +81,43 @@ def _worst(result: AccuracyResult, reference: AccuracyResult, count: int) -> tup
     )
 
 
-def accuracy_fields(result: AccuracyResult, comparison: Comparison | None) -> dict[str, Any]:
-    """The fields of a RunResult that say how accurate a run was."""
+def accuracy_of(result: AccuracyResult, comparison: Comparison | None) -> Accuracy:
+    """Say how accurate a measured run was; without a comparison nothing of the reference."""
     names, found = result.classes, result.scores
-    measured: dict[str, Any] = {
-        "images": result.images,
-        "evaluated_at": result.evaluated_at,
-        "judged_at": result.judged_at,
-        "miou": found.miou,
-        "mean_f1": found.mean_f1,
-        "overall_f1": result.overall_f1,
-        "pixel_accuracy": found.pixel_accuracy,
-        "per_class_iou": by_class(names, found.iou),
-        "per_class_f1": by_class(names, found.f1),
-        "per_class_precision": by_class(names, found.precision),
-        "per_class_recall": by_class(names, found.recall),
-        "pixel_agreement": result.pixel_agreement,
-        "metrics": measured_metrics(result.confusion, names),
-        "class_flips": None if result.flips is None else tuple(tuple(row) for row in result.flips.tolist()),
-    }
-    if result.margin_at_flips is not None:
-        measured["margin_at_flips"] = result.margin_at_flips.to_json()
-    if result.boundary is not None:
-        measured["per_class_boundary_iou"] = by_class(names, result.boundary.boundary_iou)
-        measured["per_class_boundary_f1"] = by_class(names, result.boundary.boundary_f1)
+    boundary = result.boundary
+    accuracy = Accuracy(
+        Status.MEASURED,
+        images=result.images,
+        evaluated_at=result.evaluated_at,
+        judged_at=result.judged_at,
+        miou=found.miou,
+        mean_f1=found.mean_f1,
+        overall_f1=result.overall_f1,
+        pixel_accuracy=found.pixel_accuracy,
+        per_class_iou=by_class(names, found.iou),
+        per_class_f1=by_class(names, found.f1),
+        per_class_precision=by_class(names, found.precision),
+        per_class_recall=by_class(names, found.recall),
+        per_class_boundary_iou={} if boundary is None else by_class(names, boundary.boundary_iou),
+        per_class_boundary_f1={} if boundary is None else by_class(names, boundary.boundary_f1),
+        pixel_agreement=result.pixel_agreement,
+        metrics=measured_metrics(result.confusion, names),
+        class_flips=None if result.flips is None else tuple(tuple(row) for row in result.flips.tolist()),
+        margin_at_flips=None if result.margin_at_flips is None else result.margin_at_flips.to_json(),
+    )
     if comparison is None:
-        return measured
-    return measured | {
-        "delta_miou": comparison.delta_miou,
-        "delta_per_class_iou": by_class(names, comparison.delta_per_class_iou),
-        "delta_miou_ci95": comparison.delta_miou_ci95,
-        "delta_per_class_iou_ci95": dict(zip(names, comparison.delta_per_class_ci95, strict=True)),
-        "lost_classes": tuple(names[c] for c in comparison.lost),
-        "worst_images": comparison.worst_images,
-    }
+        return accuracy
+    return replace(
+        accuracy,
+        delta_miou=comparison.delta_miou,
+        delta_per_class_iou=by_class(names, comparison.delta_per_class_iou),
+        delta_miou_ci95=comparison.delta_miou_ci95,
+        delta_per_class_iou_ci95=dict(zip(names, comparison.delta_per_class_ci95, strict=True)),
+        lost_classes=tuple(names[c] for c in comparison.lost),
+        worst_images=comparison.worst_images,
+    )
 
 
 def by_class(names: tuple[str, ...], values: tuple[float | None, ...]) -> dict[str, float | None]:
-    """Values by class name, in the order of the ids."""
+    """Give values by class name, in the order of the ids."""
     return dict(zip(names, values, strict=True))

@@ -1,6 +1,6 @@
-"""Verdict: may this artifact be used? From its runs and its gates, with a sentence for every reason.
+"""Judge an artifact: may it be used? Decides from its runs, its gates, what quantizing gained, and failed checks.
 
-Sentences give IoU in points (hundredths), as all reports do.
+`gates` holds the limits, `wording` the sentences.
 """
 
 from __future__ import annotations
@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
-from validation.results.run import RunResult, Status
+from validation.results.naming import title_of
+from validation.results.run import Status
+from validation.verdict import wording
 from validation.verdict.gates import Gates
+from validation.verdict.judged_run import JudgedRun
 
 
 class VerdictStatus(StrEnum):
@@ -50,26 +53,55 @@ class Verdict:
         return tuple(reason.sentence for reason in self.details)
 
     def to_json(self) -> dict[str, Any]:
-        """The report's `verdict`."""
+        """Give the report's `verdict`."""
         details = [{"about": item.about, "outcome": item.outcome.value} for item in self.details]
         return {"status": self.status.value, "reasons": list(self.reasons), "details": details}
 
 
-def judge(runs: Sequence[RunResult], gates: Gates) -> Verdict:
-    """Judge one artifact by all its runs.
+class FailedCheck(Protocol):
+    """What a verdict takes over from a check that failed."""
 
-    Runs that saw the most pictures are held against the gates; a run on fewer (slow reference kernels) is too small
-    a sample to judge a loss by, and only its failing counts. One runtime that fails, or one broken gate, is a fail.
+    @property
+    def name(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+
+
+def judge(
+    runs: Sequence[JudgedRun], gates: Gates, gains: Sequence[Reason] = (), failed_checks: Sequence[FailedCheck] = ()
+) -> Verdict:
+    """Judge one artifact by everything that is known of it.
+
+    Runs that saw the most pictures are held against the gates. A run on fewer (slow reference kernels) is too small a
+    sample to judge a loss by; only its failing counts. One runtime that fails, one broken gate, one gain that fails or
+    one failed check is a fail.
+
+    Args:
+        runs: of this artifact, here and on other machines.
+        gates: its limits.
+        gains: what quantizing gained, see `payoff`.
+        failed_checks: those of this artifact; their reasons stand first.
     """
+    accuracy = _by_accuracy(runs, gates)
+    checks = [
+        Reason(f"check {item.name}", VerdictStatus.FAIL, f"check {item.name}: {item.message}") for item in failed_checks
+    ]
+    failing = [reason for reason in gains if reason.outcome is VerdictStatus.FAIL]
+    others = [reason for reason in gains if reason.outcome is not VerdictStatus.FAIL]
+    status = VerdictStatus.FAIL if checks or failing else accuracy.status
+    return Verdict(status, (*checks, *failing, *accuracy.details, *others))
+
+
+def _by_accuracy(runs: Sequence[JudgedRun], gates: Gates) -> Verdict:
     failures = [
-        Reason(run.title, VerdictStatus.FAIL, f"{run.title} failed: {run.reason}")
+        Reason(title_of(run), VerdictStatus.FAIL, wording.run_failed(run))
         for run in runs
-        if run.status is Status.FAILED
+        if run.status == Status.FAILED
     ]
     without_labels = [_by_agreement(run, gates.agreement) for run in runs if _unlabelled(run, gates)]
-    measured = [run for run in runs if run.status is Status.MEASURED and run.delta_miou is not None]
-    most = max((run.images for run in measured), default=0)
-    judged = [run for run in measured if run.images == most]
+    measured = [run for run in runs if run.status == Status.MEASURED and run.delta_miou is not None]
+    most = max((run.images or 0 for run in measured), default=0)
+    judged = [run for run in measured if (run.images or 0) == most]
     skipped = _skipped([run for run in runs if not _unlabelled(run, gates)], most)
     broken = [reason for run in judged for reason in _broken_gates(run, gates)]
     broken += [reason for reason in without_labels if reason.outcome is VerdictStatus.FAIL]
@@ -78,62 +110,56 @@ def judge(runs: Sequence[RunResult], gates: Gates) -> Verdict:
     if without_labels:
         return Verdict(VerdictStatus.PASS, (*without_labels, *skipped))
     if not judged:
-        nobody = Reason("accuracy", VerdictStatus.NOT_RUN, "no runtime was asked to run it")
+        nobody = Reason("accuracy", VerdictStatus.NOT_RUN, wording.NOBODY_ASKED)
         return Verdict(VerdictStatus.NOT_RUN, tuple(skipped) or (nobody,))
-    return Verdict(VerdictStatus.PASS, (*(_kept(run, gates) for run in judged), *skipped))
+    kept = [Reason(f"mean IoU in {title_of(run)}", VerdictStatus.PASS, wording.kept(run, gates)) for run in judged]
+    return Verdict(VerdictStatus.PASS, (*kept, *skipped))
 
 
-def _unlabelled(run: RunResult, gates: Gates) -> bool:
-    """True for a run that can only be judged by its agreement with the reference, and is."""
-    judged = run.status is Status.MEASURED and run.delta_miou is None and run.pixel_agreement is not None
+def _unlabelled(run: JudgedRun, gates: Gates) -> bool:
+    """Tell whether a run can only be judged by its agreement with the reference, and is."""
+    judged = run.status == Status.MEASURED and run.delta_miou is None and run.pixel_agreement is not None
     return judged and gates.agreement is not None
 
 
-def _by_agreement(run: RunResult, limit: float | None) -> Reason:
+def _by_agreement(run: JudgedRun, limit: float | None) -> Reason:
     found = run.pixel_agreement or 0.0
     outcome = VerdictStatus.PASS if limit is None or found >= limit else VerdictStatus.FAIL
-    sentence = (
-        f"{run.title}: without labels, the same class as the float network at {found:.2%} of the pixels "
-        f"(limit {limit or 0.0:.2%})"
-    )
-    return Reason(f"agreement in {run.title}", outcome, sentence)
+    return Reason(f"agreement in {title_of(run)}", outcome, wording.agreed(run, found, limit or 0.0))
 
 
-def _skipped(runs: Sequence[RunResult], most: int) -> list[Reason]:
-    """What says nothing about the artifact, and why."""
-    sentences = [(run, f"{run.title} was not run: {run.reason}") for run in runs if run.status is Status.NOT_RUN]
-    measured = [run for run in runs if run.status is Status.MEASURED]
+def _skipped(runs: Sequence[JudgedRun], most: int) -> list[Reason]:
+    """List the runs that say nothing about the artifact, and why."""
+    measured = [run for run in runs if run.status == Status.MEASURED]
+    sentences = [(run, wording.not_run(run)) for run in runs if run.status == Status.NOT_RUN]
+    sentences += [(run, wording.nothing_to_compare(run)) for run in measured if run.delta_miou is None]
     sentences += [
-        (run, f"{run.title} has nothing to compare: no reference, or every pixel is ignored")
+        (run, wording.too_few_pictures(run, most))
         for run in measured
-        if run.delta_miou is None
+        if run.delta_miou is not None and (run.images or 0) < most
     ]
-    sentences += [
-        (run, f"{run.title} saw only {run.images} of {most} pictures and was not judged by them")
-        for run in measured
-        if run.delta_miou is not None and run.images < most
-    ]
-    return [Reason(run.title, VerdictStatus.NOT_RUN, sentence) for run, sentence in sentences]
+    return [Reason(title_of(run), VerdictStatus.NOT_RUN, sentence) for run, sentence in sentences]
 
 
-def _broken_gates(run: RunResult, gates: Gates) -> list[Reason]:
+def _broken_gates(run: JudgedRun, gates: Gates) -> list[Reason]:
+    """List every limit that a run does not keep: mean IoU first, then the classes, then bounds of intervals."""
     reasons = []
 
     def broken(about: str, sentence: str) -> None:
-        reasons.append(Reason(f"{about} in {run.title}", VerdictStatus.FAIL, f"{run.title}: {sentence}"))
+        reasons.append(Reason(f"{about} in {title_of(run)}", VerdictStatus.FAIL, f"{title_of(run)}: {sentence}"))
 
     delta = run.delta_miou
     if delta is not None and run.miou is not None and -delta > gates.miou_drop:
-        broken("mean IoU", _lost("mean IoU", run.miou, delta, gates.miou_drop))
+        broken("mean IoU", wording.lost_too_much("mean IoU", run.miou, delta, gates.miou_drop))
     for name, change in run.delta_per_class_iou.items():
         now = run.per_class_iou[name]
         if change is None or now is None:
             continue
         before = now - change
         if name in run.lost_classes and before >= gates.lost_class_floor:
-            broken(f"IoU of {name}", f"class {name} is lost (IoU {before:.4f} to 0)")
+            broken(f"IoU of {name}", wording.class_lost(name, before))
         elif -change > gates.class_drop:
-            broken(f"IoU of {name}", _lost(name, now, change, gates.class_drop))
+            broken(f"IoU of {name}", wording.lost_too_much(name, now, change, gates.class_drop))
         elif gates.on_bound:
             for sentence in _beyond(name, run.delta_per_class_iou_ci95.get(name), gates.class_drop):
                 broken(f"IoU of {name}", sentence)
@@ -144,45 +170,7 @@ def _broken_gates(run: RunResult, gates: Gates) -> list[Reason]:
 
 
 def _beyond(what: str, interval: tuple[float, float] | None, limit: float) -> list[str]:
-    """A sentence if the pictures do not show that a loss stays within its limit."""
-    if interval is None:
-        return [f"{what} may have lost any amount: one picture gives no interval"]
-    if -interval[0] <= limit:
+    """Give a sentence if the pictures do not show that a loss stays within its limit."""
+    if interval is not None and -interval[0] <= limit:
         return []
-    return [f"{what} may have lost {_points(-interval[0], limit)} (bound of the 95 % interval), limit {_points(limit)}"]
-
-
-def _lost(what: str, now: float, change: float, limit: float) -> str:
-    return f"{what} lost {_points(-change, limit)} (IoU {now - change:.4f} to {now:.4f}), limit {_points(limit)}"
-
-
-def _points(fraction: float, beyond: float | None = None) -> str:
-    """``0.62 points``; with more digits where two would not show that it lies beyond a limit."""
-    for digits in range(2, 9):
-        written = f"{fraction * 100:.{digits}f}"
-        if beyond is None or float(written) > float(f"{beyond * 100:.{digits}f}"):
-            break
-    return f"{written} points"
-
-
-def _kept(run: RunResult, gates: Gates) -> Reason:
-    sentence = f"{run.title}: mean IoU {_moved(run.delta_miou or 0.0)} (limit {_points(gates.miou_drop)})"
-    if run.worst_class is not None:
-        name, change = run.worst_class
-        sentence += f", worst class {name} {_moved(change)} (limit {_points(gates.class_drop)})"
-    return Reason(f"mean IoU in {run.title}", VerdictStatus.PASS, sentence)
-
-
-def _moved(change: float) -> str:
-    """``lost 0.50 points``, ``gained 0.10 points``, or ``lost nothing`` where two digits show no difference."""
-    if float(f"{change * 100:.2f}") == 0:
-        return "lost nothing"
-    return f"lost {_points(-change)}" if change < 0 else f"gained {_points(change)}"
-
-
-def with_payoff(verdict: Verdict, reasons: Sequence[Reason]) -> Verdict:
-    """The verdict with the reasons of `payoff`; one that fails fails it, and stands first."""
-    failing = tuple(reason for reason in reasons if reason.outcome is VerdictStatus.FAIL)
-    others = tuple(reason for reason in reasons if reason.outcome is not VerdictStatus.FAIL)
-    status = VerdictStatus.FAIL if failing else verdict.status
-    return Verdict(status, (*failing, *verdict.details, *others))
+    return [wording.may_have_lost_too_much(what, None if interval is None else interval[0], limit)]

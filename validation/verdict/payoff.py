@@ -1,4 +1,4 @@
-"""Does quantizing pay on the runtime at hand? An artifact that is neither smaller nor faster than the float one is of no use.
+"""Weigh what quantizing gained on the runtime at hand. An artifact that is neither smaller nor faster than the float one is of no use.
 
 Times are compared within one runtime, backend, number of threads and machine only, and only as far as their spread allows.
 """
@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from validation.results.latency import LatencyResult
-from validation.results.run import RunResult, Status
+from validation.results.naming import title_of
 from validation.verdict.judge import Reason, VerdictStatus
+from validation.verdict.judged_run import JudgedRun, MeasuredTime
+from validation.verdict.wording import slow_kernels
 
 LEAST_SAVED = 0.01
 """Share of the float file's bytes that must be saved for a file to count as smaller."""
@@ -24,7 +25,6 @@ MOST_NOISE = 0.15
 """With an uncertainty beyond this share of the float artifact's time, nothing is said of which is faster."""
 SHORTEST_MS = 0.1
 """Two medians below it are those of calling the runtime rather than of the network, and say nothing of which is faster."""
-KINDS_SHOWN = 6
 ABOUT = "gain in "
 
 
@@ -50,11 +50,11 @@ class Weighed:
 
     name: str
     size_bytes: int
-    runs: Sequence[RunResult]
+    runs: Sequence[JudgedRun]
 
 
 def payoff(quantized: Weighed, plain: Weighed) -> tuple[Reason, ...]:
-    """What quantizing gained, as reasons of a verdict; empty if no runtime timed both.
+    """Give what quantizing gained, as reasons of a verdict; empty if no runtime timed both.
 
     FAIL: no smaller file, and no runtime of a machine in which it is faster. PASS with a sentence: smaller, but slower.
     NOT_RUN: no smaller file, and times that allow no judgement. An artifact that pays gets no sentence.
@@ -66,8 +66,8 @@ def payoff(quantized: Weighed, plain: Weighed) -> tuple[Reason, ...]:
     return tuple(found)
 
 
-def compared(quantized: LatencyResult, plain: LatencyResult) -> Speed:
-    """Medians against each other; the uncertainty of their difference is twice its standard error.
+def compared(quantized: MeasuredTime, plain: MeasuredTime) -> Speed:
+    """Hold medians against each other; the uncertainty of their difference is twice its standard error.
 
     The standard error of a median of n samples of a normal distribution is 1.2533 sigma / sqrt(n), and sigma is IQR / 1.349
     (Kendall and Stuart, The Advanced Theory of Statistics, vol. 1, 10.10).
@@ -83,7 +83,7 @@ def compared(quantized: LatencyResult, plain: LatencyResult) -> Speed:
     return Speed.UNKNOWN if noise > MOST_NOISE * plain.p50 else Speed.SAME
 
 
-def _on_machine(quantized: Weighed, plain: Weighed, pairs: Sequence[tuple[RunResult, RunResult]]) -> list[Reason]:
+def _on_machine(quantized: Weighed, plain: Weighed, pairs: Sequence[tuple[JudgedRun, JudgedRun]]) -> list[Reason]:
     speeds = [_speed(run, other) for run, other in pairs]
     smaller = quantized.size_bytes < plain.size_bytes * (1 - LEAST_SAVED)
     if not pairs or (not smaller and Speed.FASTER in speeds):
@@ -92,51 +92,42 @@ def _on_machine(quantized: Weighed, plain: Weighed, pairs: Sequence[tuple[RunRes
     for (run, other), speed in zip(pairs, speeds, strict=True):
         size = f"{quantized.size_bytes / plain.size_bytes:.2f} of its bytes"
         times = f"{_p50(run):.4g} ms against {_p50(other):.4g} ms of {plain.name}"
-        about = f"{ABOUT}{run.title}"
+        about = f"{ABOUT}{title_of(run)}"
         if smaller and speed is Speed.SLOWER:
-            sentence = f"{run.title}: smaller ({size}) but slower than float, {times}; {_why(run)}"
+            sentence = f"{title_of(run)}: smaller ({size}) but slower than float, {times}; {slow_kernels(run.runner, run.undelegated)}"
             found.append(Reason(about, VerdictStatus.PASS, sentence))
         elif not smaller and speed is Speed.UNKNOWN:
-            sentence = f"{run.title}: not smaller ({size}), and times too noisy to tell whether it is faster, {times}"
+            sentence = (
+                f"{title_of(run)}: not smaller ({size}), and times too noisy to tell whether it is faster, {times}"
+            )
             found.append(Reason(about, VerdictStatus.NOT_RUN, f"{sentence}; run `segport bench` on a quiet machine"))
         elif not smaller and Speed.UNKNOWN not in speeds:
-            sentence = f"{run.title}: neither smaller ({size}) nor faster than float, {times}; {_why(run)}"
+            sentence = f"{title_of(run)}: neither smaller ({size}) nor faster than float, {times}; {slow_kernels(run.runner, run.undelegated)}"
             found.append(Reason(about, VerdictStatus.FAIL, f"{sentence}; use the float artifact or another recipe"))
     return found
 
 
-def _why(run: RunResult) -> str:
-    if run.undelegated is None:
-        return "the runtime does not tell which operations run on slow kernels"
-    if not run.undelegated:
-        return "the delegate took every operation, so its integer kernels themselves are no faster here"
-    shown = [f"{kind} x{count}" for kind, count in list(run.undelegated.items())[:KINDS_SHOWN]]
-    more = len(run.undelegated) - len(shown)
-    taker = "GPU or Neural Engine" if run.runner == "coreml" else "XNNPACK"
-    return f"not taken by {taker}, on slow kernels: {', '.join(shown)}{f' and {more} more kinds' if more > 0 else ''}"
-
-
-def _peer(run: RunResult, others: Sequence[RunResult]) -> RunResult | None:
-    """The float run that was timed in the same way; None if either was not timed."""
-    if run.latency_status is not Status.MEASURED or run.latency_ms is None:
+def _peer(run: JudgedRun, others: Sequence[JudgedRun]) -> JudgedRun | None:
+    """Find the float run that was timed in the same way; None if either was not timed."""
+    if run.latency_ms is None:
         return None
-    timed = [other for other in others if other.latency_status is Status.MEASURED and other.latency_ms is not None]
+    timed = [other for other in others if other.latency_ms is not None]
     return next((other for other in timed if _setting(other) == _setting(run)), None)
 
 
-def _setting(run: RunResult) -> tuple[object, ...]:
+def _setting(run: JudgedRun) -> tuple[object, ...]:
     return run.runner, run.backend, run.threads, run.machine, run.output_size
 
 
-def _speed(run: RunResult, other: RunResult) -> Speed:
+def _speed(run: JudgedRun, other: JudgedRun) -> Speed:
     if run.latency_ms is None or other.latency_ms is None:
         return Speed.UNKNOWN
     return compared(run.latency_ms, other.latency_ms)
 
 
-def _p50(run: RunResult) -> float:
+def _p50(run: JudgedRun) -> float:
     return math.nan if run.latency_ms is None else run.latency_ms.p50
 
 
-def _standard_error(latency: LatencyResult) -> float:
+def _standard_error(latency: MeasuredTime) -> float:
     return 1.2533 * (latency.iqr or 0.0) / 1.349 / math.sqrt(latency.samples)

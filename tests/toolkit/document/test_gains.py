@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.toolkit.report.sample import sample
 from toolkit.document.outcome import status_of
-from toolkit.document.verdicts import with_gains
+from toolkit.document.verdicts import judged
 from toolkit.errors import ExitStatus
 
 LIMITS = {"miou_drop": 1.0, "class_drop": 1.0, "on_bound": False, "agreement": None}
@@ -41,24 +41,26 @@ def quantized(document: dict[str, Any]) -> dict[str, Any]:
 
 def test_an_artifact_that_gains_nothing_fails_the_run_and_stays_so() -> None:
     before = report(10**9, 200.0)
-    once = with_gains(before)
+    once = judged(before)
     assert quantized(once)["status"] == "fail"
     assert "neither smaller" in quantized(once)["reasons"][0]
     assert status_of(once) is ExitStatus.GATE_FAILED
-    assert with_gains(once) == once
-    assert once["artifacts"][0] == before["artifacts"][0]
+    assert judged(once) == once
+    plain = once["artifacts"][0]
+    assert plain["verdict"]["status"] == "pass"
+    assert plain == {**before["artifacts"][0], "verdict": plain["verdict"]}
 
 
 def test_a_later_measurement_lifts_the_verdict() -> None:
-    failed = with_gains(report(10**9, 200.0))
+    failed = judged(report(10**9, 200.0))
     failed["artifacts"][1]["runs"] = report(10**9, 40.0)["artifacts"][1]["runs"]
-    lifted = with_gains(failed)
+    lifted = judged(failed)
     assert quantized(lifted)["status"] == "pass"
     assert not [reason for reason in quantized(lifted)["reasons"] if "smaller" in reason]
 
 
 def test_smaller_but_slower_passes_with_a_sentence() -> None:
-    found = with_gains(report(1000, 270.0))
+    found = judged(report(1000, 270.0))
     assert quantized(found)["status"] == "pass"
     assert "but slower than float, 270 ms against 100 ms of tflite-float32" in quantized(found)["reasons"][-1]
     assert status_of(found) is ExitStatus.PASS

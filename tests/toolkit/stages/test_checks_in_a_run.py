@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from converters import content_hash
+from tests.toolkit.report.sample import sample
 from tests.toolkit.test_whole_story import FACTORY, SIDE, draw_dataset
 from toolkit.cli import run_command
 from toolkit.document.outcome import load_outcome
-from toolkit.document.verdicts import folded
+from toolkit.document.verdicts import judged
 from toolkit.errors import ExitStatus
 
 MISTAKES = """
@@ -152,12 +153,16 @@ def test_an_evaluation_folder_that_shares_a_picture_with_calibration(
     assert {entry["target"] for entry in artifact["lint"]} == {"nnapi-int8", "tflite-gpu", "xnnpack"}
 
 
-def test_folding_twice_changes_nothing_and_a_mended_check_is_forgotten() -> None:
-    verdict = {"status": "pass", "reasons": ["kept"], "details": [{"about": "mean IoU", "outcome": "pass"}]}
-    check = {"name": "output", "artifact": "a", "status": "fail", "message": "confused", "facts": {}}
-    document = {"artifacts": [{"name": "a", "verdict": verdict}], "checks": [check]}
-    once = folded(document)
-    assert once["artifacts"][0]["verdict"]["status"] == "fail"
-    assert once["artifacts"][0]["verdict"]["reasons"] == ["check output: confused", "kept"]
-    assert folded(once) == once
-    assert folded({**once, "checks": [{**check, "status": "warn"}]})["artifacts"] == document["artifacts"]
+def test_judging_twice_changes_nothing_and_a_mended_check_is_forgotten() -> None:
+    document = sample()
+    name = document["artifacts"][0]["name"]
+    check = {"name": "output", "artifact": name, "status": "fail", "message": "confused", "facts": {}}
+    before = judged({**document, "checks": []})
+    once = judged({**document, "checks": [check]})
+    verdict = once["artifacts"][0]["verdict"]
+    assert verdict["status"] == "fail"
+    assert verdict["reasons"] == ["check output: confused", *before["artifacts"][0]["verdict"]["reasons"]]
+    assert verdict["details"][0] == {"about": "check output", "outcome": "fail"}
+    assert once["artifacts"][1:] == before["artifacts"][1:]
+    assert judged(once) == once
+    assert judged({**once, "checks": [{**check, "status": "warn"}]})["artifacts"] == before["artifacts"]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from converters import Artifact, ImageInput, Layout, MapOutput, OutputKind, PixelRange
+from tests.converters.small_network import small_source
 from tests.toolkit.report.sample import sample
 from toolkit.apps.compare.runs import CompareLimits, RunComparison, compare_runs
 from toolkit.apps.compare.showing import render_markdown
@@ -17,10 +18,11 @@ from toolkit.cli import run_command
 from toolkit.document.schema import check
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.options import RunOptions
-from toolkit.progress import SilentProgress
+from toolkit.progress import Progress, SilentProgress
 from toolkit.report import html, markdown
-from toolkit.stages.accuracy import PlannedRun
+from toolkit.run_folder.folder import RunFolder
 from toolkit.stages.checks import _others
+from toolkit.stages.context import Context
 from toolkit.stages.profiling import with_instructions
 from toolkit.stages.runtimes import Runtime, choose_runtimes
 from validation.errors import RunnerError
@@ -32,6 +34,7 @@ from validation.runners.litert.runner import LiteRtRunner
 
 Document = dict[str, Any]
 TOTAL = 3_000_000_000
+SOURCE = small_source()
 
 
 def counted(total: int | None) -> Document:
@@ -124,25 +127,29 @@ class Counting(LiteRtRunner):
         return InstructionCount(image.shape[0] * image.shape[1], {"load": 1}, self.backend, "none")
 
 
-def planned(*kinds: type[LiteRtRunner]) -> list[PlannedRun]:
-    artifact = Artifact(
-        name="tflite-float32", format="tflite", recipe="float32", path=Path("none.tflite"), sha256="0" * 64, size_bytes=1,
-        key="0", classes=("a", "b"), image=ImageInput("image", 16, 24, PixelRange.UNIT, Layout.NHWC),
-        output=MapOutput("logits", 16, 24, 2, OutputKind.LOGITS, Layout.NHWC),
-    )  # fmt: skip
-    return [PlannedRun(Runtime(kind, kind.backends[0]), artifact) for kind in kinds]
+ARTIFACT = Artifact(
+    name="tflite-float32", format="tflite", recipe="float32", path=Path("none.tflite"), sha256="0" * 64, size_bytes=1,
+    key="0", classes=("a", "b"), image=ImageInput("image", 16, 24, PixelRange.UNIT, Layout.NHWC),
+    output=MapOutput("logits", 16, 24, 2, OutputKind.LOGITS, Layout.NHWC),
+)  # fmt: skip
+
+
+def context(*kinds: type[LiteRtRunner], options: RunOptions | None = None, progress: Progress | None = None) -> Context:
+    """One artifact in the first backend of each of these runtimes, or in those that the options choose."""
+    given = options or RunOptions()
+    runtimes = tuple(Runtime(kind, kind.backends[0]) for kind in kinds) if kinds else choose_runtimes(given)
+    what = Measurements(None, picture=np.zeros((32, 32, 3), np.uint8))
+    shown: Progress = progress or SilentProgress()
+    return Context(given, shown, RunFolder(Path("nowhere")), SOURCE, what, runtimes, {}, (ARTIFACT,))
 
 
 def results(*statuses: Status) -> list[RunResult]:
     return [RunResult("litert", "xnnpack", 1, status) for status in statuses]
 
 
-WHAT = Measurements(None, picture=np.zeros((32, 32, 3), np.uint8))
-
-
 def test_only_runtimes_that_count_are_asked() -> None:
     runs = results(Status.MEASURED, Status.MEASURED, Status.FAILED)
-    found = with_instructions(planned(LiteRtRunner, Counting, Counting), runs, WHAT, RunOptions(), SilentProgress())
+    found = with_instructions(context(LiteRtRunner, Counting, Counting), runs)
     assert [run.instructions and run.instructions["total"] for run in found] == [None, 16 * 24, None]
 
 
@@ -154,18 +161,19 @@ def test_count_that_fails_is_told_and_left_out(monkeypatch: pytest.MonkeyPatch) 
     notes: list[str] = []
     monkeypatch.setattr(Counting, "fails", True)
     runs = results(Status.MEASURED)
-    assert with_instructions(planned(Counting), runs, WHAT, RunOptions(), Listening()) == runs
+    assert with_instructions(context(Counting, progress=Listening()), runs) == runs
     assert len(notes) == 1
     assert "it does not open" in notes[0]
 
 
 def test_checks_leave_it_out_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Arm64Runner, "availability", lambda backend: Availability(True))
-    artifact = planned(LiteRtRunner)[0].view
-    asked, left_out = _others(artifact, "litert (xnnpack)", None, RunOptions())
+    asked, left_out = _others(context(), ARTIFACT, "litert (xnnpack)", None)
     assert "arm64 (max)" not in asked
     assert "--runners arm64:max" in left_out["arm64 (max)"]
-    asked, left_out = _others(artifact, "litert (xnnpack)", None, RunOptions(runners=("litert", "arm64:max")))
+    asked, left_out = _others(
+        context(options=RunOptions(runners=("litert", "arm64:max"))), ARTIFACT, "litert (xnnpack)", None
+    )
     assert "arm64 (max)" in asked
 
 

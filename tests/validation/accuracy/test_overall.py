@@ -13,8 +13,8 @@ from segdata.groups import OVERALL, places_of
 from validation.accuracy.confusion import confusion_matrix, pooled_f1
 from validation.accuracy.result import AccuracyResult
 from validation.measure import Reference
-from validation.results.run import RunResult, Status
-from validation.verdict.against_reference import accuracy_fields
+from validation.results.run import RunResult, Setting, Timing
+from validation.verdict.against_reference import accuracy_of
 
 PLACES = places_of(OVERALL, FACE11.names)
 
@@ -46,7 +46,7 @@ def test_one_eye_for_the_other_is_an_error() -> None:
 def test_it_stands_in_the_report_and_comes_back() -> None:
     counts = np.diag(np.arange(11)) + np.eye(11, k=1, dtype=np.int64)
     result = _result(counts)
-    run = RunResult("torch", "eager", 1, Status.MEASURED, **accuracy_fields(result, None))
+    run = RunResult.of(Setting("torch", "eager", 1), accuracy_of(result, None), Timing())
     assert run.to_json()["overall_f1"] == result.overall_f1
     assert RunResult.from_json(run.to_json()) == run
     reference = Reference("torch", result, None)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from converters import Artifact
 from tests.validation.tiny_network import damaged, picture
 from validation.errors import RunnerError
 from validation.results.latency import LatencySettings
-from validation.results.run import RunResult, Status
+from validation.results.run import Accuracy, RunResult, Setting, Status
 from validation.runners.base.contract import Runner
 from validation.runners.litert.runner import LiteRtRunner
 from validation.runners.milrun import MilRunRunner
@@ -148,8 +148,8 @@ def test_time_and_memory_of_real_runs(float_artifact: TorchArtifact, artifacts: 
     subjects = [Subject(runner, picture(0)) for runner in runners]
     fresh = [start_fresh(subject, settings) for subject in subjects]
     results = [
-        RunResult(runner=runner.name, backend=runner.backend, threads=1, status=Status.NOT_RUN, reason="-", **fields)
-        for runner, fields in zip(runners, time_runs(subjects, fresh, settings), strict=True)
+        RunResult.of(Setting(runner.name, runner.backend, 1), Accuracy(Status.NOT_RUN, "-"), found.timing)
+        for runner, found in zip(runners, time_runs(subjects, fresh, settings), strict=True)
     ]
     torch, litert, onnx, milrun = results
     for run in (litert, onnx):
@@ -173,8 +173,11 @@ def test_a_file_that_is_no_model_is_a_result(
     broken = LiteRtRunner(damaged(artifacts["tflite-float32"], tmp_path_factory.mktemp("broken")))
     settings = LatencySettings(samples=3, max_warmup=1, cold_starts=1)
     subjects = [Subject(broken, picture(0)), Subject(LiteRtRunner(artifacts["tflite-float32"]), picture(0))]
-    bad, good = time_runs(subjects, [start_fresh(subject, settings) for subject in subjects], settings)
-    assert bad["latency_status"] == Status.FAILED
-    assert "refuses" in bad["latency_reason"]
-    assert bad["peak_memory_bytes"] is None
-    assert good["latency_status"] == Status.MEASURED
+    bad, good = (
+        found.timing
+        for found in time_runs(subjects, [start_fresh(subject, settings) for subject in subjects], settings)
+    )
+    assert bad.latency_status == Status.FAILED
+    assert "refuses" in bad.latency_reason
+    assert bad.peak_memory_bytes is None
+    assert good.latency_status == Status.MEASURED

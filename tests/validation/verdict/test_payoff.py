@@ -14,8 +14,13 @@ from validation.results.latency import LatencyResult, LatencySettings
 from validation.results.run import RunResult, Status
 from validation.runners.litert.graph import left_behind
 from validation.runners.litert.runner import LiteRtRunner
-from validation.verdict.judge import Verdict, VerdictStatus, with_payoff
+from validation.verdict.gates import Gates
+from validation.verdict.judge import VerdictStatus, judge
 from validation.verdict.payoff import Speed, Weighed, compared, payoff
+
+GATES = Gates(miou_drop=0.01, class_drop=0.05)
+KEPT = [RunResult("litert", "xnnpack", 1, Status.MEASURED, images=4, miou=0.7, delta_miou=0.0)]
+"""Runs that keep every gate."""
 
 
 def latency(p50: float, iqr: float = 0.1, warning: str = "") -> LatencyResult:
@@ -62,9 +67,9 @@ def test_neither_smaller_nor_faster_fails_and_names_the_operations() -> None:
     assert reason.outcome is VerdictStatus.FAIL
     assert "neither smaller (1.00 of its bytes) nor faster than float, 12 ms against 10 ms" in reason.sentence
     assert "CONV_2D x7, ADD x3" in reason.sentence
-    verdict = with_payoff(Verdict(VerdictStatus.PASS, ()), [reason])
+    verdict = judge(KEPT, GATES, [reason])
     assert verdict.status is VerdictStatus.FAIL
-    assert verdict.reasons == (reason.sentence,)
+    assert verdict.reasons == (reason.sentence, *judge(KEPT, GATES).reasons)
 
 
 def test_smaller_but_slower_is_said_and_passes() -> None:
@@ -72,7 +77,7 @@ def test_smaller_but_slower_is_said_and_passes() -> None:
     assert reason.outcome is VerdictStatus.PASS
     assert "smaller (0.27 of its bytes) but slower than float, 27 ms against 10 ms of f" in reason.sentence
     assert "the delegate took every operation" in reason.sentence
-    assert with_payoff(Verdict(VerdictStatus.PASS, ()), [reason]).status is VerdictStatus.PASS
+    assert judge(KEPT, GATES, [reason]).status is VerdictStatus.PASS
 
 
 def test_what_pays_gets_no_sentence() -> None:

@@ -91,7 +91,7 @@ class CandidateMaker:
         return path
 
     def _measured(self, path: Path, kept: tuple[str, ...]) -> Candidate:
-        from toolkit.stages.accuracy import latency_settings
+        from toolkit.stages.context import latency_settings
         from validation.errors import RunnerError
         from validation.measure import Measurements, measure_run
         from validation.runners import runners

@@ -128,10 +128,11 @@ def _maker(
     folder: RunFolder,
     progress: Progress,
 ) -> CandidateMaker:
+    from toolkit.stages.context import Context, to_judge
     from toolkit.stages.reference import measure_references
 
     base = _float_artifact(source, options, folder, progress)
-    references = measure_references(source, dataset, options, folder, progress)
+    references = measure_references(Context(options, progress, folder, source, to_judge(options, folder, dataset)))
     return CandidateMaker(options, source, calibration, dataset, references[source.output_size], base, folder)
 
 

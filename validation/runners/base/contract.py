@@ -10,7 +10,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -316,9 +315,3 @@ def unavailable(runner: Runner) -> str:
     if available.ok and runner.artifact.needs_choice and not runner.chooses_signatures:
         return f"{runner.name} runs only the default output size of a file with several"
     return available.reason if not available.ok else runner.artifact_reason(runner.artifact)
-
-
-def delegation_fields(runner: Runner) -> dict[str, Any] | None:
-    """What a delegate took when `runner` was opened last, in plain JSON types; None if that is not told."""
-    found = runner.delegation()
-    return None if found is None else asdict(found)

@@ -62,10 +62,10 @@ def test_time_and_memory_beside_runners_that_are_timed_in_turns(
     subject = Subject(AndroidRunner(artifacts["tflite-float32"], "gpu", 2), picture(0), threads=(1, 2))
     fresh = start_fresh(subject, SETTINGS)
     assert fresh == FreshStarts(reason="android's own benchmark tells it together with the time")
-    (fields,) = time_runs([subject], [fresh], SETTINGS)
-    assert fields["latency_status"] == Status.MEASURED
-    assert (fields["peak_memory_bytes"], fields["memory_reason"]) == (4.25 * 2**20, "")
-    assert [item.threads for item in fields["thread_sweep"]] == [1, 2]
+    (found,) = time_runs([subject], [fresh], SETTINGS)
+    assert found.timing.latency_status == Status.MEASURED
+    assert (found.timing.peak_memory_bytes, found.timing.memory_reason) == (4.25 * 2**20, "")
+    assert [item.threads for item in found.timing.thread_sweep] == [1, 2]
 
 
 def test_accuracy_and_the_phone_it_was_measured_on(
@@ -108,8 +108,8 @@ def test_delegate_that_is_refused_is_no_measurement(
 def test_delegate_that_takes_a_part_counts(android_phone: FakePhone, artifacts: dict[str, Artifact]) -> None:
     android_phone.tool = FakeTool(failing={"GPU": "partially", "XNNPACK": "nothing"})
     subject = Subject(AndroidRunner(artifacts["tflite-float32"], "gpu"), picture(0))
-    (fields,) = time_runs([subject], [start_fresh(subject, SETTINGS)], SETTINGS)
-    assert fields["delegation"] == {"delegate": "GPU", "whole": False, "taken": 2, "operations": 3, "parts": 2}
+    (found,) = time_runs([subject], [start_fresh(subject, SETTINGS)], SETTINGS)
+    assert found.delegation == Delegation("GPU", whole=False, taken=2, operations=3, parts=2)
     assert subject.runner.undelegated() is None
     # Where XNNPACK takes nothing, LiteRT's own kernels are the CPU all the same.
     with AndroidRunner(artifacts["tflite-float32"], "cpu") as runner:
