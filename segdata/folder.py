@@ -1,4 +1,4 @@
-"""Anybody's folder: looks at what lies in it and opens it as what it seems to be, saying so.
+"""Open anybody's folder: look at what lies in it, open it as what it seems to be, and say so.
 
 The readers are named ones, so that whoever disagrees with the guess writes the name: ``coco:PATH`` for ``folder:PATH``.
 """
@@ -12,7 +12,8 @@ from pathlib import Path
 from segdata.dataset import Dataset
 from segdata.errors import DataError
 from segdata.generic import coco, huggingface
-from segdata.generic.paired_masks import LAYOUT, open_paired
+from segdata.generic.paired_masks import open_paired
+from segdata.generic.places.layouts import LAYOUT, looks_paired
 from segdata.generic.splits import SPLITS
 from segdata.paired import require_folder
 from segdata.registry import Request, dataset, dataset_kinds
@@ -47,20 +48,16 @@ def open_folder(request: Request) -> Dataset:
 
 
 def guessed_kind(root: Path) -> str:
-    """Name of the dataset kind that the files below `root` look like."""
+    """Return the name of the dataset kind that the files below `root` look like."""
     return next((kind for kind, speaks in _SIGNS if speaks(root)), "masks")
-
-
-def _has_pictures_and_masks(root: Path) -> bool:
-    return any((home / "images").is_dir() and (home / "masks").is_dir() for home in (root, *(root / s for s in SPLITS)))
 
 
 _SIGNS: tuple[tuple[str, Callable[[Path], bool]], ...] = (
     ("huggingface", huggingface.looks_saved),
     ("celebamask-hq", lambda root: (root / "CelebA-HQ-img").is_dir()),
-    ("helen", lambda root: any(root.glob("train/*_label.png"))),
+    ("helen", lambda root: any(root.glob("train/*_label.png")) and any(root.glob("train/*_image.*"))),
     ("lapa", lambda root: (root / "train" / "landmarks").is_dir()),
-    ("masks", _has_pictures_and_masks),
+    ("masks", looks_paired),
     ("coco", coco.looks_annotated),
 )
 """In this order: what only one format has comes before what several could have."""

@@ -1,8 +1,11 @@
-"""Reading pictures and label maps from files, with every way it can go wrong named in one sentence."""
+"""Read pictures and label maps from files, and name every way it can go wrong in one sentence."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +15,52 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from segdata.errors import DataError
 from segdata.labels import IGNORE_INDEX
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 BAND_SUFFIX = ".npy"
 """Pictures of any number of channels: uint8 (H, W, C), as numpy.save writes them."""
 _WIDE = ("I", "F")
 _ID_MODES = {"P", "L", "1"}
 
 
+@dataclass(frozen=True)
+class StoredMask:
+    """Hold a mask as its file stores it, turned as its own EXIF orientation asks.
+
+    Attributes:
+        picture: in the mode of the file.
+        lossy: True for JPEG, which changes values.
+        step: 85 or 17 for a grey PNG of 2 or 4 bits, whose values Pillow spreads over 0..255; else 1.
+    """
+
+    picture: Image.Image
+    lossy: bool
+    step: int
+
+
+def load_mask(path: Path, content: bytes | None = None) -> StoredMask:
+    """Read a mask file, or the bytes of one; raises DataError naming `path`."""
+    with _opened(path, "mask", content) as file:
+        tiles = getattr(file, "tile", [])
+        raw = str(tiles[0][3]) if tiles and file.format == "PNG" else ""
+        file.load()
+        step = {"L;2": 85, "L;4": 17}.get(raw, 1)
+        return StoredMask(ImageOps.exif_transpose(file).copy(), file.format == "JPEG", step)
+
+
 def _load(path: Path, kind: str, content: bytes | None = None) -> Image.Image:
+    with _opened(path, kind, content) as file:
+        file.load()
+        return file.copy()
+
+
+@contextmanager
+def _opened(path: Path, kind: str, content: bytes | None) -> Iterator[Image.Image]:
+    """Open an image file; whatever its reader raises inside the block becomes a DataError naming `path`."""
     if content is None and path.exists() and not path.is_file():
         raise DataError(f"{kind} {path} is not a file; remove it, or put the picture there")
     try:
         with Image.open(path if content is None else io.BytesIO(content)) as file:
-            file.load()
-            return file.copy()
+            yield file
     except FileNotFoundError:
         raise DataError(f"{kind} {path} does not exist; restore it or remove its partner") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
@@ -33,12 +68,12 @@ def _load(path: Path, kind: str, content: bytes | None = None) -> Image.Image:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """uint8 RGB (H, W, 3), turned the way its EXIF orientation asks; raises DataError naming the file."""
+    """Read uint8 RGB (H, W, 3), turned the way its EXIF orientation asks; raises DataError naming the file."""
     return _upright(_load(path, "image"), path)
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """As `read_image`, or the uint8 (H, W, C) array of a .npy file, nothing in which is executed; raises DataError naming the file."""
+    """Read as `read_image`, or the uint8 (H, W, C) array of a .npy file, of which nothing is executed; raises DataError."""
     if path.suffix.lower() != BAND_SUFFIX:
         return read_image(path)
     if path.exists() and not path.is_file():
@@ -57,7 +92,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 def decoded_image(content: bytes, where: Path) -> NDArray[np.uint8]:
-    """As `read_image`, from the bytes of an image file; DataError speaks of `where`."""
+    """Read as `read_image`, from the bytes of an image file; DataError speaks of `where`."""
     return _upright(_load(where, "image", content), where)
 
 
@@ -68,13 +103,8 @@ def _upright(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
 
 
 def read_ids(path: Path) -> NDArray[np.uint8]:
-    """uint8 class ids (H, W) of an indexed or grey PNG, as stored; raises DataError naming the file."""
+    """Read uint8 class ids (H, W) of an indexed or grey PNG, as stored; raises DataError naming the file."""
     return _ids_of(_load(path, "mask"), path)
-
-
-def decoded_ids(content: bytes, where: Path) -> NDArray[np.uint8]:
-    """As `read_ids`, from the bytes of an image file; DataError speaks of `where`."""
-    return _ids_of(_load(where, "mask", content), where)
 
 
 def _ids_of(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
@@ -87,17 +117,12 @@ def _ids_of(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
 
 
 def read_colours(path: Path) -> NDArray[np.uint8]:
-    """uint8 RGB (H, W, 3) of a colour-coded mask, as stored; raises DataError naming the file."""
+    """Read uint8 RGB (H, W, 3) of a colour-coded mask, as stored; raises DataError naming the file."""
     return np.array(_load(path, "mask").convert("RGB"))
 
 
-def is_coloured(path: Path) -> bool:
-    """True if a mask stores colours and not ids; raises DataError naming a damaged file."""
-    return _load(path, "mask").mode not in _ID_MODES
-
-
 def read_part(path: Path) -> NDArray[np.bool_]:
-    """Where a black-and-white part file is not black, bool (H, W); raises DataError naming the file."""
+    """Read where a black-and-white part file is not black, bool (H, W); raises DataError naming the file."""
     return np.asarray(_load(path, "mask").convert("L")) > 0
 
 
@@ -118,7 +143,7 @@ def check_size(image: NDArray[np.uint8], mask: NDArray[np.uint8], image_path: Pa
     if image.shape[:2] != mask.shape:
         (height, width), (rows, columns) = image.shape[:2], mask.shape
         turned = (
-            " (images are turned as their EXIF orientation asks, masks are not)"
+            " (images are turned as their EXIF orientation asks, masks only as their own asks)"
             if (height, width) == (columns, rows)
             else ""
         )

@@ -1,8 +1,9 @@
-"""Datasets kept as one image file and one mask file per sample."""
+"""Read datasets kept as one image file and one mask file per sample."""
 
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from segdata.labels import LabelSet
 
 @dataclass(frozen=True)
 class Pair:
-    """One sample's files."""
+    """Name one sample's files."""
 
     id: str
     image: Path
@@ -26,7 +27,7 @@ class Pair:
 
 
 class PairedFiles(Dataset):
-    """Samples read from `pairs`; ids found in the masks are looked up in `table`.
+    """Read samples from `pairs`; ids found in the masks are looked up in `table`.
 
     Args:
         name: what the user typed.
@@ -76,7 +77,7 @@ class PairedFiles(Dataset):
 
 
 def fingerprint_of(paths: Iterable[Path]) -> str:
-    """sha256 over names, sizes in bytes and modification times of files; raises DataError if one is gone."""
+    """Return the sha256 over names, sizes in bytes and modification times of files; raises DataError if one is gone."""
     state = hashlib.sha256()
     for path in paths:
         try:
@@ -95,12 +96,19 @@ def require_folder(folder: Path, layout: str) -> None:
 
 
 def files_by_stem(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES, ending: str = "") -> dict[str, Path]:
-    """Files of `folder` whose stem ends in `ending`, by stem without it, sorted; DataError on two with one stem."""
+    """Find files of `folder` whose stem ends in `ending`, by stem without it, sorted; DataError on two with one stem."""
+    chosen = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.stem.endswith(ending)]
+    return by_stem(chosen, ending)
+
+
+def by_stem(paths: Iterable[Path], ending: str = "") -> dict[str, Path]:
+    """Sort files by their stems without `ending`, in composed Unicode; hidden ones are left out; DataError on two with one stem."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in suffixes or not path.stem.endswith(ending):
+    for path in sorted(paths):
+        if path.name.startswith("."):
             continue
-        stem = path.stem[: len(path.stem) - len(ending)]
+        # A Mac's archives write an accent as a letter of its own, other systems write both as one.
+        stem = unicodedata.normalize("NFC", path.stem[: len(path.stem) - len(ending)])
         if stem in found:
             raise DataError(f"{found[stem]} and {path} share the name {stem!r}; keep one of them")
         found[stem] = path

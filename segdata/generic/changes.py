@@ -1,4 +1,4 @@
-"""labels.toml: what to do with class names between the files and the network.
+"""Read labels.toml, which changes class names between the files and the network.
 
 ::
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from segdata.errors import DataError
 from segdata.generic.colours import spaced_colours
+from segdata.generic.text_files import read_text
 from segdata.labels import IGNORE_INDEX, MAX_CLASSES, Colour, LabelSet
 
 FILE = "labels.toml"
@@ -29,7 +30,7 @@ IGNORED = "ignore"
 
 @dataclass(frozen=True)
 class LabelChanges:
-    """What labels.toml asks for.
+    """Hold what labels.toml asks for.
 
     Attributes:
         path: where it is, or would be; for sentences.
@@ -45,7 +46,7 @@ class LabelChanges:
     unlabelled: str | None = None
 
     def drops(self, name: str, number: int) -> bool:
-        """True if pixels of this class count for nothing."""
+        """Return True if pixels of this class count for nothing."""
         return name in self.ignored_names or number in self.ignored_ids
 
 
@@ -59,7 +60,7 @@ def read_changes(root: Path) -> LabelChanges:
     if not path.is_file():
         return LabelChanges(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise DataError(f"{path} is not a readable TOML file ({problem}); mend that line") from None
     ignore, rename = content.pop("ignore", []), content.pop("rename", {})
@@ -83,7 +84,7 @@ def read_changes(root: Path) -> LabelChanges:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """From ids in the files to ids of a label set.
+    """Lead from ids in the files to ids of a label set.
 
     Attributes:
         labels: the label set of the samples handed out.

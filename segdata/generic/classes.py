@@ -1,4 +1,4 @@
-"""Class names and colours that lie beside somebody's pictures.
+"""Read class names and colours from a file beside somebody's pictures.
 
 ::
 
@@ -7,6 +7,7 @@
     id2label.json    {"0": "background", ...}, as transformers keeps it
     class_dict.csv   name,r,g,b with a heading, as CamVid's copies have it
     labelmap.txt     name:r,g,b:: a line, as CVAT exports it
+    _classes.csv     Pixel Value, Class with that heading, as Roboflow exports it
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from typing import Any
 
 from segdata.errors import DataError
 from segdata.generic.colours import spaced_colours
+from segdata.generic.text_files import read_text
 from segdata.labels import LabelSet
 
 
 @dataclass(frozen=True)
 class ClassFile:
-    """What a class file says; `has_colours` is False where the colours are only for display."""
+    """Hold what a class file says; `has_colours` is False where the colours are only for display."""
 
     labels: LabelSet
     has_colours: bool
@@ -33,7 +35,7 @@ class ClassFile:
 
 
 def read_classes(root: Path) -> ClassFile | None:
-    """The class file of a folder, None if there is none.
+    """Read the class file of a folder; None if there is none.
 
     Raises:
         DataError: there are two, or one that says nothing usable.
@@ -63,10 +65,28 @@ def _from_id2label(path: Path) -> ClassFile:
 
 
 def _from_csv(path: Path) -> ClassFile:
-    rows = [row for row in csv.reader(_read_text(path).splitlines()) if row]
+    rows = _rows(path)
     if not rows or [cell.strip().lower() for cell in rows[0]] != ["name", "r", "g", "b"]:
         raise DataError(f"{path} must begin with the heading name,r,g,b; correct it")
     return _coloured(path, [(row[0].strip(), row[1:]) for row in rows[1:]])
+
+
+def _from_values(path: Path) -> ClassFile:
+    rows = _rows(path)
+    if not rows or [cell.strip().lower() for cell in rows[0]] != ["pixel value", "class"]:
+        raise DataError(f"{path} must begin with the heading Pixel Value, Class; correct it")
+    numbers = [row[0].strip() for row in rows[1:]]
+    if numbers != [str(number) for number in range(len(numbers))] or any(len(row) != 2 for row in rows):
+        raise DataError(f"{path} must give every value from 0 on a class, in their order; correct it")
+    return _class_file(path, {"names": [row[1].strip() for row in rows[1:]]})
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """The cells of a table, without empty lines."""
+    lines = _read_text(path).splitlines()
+    # Excel writes semicolons where the comma is the decimal sign.
+    separator = next((mark for mark in ";\t" if lines and mark in lines[0]), ",")
+    return [row for row in csv.reader(lines, delimiter=separator) if any(cell.strip() for cell in row)]
 
 
 def _from_labelmap(path: Path) -> ClassFile:
@@ -90,6 +110,7 @@ _READERS: dict[str, Callable[[Path], ClassFile]] = {
     "id2label.json": _from_id2label,
     "class_dict.csv": _from_csv,
     "labelmap.txt": _from_labelmap,
+    "_classes.csv": _from_values,
 }
 CLASS_FILES = tuple(_READERS)
 """Names that a class file may have."""
@@ -97,7 +118,7 @@ CLASS_FILES = tuple(_READERS)
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as problem:
         raise DataError(f"{path} cannot be read as text ({problem}); save it as UTF-8") from None
 

@@ -27,6 +27,7 @@ from segdata.generic.changes import IGNORED, LabelChanges, Vocabulary, read_chan
 from segdata.generic.classes import CLASS_FILES
 from segdata.generic.coco_masks import covered
 from segdata.generic.splits import SPLITS, no_split, share_of, split_of
+from segdata.generic.text_files import read_text
 from segdata.image_files import check_size, read_colours, read_image
 from segdata.labels import IGNORE_INDEX
 from segdata.paired import fingerprint_of
@@ -275,7 +276,7 @@ def _is_panoptic(document: Document) -> bool:
 
 def _read(path: Path) -> Document:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as problem:
         raise DataError(f"{path} is not readable JSON ({problem}); replace the file, it may be damaged") from None
     checks: tuple[tuple[str, Callable[[Any], bool]], ...] = (

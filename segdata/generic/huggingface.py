@@ -22,9 +22,12 @@ from segdata.dataset import Dataset, Sample
 from segdata.errors import DataError, MissingPackageError
 from segdata.generic.changes import read_changes, vocabulary
 from segdata.generic.classes import CLASS_FILES, read_classes
+from segdata.generic.masks.class_colours import ClassColours
+from segdata.generic.masks.codes import MaskCode, code_of
+from segdata.generic.masks.sheets import Sheet, sheet_of
 from segdata.generic.splits import ALIASES, SPLITS, no_split, share_of
-from segdata.image_files import check_ids, check_size, decoded_ids, decoded_image
-from segdata.labels import IGNORE_INDEX
+from segdata.generic.text_files import read_text
+from segdata.image_files import check_size, decoded_image, load_mask
 from segdata.paired import fingerprint_of, require_folder
 from segdata.registry import Request, dataset
 
@@ -81,7 +84,11 @@ class SavedDataset(Dataset):
         self._changes = read_changes(root)
         self._words = vocabulary(own.names, self._changes, request.labels, own)
         self.labels = self._words.labels
-        self.layout = f"Hugging Face dataset, columns {self._picture!r} and {self._mask!r}"
+        colours = ClassColours.of(found) if found is not None and found.has_colours else None
+        stored = [functools.partial(self._sheet, index) for index in range(len(self._rows))]
+        self._code = code_of(stored, own.names, colours, self._words.ignored_ids)
+        how = "" if self._code.layout == MaskCode.layout else f", {self._code.layout}"
+        self.layout = f"Hugging Face dataset, columns {self._picture!r} and {self._mask!r}{how}"
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -94,14 +101,16 @@ class SavedDataset(Dataset):
         if not 0 <= index < len(self._rows):
             raise IndexError(f"sample {index} of {len(self._rows)}")
         name, path, row = self._rows[index]
-        where = Path(f"{path}, row {row}")
+        sheet, where = self._sheet(index)
         image = decoded_image(_bytes(path, row, self._picture), where)
-        ids = decoded_ids(_bytes(path, row, self._mask), where)
-        for ignored in self._words.ignored_ids:
-            ids[ids == ignored] = IGNORE_INDEX
-        check_ids(ids, self._words.stored, where)
+        ids = self._code.ids(sheet, where)
         check_size(image, ids, where, where)
         return Sample(name, image, self._words.table[ids])
+
+    def _sheet(self, index: int) -> tuple[Sheet, Path]:
+        _, path, row = self._rows[index]
+        where = Path(f"{path}, row {row}")
+        return sheet_of(load_mask(where, _bytes(path, row, self._mask)), where), where
 
     def fingerprint(self) -> str:
         """Hash over names, sizes and modification times of the Arrow files and of labels.toml."""
@@ -182,7 +191,7 @@ def _bytes(path: Path, row: int, column: str) -> bytes:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as problem:
         raise DataError(f"{path} is not readable JSON ({problem}); save the dataset again") from None
     if not isinstance(content, dict):

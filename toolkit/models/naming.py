@@ -34,12 +34,14 @@ def class_names(options: RunOptions, count: int, stored: tuple[str, ...] = ()) -
     Raises:
         SourceError: the list cannot be read, has another number of names, or one twice.
     """
+    from segdata.generic.text_files import read_text  # at use: segdata brings Pillow
+
     if options.classes is None:
         return _different(stored, "the model") or tuple(f"class_{index}" for index in range(count))
     if not options.classes.is_file():
         raise SourceError(f"there is no class list {options.classes}; give a text file, one name a line")
     try:
-        names = tuple(line.strip() for line in options.classes.read_text(encoding="utf-8").splitlines() if line.strip())
+        names = tuple(line.strip() for line in read_text(options.classes).splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(
             f"class list {options.classes} cannot be read ({error}); give a text file, one name a line"

@@ -1,0 +1,1 @@
+"""Read what masks store: ids, colours, palettes, black and white."""

@@ -1,0 +1,1 @@
+"""Find pictures and masks in a folder and bring them together."""
