@@ -6,6 +6,8 @@ import signal
 import pytest
 from hypothesis import settings
 
+from tests.warm import starting
+
 # Two workers share a small machine: one thread each, in this process and in those that it starts. Before torch is imported.
 for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -21,3 +23,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Shells start background jobs, such as a CI's, with Ctrl-C's signal ignored, and the programs that tests start would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    starting.install()
+
+
+@pytest.fixture
+def cold_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every process that this test starts begins from nothing, as a user's does."""
+    monkeypatch.setenv(starting.COLD_VARIABLE, "1")
