@@ -5,7 +5,7 @@
 
 PYTHON ?= python3.11
 TORCH_INDEX ?=
-# Processes that share the tests out by file, one thread each.
+# Processes that share the tests out, one thread each.
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 # It asks for torchvision, and needs that for the operators of detectors alone; PyPI's refuses a torch built for the CPU.
 WITHOUT_TORCHVISION := onnx2torch==1.5.15
 
-SHARED_OUT := --numprocesses $(WORKERS) --dist loadfile
+SHARED_OUT := --numprocesses $(WORKERS)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-shuffled coverage check docs bench conformance lock clean

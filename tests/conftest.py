@@ -2,10 +2,12 @@
 
 import os
 import signal
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests import sharing_out
 from tests.warm import starting
 
 # Two workers share a small machine: one thread each, in this process and in those that it starts. Before torch is imported.
@@ -24,6 +26,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     starting.install()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return sharing_out.scheduler(config, log)
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 from tests.docs.blocks import Block, blocks
+from tests.warm.starting import WARM_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def executed(arguments: list[str], folder: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]), WARM_VARIABLE: "1"}
     done = subprocess.run(
         arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.warm.starting import WARM_VARIABLE
+
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = (
     "tests/quantization/test_recipes.py",
@@ -26,7 +28,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     source = tmp_path_factory.mktemp("source") / "segport_extras"  # a build leaves files beside what it builds
     subprocess.run(["cp", "-r", str(ROOT / "examples" / "segport_extras"), str(source)], check=True)
     subprocess.run([*pip, "--target", str(target), str(source)], check=True, timeout=120)
-    return os.environ | {"PYTHONPATH": os.pathsep.join([str(target), str(ROOT)])}
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(target), str(ROOT)]), WARM_VARIABLE: "1"}
 
 
 def test_it_is_not_there_without_being_installed() -> None:

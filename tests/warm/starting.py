@@ -19,11 +19,14 @@ from tests.warm.asking import Order, send_order
 from tests.warm.forking import possible
 
 COLD_VARIABLE = "SEGPORT_TESTS_COLD"
+WARM_VARIABLE = "SEGPORT_TESTS_WARM"
+"""In the environment of a Python process that a test starts: fork it, whatever it runs, and what it starts of ours."""
 ROOT = str(Path(__file__).resolve().parents[2])
 _COMMANDS = (
     (re.compile(r"-m\0toolkit\.isolation\.child$"), False),
+    (re.compile(r"-m\0validation\.timing\.fresh_start_probe$"), False),
     (re.compile(r"-P\0\S*onnx2tf_worker\.py\0"), False),
-    (re.compile(r"-c\0(import sys; )?from toolkit\.cli import main; "), True),
+    (re.compile(r"-c\0(import sys; )?from toolkit\.cli import main; (?!.*\0--workers\0)", re.DOTALL), True),
     (re.compile(r"-m\0fpliif\.training\0"), False),
     (re.compile(r"\S*/bin/segport(\0|$)"), True),
 )
@@ -89,7 +92,7 @@ def install(line: socket.socket | None = None) -> None:
         )
         ordinary = plain and (gid, gids, uid, umask, group) == (None, None, None, -1, -1)
         ordinary = ordinary and _python_settings(os.environ if env is None else env) == _python_settings(os.environ)
-        asks_too = _wanted(args) if ordinary and warm.ours and not os.environ.get(COLD_VARIABLE) else None
+        asks_too = _wanted(args, env or {}) if ordinary and warm.ours and not os.environ.get(COLD_VARIABLE) else None
         if asks_too is None:
             _cold(self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell,
                   p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, *others)  # fmt: skip
@@ -117,12 +120,14 @@ def _python_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in environment.items() if key.startswith("PYTHON") and key != "PYTHONPATH"}
 
 
-def _wanted(args: Any) -> bool | None:
+def _wanted(args: Any, environment: Mapping[str, str]) -> bool | None:
     """Whether a process of this command line starts others; None if it is none of ours."""
     if isinstance(args, (str, bytes)) or not args:
         return None
     parts = [os.fspath(part) for part in args]
     if not all(isinstance(part, str) for part in parts):
         return None
+    if parts[0] == sys.executable and environment.get(WARM_VARIABLE) and WARM_VARIABLE not in os.environ:
+        return True
     line = "\0".join(parts[1:] if parts[0] == sys.executable else parts)
     return next((asks_too for pattern, asks_too in _COMMANDS if pattern.match(line)), None)

@@ -91,7 +91,7 @@ def undisturbed(place: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("workers", ["2", pytest.param("3", marks=pytest.mark.slow)])
 def test_workers_give_the_same_report(workers: str, place: Path, undisturbed: dict[str, Any]) -> None:
-    (place / "out" / "report.json").unlink()
+    (place / "out" / "report.json").unlink(missing_ok=True)
     found = settled(place, "--workers", workers)
     assert found == undisturbed
     runs = [run for artifact in found["artifacts"] for run in artifact["runs"] if run["status"] == "measured"]
@@ -104,7 +104,7 @@ def test_workers_give_the_same_report(workers: str, place: Path, undisturbed: di
 def test_killed_at_random_and_resumed(workers: str, kills: int, place: Path, undisturbed: dict[str, Any]) -> None:
     """Each continues the one before; moments from the first counts to well into the last run."""
     pieces = place / "out" / "cache" / "pieces"
-    (place / "out" / "report.json").unlink()
+    (place / "out" / "report.json").unlink(missing_ok=True)
     moments = random.Random(int(workers))
     interrupted = 0
     for _ in range(kills):

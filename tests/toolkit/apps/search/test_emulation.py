@@ -42,7 +42,12 @@ def test_the_float_answer_is_the_networks_own_and_layers_do_not_leak_into_each_o
     assert all(not bool((first[name] == exact).all()) for name in first if name)
 
 
-def test_it_predicts_what_a_real_artifact_loses(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "layers_alone",
+    [("down",), pytest.param(("project", "pixel.1"), marks=pytest.mark.slow)],
+    ids=["strided", "pointwise"],
+)
+def test_it_predicts_what_a_real_artifact_loses(layers_alone: tuple[str, ...], tmp_path: Path) -> None:
     """Each layer alone in int8, the rest kept in float32, executed by LiteRT: the same noise within 3 dB."""
     source = small.small_source()
     assert source.module is not None
@@ -51,7 +56,7 @@ def test_it_predicts_what_a_real_artifact_loses(tmp_path: Path) -> None:
     emulated = dict(network.answers(tensor(picture)))
     exact = emulated[None].numpy()
     pictures = small.calibration()
-    for alone in ("down", "project", "pixel.1"):
+    for alone in layers_alone:
         keep = [(layer.name, NumberType.FLOAT32) for layer in network.layers if layer.name != alone]
         keep += [
             (kind, NumberType.FLOAT32)
