@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from toolkit.document.caveats import warnings_of
 from toolkit.document.entries import artifact_entries, assemble, dataset_entry, reference_entry
 from toolkit.document.halves import joined
 from toolkit.document.outcome import Outcome, load_outcome, status_of
+from toolkit.document.shape import ArtifactEntry, ReferenceEntry, ReportDocument
 from toolkit.document.verdicts import judged
 from toolkit.errors import UsageError
 from toolkit.isolation.runtimes import processes_released
@@ -96,7 +97,7 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
     started, before = time.monotonic(), load_outcome(options.out)
     folder, runtimes = before.folder, choose_runtimes(options)
     manifest = folder.load_manifest()
-    if before.document["model"]["weights_sha256"] != manifest["model"]["weights_sha256"]:
+    if before.report.model.weights_sha256 != manifest["model"]["weights_sha256"]:
         raise UsageError(
             f"report.json in {options.out} is of another network than the artifacts are; `segport validate {options.out}` judges them anew"
         )
@@ -106,20 +107,20 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
         shown: Progress = progress or SilentProgress()
         context = context_of(options, shown, folder, source, what, runtimes, manifest)
         runs, times = _timed(context, measure_accuracy(context))
-        results = joined(by_artifact(context, runs), before.document, context.artifacts, keep_accuracy=True)
-        reference = retimed(before.document["reference"], times, source.output_size)
+        results = joined(by_artifact(context, runs), before.report, context.artifacts, keep="accuracy")
+        reference = retimed(before.report.reference, times, source.output_size)
         artifacts = with_lint(artifact_entries(manifest, results, options), folder)
         facts = _facts(context, artifacts, reference, started)
         # What reproduces the report is the command that judged; the bench is named beside it.
         taken = {key: facts[key] for key in ("warnings", "runners_named", "runners_absent")}
-        document = {**before.document, "reference": reference, "artifacts": artifacts}
-        return written(folder, {**document, "bench_command": facts["command"], **taken})
+        taken |= {"reference": reference, "artifacts": artifacts, "bench_command": facts["command"]}
+        return written(folder, before.report.model_copy(update=taken))
 
 
 def redraw(folder: Path) -> Outcome:
     """Write report.md and report.html again from report.json; raises as `load_outcome`."""
     found = load_outcome(folder)
-    return written(found.folder, found.document)
+    return written(found.folder, found.report)
 
 
 def merge(folder: Path, results: Sequence[Path]) -> Outcome:
@@ -131,11 +132,11 @@ def merge(folder: Path, results: Sequence[Path]) -> Outcome:
     """
     found = load_outcome(folder)
     for path in results:
-        check_fits(read_result(path), found.folder, found.document, path)
+        check_fits(read_result(path), found.folder, found.report, path)
     with found.folder.claimed():
         for path in results:
             keep_result(path, found.folder)
-        return written(found.folder, found.document)
+        return written(found.folder, found.report)
 
 
 def _checked_names(options: RunOptions) -> tuple[Runtime, ...]:
@@ -152,7 +153,7 @@ def _validated(context: Context, started: float) -> Outcome:
     runs, times = _timed(context, measure_accuracy(context, references))
     references, results = with_times(references, times), by_artifact(context, runs)
     if options.latency_samples == 0 and folder.report.exists():
-        results = joined(results, load_outcome(folder.root).document, context.artifacts, keep_accuracy=False)
+        results = joined(results, load_outcome(folder.root).report, context.artifacts, keep="timing")
     entries = with_lint(artifact_entries(context.manifest, results, options), folder)
     examples = draw_examples(context, results, references[source.output_size].maps)
     reference = reference_entry(references, source)
@@ -173,7 +174,7 @@ def _timed(context: Context, runs: Sequence[RunResult]) -> tuple[list[RunResult]
 
 
 def _facts(
-    context: Context, entries: list[dict[str, Any]], reference: Mapping[str, Any], started: float
+    context: Context, entries: Sequence[ArtifactEntry], reference: ReferenceEntry, started: float
 ) -> dict[str, Any]:
     """Say how and when the report was made, and what a reader is to be warned of."""
     return {
@@ -186,8 +187,8 @@ def _facts(
     }
 
 
-def written(folder: RunFolder, document: dict[str, Any]) -> Outcome:
+def written(folder: RunFolder, report: ReportDocument) -> Outcome:
     """Fold in what other machines measured, judge, write every kind of report, and say what it amounts to."""
-    finished = judged(with_devices(folder, document))
+    finished = judged(with_devices(folder, report))
     write_all(finished, folder.root)
     return Outcome(folder, finished, status_of(finished))

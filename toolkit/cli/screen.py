@@ -35,15 +35,14 @@ class Screen:
         """The table, and where the report lies."""
         from toolkit.report import render_terminal
 
-        render_terminal(outcome.document, self._console)
+        render_terminal(outcome.report, self._console)
         self._show_place(outcome)
 
     def show_coverage(self, outcome: Outcome) -> None:
         """Every artifact in every backend: what there is of it, and how to get what there is not."""
-        from toolkit.document.schema import check
         from toolkit.report.coverage import render_coverage
 
-        render_coverage(check(outcome.document), str(outcome.folder.root), self._console)
+        render_coverage(outcome.report, str(outcome.folder.root), self._console)
         self._show_place(outcome)
 
     def show_artifacts(self, conversions: Conversions) -> None:

@@ -1,1 +1,1 @@
-"""What travels to another machine: `measure.py` is packed into a bundle and runs there without segport."""
+"""Measure on other machines: `measure.py` is packed into a bundle and runs there without segport."""

@@ -1,4 +1,4 @@
-"""A bundle: the Core ML packages of a run, pictures and a script, as one zip that a Mac without segport can measure.
+"""Pack the Core ML packages of a run, pictures and a script into one zip, a bundle, that a Mac without segport can measure.
 
 What a bundle holds is also kept in the run folder (`bundles/SHA256.json`), so that a result that comes back can be checked
 against what was sent. Equal runs give equal bytes: names are sorted and times fixed.
@@ -29,6 +29,9 @@ from toolkit.report.content.example_images import png
 from toolkit.run_folder.files import write_json
 from toolkit.run_folder.folder import RunFolder, trusted_artifacts
 from toolkit.stages.picture_sets import judging_set
+from toolkit.stages.reference import reference_runner
+from validation.runners.base.resizing import fit_mask, fit_picture
+from validation.runners.base.values import label_map
 
 if TYPE_CHECKING:
     from converters import Artifact, ModelSource
@@ -147,7 +150,7 @@ def write_bundle(
 
 
 def script() -> bytes:
-    """The stand-alone script that measures a bundle."""
+    """Read the stand-alone script that measures a bundle."""
     return (files("toolkit.devices") / "script.py").read_bytes()
 
 
@@ -164,9 +167,7 @@ def _pictures(
     options: RunOptions,
     progress: Progress,
 ) -> Iterator[tuple[str, dict[str, Any], dict[str, bytes]]]:
-    """For each picture: its folder's name, its entry in bundle.json, and its files."""
-    from validation.runners.base.resizing import fit_picture
-
+    """Give for each picture its folder's name, its entry in bundle.json, and its files."""
     sizes = sorted({(item.output.height, item.output.width) for item in artifacts})
     references = {}
     for size in sizes:
@@ -196,9 +197,8 @@ def _pictures(
 def _maps(
     sample: Sample, reference: NDArray[np.uint8], size: tuple[int, int], where: str, classes: int
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Labels and float reference of one picture at one output size: the entry in bundle.json, and the files."""
+    """Draw labels and float reference of one picture at one output size; gives the entry in bundle.json, and the files."""
     from validation.accuracy.confusion import confusion_matrix
-    from validation.runners.base.resizing import fit_mask
 
     truth = fit_mask(sample.mask, *size)
     labels, answer = f"labels-{size[0]}x{size[1]}.png", f"reference-{size[0]}x{size[1]}.png"
@@ -213,11 +213,7 @@ def _maps(
 def _reference_answers(
     source: ModelSource, dataset: Dataset, chosen: tuple[int, ...], options: RunOptions, progress: Progress
 ) -> list[NDArray[np.uint8]]:
-    """The float reference's class maps at the source's output size, uint8 (h, w) each."""
-    from toolkit.stages.reference import reference_runner
-    from validation.runners.base.resizing import fit_picture
-    from validation.runners.base.values import label_map
-
+    """Ask the float reference for its class maps at the source's output size, uint8 (h, w) each."""
     runner: Runner = reference_runner(source, options)
     image, found = runner.artifact.image, []
     with progress.stage(f"float reference in {runner.name}", len(chosen)) as stage, runner:

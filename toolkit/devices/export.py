@@ -1,13 +1,15 @@
-"""`segport report RUN --export FILE`: what an attached phone measured, as a result that another machine's `--merge` takes in."""
+"""Export what an attached phone measured (`segport report RUN --export FILE`) as a result that another machine's `--merge` takes in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.document.entries import came_by_merge
+from toolkit.document.outcome import load_outcome
+from toolkit.document.run_shape import Run
+from toolkit.document.shape import ArtifactEntry, ReportDocument
 from toolkit.errors import UsageError
 from toolkit.run_folder.files import write_json
 from toolkit.run_folder.folder import RunFolder
@@ -31,12 +33,11 @@ def export_result(folder: Path, out: Path) -> int:
     Raises:
         UsageError: no report, nothing measured on another machine, several machines, or `out` cannot be written.
     """
-    from toolkit.document.outcome import load_outcome
     from validation.accuracy.matrices import MatrixStore
 
     found = load_outcome(folder)
-    rows = list(_rows(found.document))
-    machines = {run["machine"]: run["machine_details"] for _, run in rows}
+    rows = list(_rows(found.report))
+    machines = {run.machine: run.machine_details for _, run in rows}
     if not machines:
         raise UsageError(
             f"{folder} holds nothing that was measured on an attached phone; run: segport bench {folder} --runners android"
@@ -46,10 +47,10 @@ def export_result(folder: Path, out: Path) -> int:
             f"{folder} holds runs of {', '.join(sorted(machines))}; a result is of one machine: measure again with one of them"
         )
     store = MatrixStore(found.folder.matrices)
-    digest = found.document["dataset"]["digest"]
+    digest = found.report.dataset.digest
     runs = [_run(artifact, run, store, digest) for artifact, run in rows]
     ((_, machine),) = machines.items()
-    environment = found.document["environment"]
+    environment = found.report.environment
     result = {
         "schema": 1,
         "kind": "segport-result",
@@ -70,48 +71,57 @@ def export_result(folder: Path, out: Path) -> int:
     return len(runs)
 
 
-def _rows(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Artifact and run of everything that was tried on another machine from here."""
-    for artifact in document["artifacts"]:
-        for run in artifact["runs"]:
-            tried = {run["status"], run["latency_status"]} != {"not_run"}
-            if run.get("machine") and not came_by_merge(run) and tried:
+def _rows(report: ReportDocument) -> Iterator[tuple[ArtifactEntry, Run]]:
+    """Find artifact and run of everything that was tried on another machine from here."""
+    for artifact in report.artifacts:
+        for run in artifact.runs:
+            tried = {run.status, run.latency_status} != {"not_run"}
+            if run.machine and not run.came_by_merge and tried:
                 yield artifact, run
 
 
-def _run(
-    artifact: Mapping[str, Any], run: Mapping[str, Any], store: MatrixStore, digest: str
-) -> dict[str, Any]:  # fmt: skip
+def _run(artifact: ArtifactEntry, run: Run, store: MatrixStore, digest: str) -> dict[str, Any]:
+    """Write down one run of the result: its figures, or why there are none."""
     entry = {
-        "artifact": artifact["name"], "sha256": artifact["sha256"], "runner": run["runner"], "backend": run["backend"],
-        "threads": run["threads"], "signature": run["signature"], "output_size": run["output_size"], "status": "measured",
-        "reason": "", "latency_ms": None, "delegation": run["delegation"],
-    }  # fmt: skip
-    reasons = [run[f"{what}reason"] for what in ("", "latency_") if run[f"{what}status"] == "failed"]
+        "artifact": artifact.name,
+        "sha256": artifact.sha256,
+        "runner": run.runner,
+        "backend": run.backend,
+        "threads": run.threads,
+        "signature": run.signature,
+        "output_size": run.output_size,
+        "status": "measured",
+        "reason": "",
+        "latency_ms": None,
+        "delegation": None if run.delegation is None else run.delegation.to_json(),
+    }
+    both = ((run.status, run.reason), (run.latency_status, run.latency_reason))
+    reasons = [reason for status, reason in both if status == "failed"]
     if reasons:
         return {**entry, "status": "failed", "reason": reasons[0]}
-    if run["latency_ms"] is not None:
-        entry["latency_ms"] = {key: run["latency_ms"][key] for key in _LATENCY}
-        entry["peak_memory_bytes"] = run["peak_memory_bytes"]
+    if run.latency_ms is not None:
+        times = run.latency_ms.to_json()
+        entry["latency_ms"] = {key: times[key] for key in _LATENCY}
+        entry["peak_memory_bytes"] = run.peak_memory_bytes
     entry |= _answers(artifact, run, store, digest)
     if entry["latency_ms"] is None and not entry.get("pictures"):
         return {**entry, "status": "not_run", "reason": "the counts of its answers are no longer kept; judge it again"}
     return entry
 
 
-def _answers(artifact: Mapping[str, Any], run: Mapping[str, Any], store: MatrixStore, digest: str) -> dict[str, Any]:
-    """Counts of every picture, if they are of this file, these pictures, and the answer's own pixels."""
-    kept = store.load(artifact["name"], run["runner"], run["backend"], run["signature"])
-    if run["status"] != "measured" or kept is None or kept.judged_at != "network":
+def _answers(artifact: ArtifactEntry, run: Run, store: MatrixStore, digest: str) -> dict[str, Any]:
+    """Give the counts of every picture, if they are of this file, these pictures, and the answer's own pixels."""
+    kept = store.load(artifact.name, run.runner, run.backend, run.signature)
+    if run.status != "measured" or kept is None or kept.judged_at != "network":
         return {}
-    if (kept.dataset, kept.artifact) != (digest, artifact["sha256"]) or run["class_flips"] is None:
+    if (kept.dataset, kept.artifact) != (digest, artifact.sha256) or run.class_flips is None:
         return {}
     pictures = [
         {"id": name, "confusion": counts.tolist()} for name, counts in zip(kept.ids, kept.per_image, strict=True)
     ]
-    return {"pictures": pictures, "class_flips": run["class_flips"], "pixel_agreement": run["pixel_agreement"]}
+    return {"pictures": pictures, "class_flips": run.class_flips, "pixel_agreement": run.pixel_agreement}
 
 
 def _changed(folder: RunFolder) -> str:
-    """When the report was last written, which is when it was last measured or drawn."""
+    """Tell when the report was last written, which is when it was last measured or drawn."""
     return datetime.fromtimestamp(folder.report.stat().st_mtime, UTC).isoformat(timespec="seconds")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from toolkit.devices.records import (
     OTHER_PICTURES,
@@ -17,19 +15,20 @@ from toolkit.devices.records import (
     square,
 )
 from toolkit.devices.result import DeviceResult, DeviceRun
+from toolkit.document.shape import ReportDocument
 from toolkit.errors import UsageError
 from toolkit.run_folder.folder import RunFolder
 
 
-def check_fits(result: DeviceResult, folder: RunFolder, document: Mapping[str, Any], path: Path) -> None:
+def check_fits(result: DeviceResult, folder: RunFolder, report: ReportDocument, path: Path) -> None:
     """Raise UsageError unless `result` measures the artifacts and pictures of this run."""
-    made = {artifact["name"]: artifact for artifact in document["artifacts"]}
+    made = {artifact.name: artifact for artifact in report.artifacts}
     for run in result.runs:
         if run.artifact not in made:
             raise UsageError(
                 f"{path} measures {run.artifact}, which {folder.root} does not hold; merge it where it was made"
             )
-        if made[run.artifact]["sha256"] != run.sha256:
+        if made[run.artifact].sha256 != run.sha256:
             raise UsageError(
                 f"{path} measures another file than the {run.artifact} in {folder.root} (sha256 differs); "
                 "make a new bundle and measure that"
@@ -38,9 +37,9 @@ def check_fits(result: DeviceResult, folder: RunFolder, document: Mapping[str, A
         raise UsageError(f"{path} holds no measurement ({result.runs[0].reason}); nothing to merge")
     record = record_of(result, folder)
     if record is None:
-        _check_needs_no_record(result, folder, document, path)
+        _check_needs_no_record(result, folder, report, path)
         return
-    if record["dataset"]["digest"] != document["dataset"]["digest"]:
+    if record["dataset"]["digest"] != report.dataset.digest:
         raise UsageError(f"{path}: {OTHER_PICTURES}, or run `segport validate` on those pictures first")
     for run in result.runs:
         if sent(record, run) is None:
@@ -49,13 +48,13 @@ def check_fits(result: DeviceResult, folder: RunFolder, document: Mapping[str, A
             _check_answers(run, record, path)
 
 
-def _check_needs_no_record(result: DeviceResult, folder: RunFolder, document: Mapping[str, Any], path: Path) -> None:
+def _check_needs_no_record(result: DeviceResult, folder: RunFolder, report: ReportDocument, path: Path) -> None:
     """Raise UsageError if the result names what this run folder does not have."""
     if result.bundle_sha256 is not None:
         raise UsageError(f"{path} answers to a bundle that was not made from {folder.root}; merge it where it was made")
     if not any(run.pictures for run in result.runs):
         return
-    if result.dataset_digest != document["dataset"]["digest"]:
+    if result.dataset_digest != report.dataset.digest:
         raise UsageError(
             f"{path} was judged on other pictures than {folder.root}; judge both on the same and export again"
         )
@@ -66,7 +65,7 @@ def _check_needs_no_record(result: DeviceResult, folder: RunFolder, document: Ma
 
 
 def _check_answers(run: DeviceRun, record: Record, path: Path) -> None:
-    """The counts must be of the record's pictures: same ids, and as many pixels of every true class as these have."""
+    """Refuse counts that are not of the record's pictures: same ids, and as many pixels of every true class as these have."""
     said = f"{path}: the answers of {run.artifact} on {run.backend}"
     pictures, size = answered(run, record), answered_size(record, run)
     if pictures is None:

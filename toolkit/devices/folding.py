@@ -1,4 +1,4 @@
-"""Folds what other machines measured into a run's report.
+"""Fold what other machines measured into a run's report.
 
 Accepted results lie in the run folder (`devices/`), and every report is drawn with them: folding is a function of the
 report's own runs and of those files, so doing it twice changes nothing, and `validate` or `bench` here loses nothing.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,85 +27,80 @@ from toolkit.devices.records import (
     sent,
 )
 from toolkit.devices.result import DeviceResult, DeviceRun, read_result
-from toolkit.document.entries import came_by_merge, run_entry
+from toolkit.document.entries import run_entry
+from toolkit.document.run_shape import Run, RunKey
+from toolkit.document.shape import ArtifactEntry, ReportDocument
 from toolkit.document.verdicts import gates_of
 from toolkit.run_folder.folder import RunFolder
+from validation.results.facts import Delegation
+from validation.results.latency import LatencyResult
+from validation.results.run import Accuracy, RunResult, Setting, Status, Timing
 
 if TYPE_CHECKING:
     from validation.accuracy.result import AccuracyResult
-    from validation.results.run import Accuracy, RunResult, Timing
     from validation.verdict.gates import Gates
 
-Row = tuple[str, str, str | None, str]
-"""Runner, backend, signature, machine: what a run is told apart by."""
+
+def with_devices(folder: RunFolder, report: ReportDocument) -> ReportDocument:
+    """Take the runs of every kept result in, in the place of earlier ones."""
+    results = [_Answering(result, record_of(result, folder)) for result in _kept(folder)]
+    artifacts = [_with_runs(artifact, _rows(artifact, results, report)) for artifact in report.artifacts]
+    return report.model_copy(update={"artifacts": artifacts})
 
 
-def with_devices(folder: RunFolder, document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the runs of every kept result in the place of earlier ones."""
-    results = list(_kept(folder))
-    artifacts = [_with_runs(artifact, _rows(artifact, results, folder, document)) for artifact in document["artifacts"]]
-    return {**document, "artifacts": artifacts}
+@dataclass(frozen=True)
+class _Answering:
+    """A result, and what it answers to; None if this run folder does not have that."""
+
+    result: DeviceResult
+    record: Record | None
 
 
-def _with_runs(artifact: dict[str, Any], rows: Mapping[Row, dict[str, Any]]) -> dict[str, Any]:
-    """One entry of `artifacts` with the rows from other machines; those it had before are left out."""
-    own = [run for run in artifact["runs"] if not came_by_merge(run) and _row(run) not in rows]
-    if not rows and len(own) == len(artifact["runs"]):
+def _with_runs(artifact: ArtifactEntry, rows: Mapping[RunKey, Run]) -> ArtifactEntry:
+    """Put the runs from other machines behind the artifact's own; those it had before are left out."""
+    own = [run for run in artifact.runs if not run.came_by_merge and run.key not in rows]
+    if not rows and len(own) == len(artifact.runs):
         return artifact
-    done = {_runtime(run) for run in rows.values() if run["status"] != "not_run"}
-    runs = [run for run in own if run["status"] != "not_run" or _runtime(run) not in done]
+    # Runner, backend and signature, on whatever machine.
+    done = {run.key[:3] for run in rows.values() if run.status != "not_run"}
+    runs = [run for run in own if run.status != "not_run" or run.key[:3] not in done]
     # Somebody else's "not run" is news only about a backend of which nothing is known.
-    known = done | {_runtime(run) for run in runs}
-    runs += [run for run in rows.values() if run["status"] != "not_run" or _runtime(run) not in known]
-    return {**artifact, "runs": runs}
+    known = done | {run.key[:3] for run in runs}
+    runs += [run for run in rows.values() if run.status != "not_run" or run.key[:3] not in known]
+    return artifact.model_copy(update={"runs": runs})
 
 
-def _row(run: Mapping[str, Any]) -> Row:
-    return run["runner"], run["backend"], run.get("signature"), run.get("machine") or ""
-
-
-def _runtime(run: Mapping[str, Any]) -> tuple[str, str, str | None]:
-    """Runner, backend and (of a file with several output sizes) which of its signatures."""
-    return run["runner"], run["backend"], run.get("signature")
-
-
-def _rows(
-    artifact: Mapping[str, Any], results: Sequence[DeviceResult], folder: RunFolder, document: Mapping[str, Any]
-) -> dict[Row, dict[str, Any]]:
-    """Runs of this very file on other machines; a newer measurement takes the place of an older one, unless it is none."""
-    found: dict[Row, dict[str, Any]] = {}
-    for result in results:
-        for run in result.runs:
-            row = (run.runner, run.backend, run.signature, result.machine.name)
-            if (run.artifact, run.sha256) != (artifact["name"], artifact["sha256"]):
+def _rows(artifact: ArtifactEntry, results: Sequence[_Answering], report: ReportDocument) -> dict[RunKey, Run]:
+    """Find runs of this very file on other machines; a newer measurement takes the place of an older one, unless it is none."""
+    found: dict[RunKey, Run] = {}
+    for item in results:
+        for run in item.result.runs:
+            key = (run.runner, run.backend, run.signature, item.result.machine.name)
+            if (run.artifact, run.sha256) != (artifact.name, artifact.sha256):
                 continue
-            if run.status != "not_run" or row not in found:
-                found[row] = _entry(run, result, folder, document, gates_of(artifact))
+            if run.status != "not_run" or key not in found:
+                found[key] = _entry(run, item, report, gates_of(artifact))
     return found
 
 
-def _entry(
-    run: DeviceRun, result: DeviceResult, folder: RunFolder, document: Mapping[str, Any], gates: Gates
-) -> dict[str, Any]:
-    """One of the report's `runs`, with what else is known of the machine under added keys."""
-    added = {
-        "versions": dict(result.versions),
-        "measured_at": result.created,
-        "compute_plan": _plan_summary(run),
-        "compute_plan_reason": run.compute_plan_reason,
-    }
-    return {**run_entry(_run_result(run, result, folder, document), gates), **added}
+def _entry(run: DeviceRun, item: _Answering, report: ReportDocument, gates: Gates | None) -> Run:
+    """Write down one run, with what else is known of the machine under added keys."""
+    return run_entry(_run_result(run, item, report), gates).model_copy(
+        update={
+            "versions": dict(item.result.versions),
+            "measured_at": item.result.created,
+            "compute_plan": _plan_summary(run),
+            "compute_plan_reason": run.compute_plan_reason,
+        }
+    )
 
 
-def _run_result(run: DeviceRun, result: DeviceResult, folder: RunFolder, document: Mapping[str, Any]) -> RunResult:
-    from validation.results.facts import Delegation
-    from validation.results.run import RunResult, Setting
-
-    record = record_of(result, folder)
+def _run_result(run: DeviceRun, item: _Answering, report: ReportDocument) -> RunResult:
+    result, record = item.result, item.record
     size = None if run.output_size is None else (run.output_size[0], run.output_size[1])
     signature = run.signature
-    if record is not None and (item := sent(record, run)) is not None:
-        size, signature = output_size(item), item.get("signature")
+    if record is not None and (packed := sent(record, run)) is not None:
+        size, signature = output_size(packed), packed.get("signature")
     setting = Setting(
         run.runner,
         run.backend,
@@ -115,13 +111,10 @@ def _run_result(run: DeviceRun, result: DeviceResult, folder: RunFolder, documen
         machine_details=result.machine.model_dump(),
         delegation=None if run.delegation is None else Delegation(**run.delegation.model_dump()),
     )
-    return RunResult.of(setting, _accuracy(run, record, document), _timing(run))
+    return RunResult.of(setting, _accuracy(run, record, report), _timing(run))
 
 
 def _timing(run: DeviceRun) -> Timing:
-    from validation.results.latency import LatencyResult
-    from validation.results.run import Status, Timing
-
     told = run.latency_ms is not None or run.status != "measured"
     return Timing(
         Status(run.status) if told else Status.NOT_RUN,
@@ -132,15 +125,14 @@ def _timing(run: DeviceRun) -> Timing:
     )
 
 
-def _accuracy(run: DeviceRun, record: Record | None, document: Mapping[str, Any]) -> Accuracy:
-    from validation.results.run import Accuracy, Status
+def _accuracy(run: DeviceRun, record: Record | None, report: ReportDocument) -> Accuracy:
     from validation.verdict.against_reference import accuracy_of, compare_with_reference
 
     if run.status != "measured":
         return Accuracy(Status(run.status), run.reason)
     if not run.pictures:
         return Accuracy(Status.NOT_RUN, "no answers were counted there")
-    if record is None or record["dataset"]["digest"] != document["dataset"]["digest"]:
+    if record is None or record["dataset"]["digest"] != report.dataset.digest:
         return Accuracy(Status.NOT_RUN, OTHER_PICTURES)
     accuracies = _accuracies(run, record)
     if accuracies is None:
@@ -149,7 +141,7 @@ def _accuracy(run: DeviceRun, record: Record | None, document: Mapping[str, Any]
 
 
 def _accuracies(run: DeviceRun, record: Record) -> tuple[AccuracyResult, AccuracyResult] | None:
-    """Counts of the device and of the float reference on the pictures that the device saw; None if those are not here."""
+    """Give the counts of the device and of the float reference on the pictures that the device saw; None if those are not here."""
     from validation.accuracy.result import AccuracyResult
 
     size, pictures = answered_size(record, run), answered(run, record)
@@ -173,7 +165,7 @@ def _accuracies(run: DeviceRun, record: Record) -> tuple[AccuracyResult, Accurac
 
 
 def _plan_summary(run: DeviceRun) -> dict[str, Any] | None:
-    """Operations by unit, and the operators that run on each: what a reader asks of a compute plan."""
+    """Count operations by unit, and name the operators that run on each: what a reader asks of a compute plan."""
     if run.compute_plan is None:
         return None
     units = sorted({step.preferred for step in run.compute_plan})
@@ -197,6 +189,6 @@ def keep_result(path: Path, folder: RunFolder) -> None:
 
 
 def _kept(folder: RunFolder) -> Iterator[DeviceResult]:
-    """Accepted results, oldest first."""
+    """Read the accepted results, oldest first."""
     found = [(read_result(path), path.name) for path in (folder.root / "devices").glob("*.json")]
     return (result for result, _ in sorted(found, key=lambda pair: (pair[0].created, pair[1])))

@@ -1,4 +1,4 @@
-"""What a result from elsewhere answers to: the pictures of a bundle, or those that judge the run itself.
+"""Look up what a result from elsewhere answers to: the pictures of a bundle, or those that judge the run itself.
 
 Both are one shape, that of bundle.json: artifacts with what comes out of each, and pictures with the float reference's counts.
 """
@@ -8,24 +8,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.devices.result import DeviceRun
+from toolkit.devices.result import DeviceResult, DeviceRun
 from toolkit.errors import UsageError
 from toolkit.run_folder.folder import RunFolder
 
-if TYPE_CHECKING:
-    from toolkit.devices.result import DeviceResult, DeviceRun
-
+OTHER_PICTURES = "its answers are to pictures that no longer judge this run; make a new bundle, or measure again"
 Record = Mapping[str, Any]
 """Artifacts and pictures that a result answers to."""
 
 
 def record_of(result: DeviceResult, folder: RunFolder) -> Record | None:
-    """What `result` answers to; None if this run folder does not have it, or the result counts no answers."""
+    """Find what `result` answers to; None if this run folder does not have it, or the result counts no answers."""
     if result.bundle_sha256 is not None:
         return bundle_record(folder, result.bundle_sha256)
     if result.dataset_digest is not None:
@@ -34,9 +32,7 @@ def record_of(result: DeviceResult, folder: RunFolder) -> Record | None:
 
 
 def bundle_record(folder: RunFolder, digest: str) -> Record | None:
-    """What went into the bundle of this hash, or None if this run folder made no such bundle."""
-    pass
-
+    """Read what went into the bundle of this hash, or None if this run folder made no such bundle."""
     path = record_path(folder, digest)
     if not path.is_file():
         return None
@@ -48,7 +44,7 @@ def bundle_record(folder: RunFolder, digest: str) -> Record | None:
 
 
 def _run_record(folder: RunFolder, digest: str) -> Record | None:
-    """The run's own artifacts, and the pictures that judge it, if the float reference's counts of these are kept."""
+    """Record the run's own artifacts, and the pictures that judge it, if the float reference's counts of these are kept."""
     from validation.accuracy.matrices import MatrixStore
 
     manifest, store = folder.load_manifest(), MatrixStore(folder.matrices)
@@ -77,13 +73,13 @@ def _run_record(folder: RunFolder, digest: str) -> Record | None:
 
 
 def _views(artifact: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The artifact at each of its output sizes."""
+    """Describe the artifact at each of its output sizes."""
     several = artifact.get("signatures") or [{"name": None, "output": artifact["output"]}]
     return [{**artifact, "signature": item["name"], "output": item["output"]} for item in several]
 
 
 def sent(record: Record, run: DeviceRun) -> Mapping[str, Any] | None:
-    """What the record says of the artifact (and signature, if the run names one) that was measured; None if it has no such."""
+    """Find what the record says of the artifact (and signature, if the run names one) that was measured; None if it has no such."""
     for item in record["artifacts"]:
         same = run.signature is None or item.get("signature") == run.signature
         if (item["name"], item["sha256"]) == (run.artifact, run.sha256) and same:
@@ -93,12 +89,12 @@ def sent(record: Record, run: DeviceRun) -> Mapping[str, Any] | None:
 
 
 def output_size(item: Mapping[str, Any]) -> tuple[int, int]:
-    """(height, width) of what a record's artifact answers."""
+    """Give (height, width) of what a record's artifact answers."""
     return int(item["output"]["height"]), int(item["output"]["width"])
 
 
 def answered(run: DeviceRun, record: Record) -> Sequence[Mapping[str, Any]] | None:
-    """The record's pictures that `run` answered to; None unless it answered to them in their order.
+    """Find the record's pictures that `run` answered to; None unless it answered to them in their order.
 
     A bundle's must all be answered; of the run's own a slow device may have seen a part.
     """
@@ -111,7 +107,7 @@ def answered(run: DeviceRun, record: Record) -> Sequence[Mapping[str, Any]] | No
 
 
 def reference_counts(pictures: Sequence[Mapping[str, Any]], size: tuple[int, int]) -> list[NDArray[np.int64]] | None:
-    """The float reference's confusion matrix of each picture at one output size; None if they are not kept."""
+    """Give the float reference's confusion matrix of each picture at one output size; None if they are not kept."""
     key = f"{size[0]}x{size[1]}"
     if any(key not in item["maps"] for item in pictures):
         return None
@@ -119,21 +115,19 @@ def reference_counts(pictures: Sequence[Mapping[str, Any]], size: tuple[int, int
 
 
 def square(rows: list[list[int]], classes: int) -> NDArray[np.int64] | None:
-    """A (classes, classes) matrix, or None if it is not one."""
+    """Make a (classes, classes) matrix, or None if it is not one."""
     if len(rows) != classes or any(len(row) != classes for row in rows):
         return None
     return np.asarray(rows, dtype=np.int64)
 
 
-OTHER_PICTURES = "its answers are to pictures that no longer judge this run; make a new bundle, or measure again"
-
-
 def answered_size(record: Record, run: DeviceRun) -> tuple[int, int]:
+    """Give (height, width) of what a run answered, which `check_fits` has found in the record."""
     item = sent(record, run)
-    assert item is not None  # `check_fits` has looked
+    assert item is not None
     return output_size(item)
 
 
 def record_path(folder: RunFolder, digest: str) -> Path:
-    """Where a run folder keeps what went into the bundle of this hash."""
+    """Say where a run folder keeps what went into the bundle of this hash."""
     return folder.root / "bundles" / f"{digest}.json"

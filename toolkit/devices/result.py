@@ -1,4 +1,4 @@
-"""result.json, schema 1: what another machine measured of a bundle, checked strictly before a report takes anything over."""
+"""Read result.json, schema 1: what another machine measured of a bundle, checked strictly before a report takes anything over."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class DeviceResult(_Strict):
 
 
 def read_result(path: Path) -> DeviceResult:
-    """A result file as typed objects; raises UsageError with one sentence if it is not one."""
+    """Read a result file as typed objects; raises UsageError with one sentence if it is not one."""
     try:
         document = read_json(path)
     except FileNotFoundError:

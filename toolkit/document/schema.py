@@ -1,4 +1,4 @@
-"""report.json, schema 1: checking, reading and writing it.
+"""Check, read and write report.json, schema 1.
 
 `schema.json` beside this file is generated from `toolkit.document.shape` for readers that are not Python; a test keeps
 the two equal.
@@ -22,7 +22,7 @@ _SHOWN_ERRORS = 5
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of report.json."""
+    """Give the JSON Schema (draft 2020-12) of report.json."""
     described = ReportDocument.model_json_schema(by_alias=True)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -32,7 +32,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def check(document: Mapping[str, Any], *, origin: str = "report.json") -> ReportDocument:
-    """The document as typed objects.
+    """Read plain JSON as a typed report.
 
     Args:
         document: content of report.json in plain JSON types.
@@ -54,8 +54,8 @@ def check(document: Mapping[str, Any], *, origin: str = "report.json") -> Report
         raise UsageError(f"{origin} cannot be written as JSON: {error}") from error
 
 
-def load_report(path: Path) -> dict[str, Any]:
-    """Content of a checked report.json; raises UsageError if there is none, it is damaged, or not of schema 1."""
+def load_report(path: Path) -> ReportDocument:
+    """Read report.json; raises UsageError if there is none, it is damaged, or not of schema 1."""
     try:
         document = read_json(path)
     except FileNotFoundError:
@@ -64,14 +64,14 @@ def load_report(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read ({error}); run `segport validate {path.parent}` again") from error
     if not isinstance(document, dict):
         raise UsageError(f"{path} holds no report but a JSON {type(document).__name__}; make the report again")
-    check(document, origin=str(path))
-    return document
+    return check(document, origin=str(path))
 
 
-def write_report(document: Mapping[str, Any], path: Path) -> None:
-    """Write a report that passes `check`, whole or not at all; raises UsageError if it does not pass."""
+def write_report(report: ReportDocument, path: Path) -> None:
+    """Write report.json, whole or not at all; raises UsageError if a later reader would refuse it."""
+    document = report.to_json()
     check(document)
-    write_json(path, dict(document))
+    write_json(path, document)
 
 
 def _explained(error: ValidationError) -> str:

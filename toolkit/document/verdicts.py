@@ -2,65 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from quantization.recipes import is_quantized
+from toolkit.document.shape import ArtifactEntry, ReportDocument, VerdictEntry
+from validation.verdict.gates import Gates
+from validation.verdict.judge import judge
+from validation.verdict.payoff import Weighed, payoff
 
 if TYPE_CHECKING:
-    from validation.verdict.gates import Gates
-    from validation.verdict.payoff import Weighed
+    from validation.verdict.judge import Reason
 
 FLOAT = "float32"
 """The recipe that quantized artifacts of the same format must gain against."""
+NOT_JUDGED = VerdictEntry(status="not_run", reasons=[])
+"""The verdict of an artifact whose report is not finished."""
 
 
-def judged(document: dict[str, Any]) -> dict[str, Any]:
+def not_made(reason: str) -> VerdictEntry:
+    """Give the verdict on an artifact that could not be made."""
+    return VerdictEntry(status="fail", reasons=[reason])
+
+
+def judged(report: ReportDocument) -> ReportDocument:
     """Judge every artifact that was made by its runs, its limits, its gain against the float artifact, and its checks.
 
     A function of those alone: doing it twice changes nothing. What could not be made, or was recorded without limits (by
     an early version), keeps the verdict it has.
     """
-    from toolkit.document.shape import CheckEntry
-    from validation.verdict.judge import judge
-    from validation.verdict.payoff import payoff
-
-    plain = {item["format"]: item for item in document["artifacts"] if item["path"] and item["recipe"] == FLOAT}
-    failed = [CheckEntry(**check) for check in document.get("checks", ()) if check["status"] == "fail"]
-    artifacts = []
-    for artifact in document["artifacts"]:
-        if artifact["path"] is None or "limits" not in artifact:
-            artifacts.append(artifact)
-            continue
-        mine, other = _weighed(artifact), plain.get(artifact["format"])
-        gains = payoff(mine, _weighed(other)) if other is not None and is_quantized(artifact["recipe"]) else ()
-        checks = [check for check in failed if check.artifact == artifact["name"]]
-        verdict = judge(mine.runs, gates_of(artifact), gains, checks)
-        artifacts.append({**artifact, "verdict": verdict.to_json()})
-    return {**document, "artifacts": artifacts}
+    plain = {item.format: item for item in report.artifacts if item.path is not None and item.recipe == FLOAT}
+    verdicts = [_verdict(item, plain.get(item.format), report) for item in report.artifacts]
+    artifacts = [
+        item.model_copy(update={"verdict": verdict}) for item, verdict in zip(report.artifacts, verdicts, strict=True)
+    ]
+    return report.model_copy(update={"artifacts": artifacts})
 
 
-def not_made(reason: str) -> dict[str, Any]:
-    """The verdict on an artifact that could not be made."""
-    return {"status": "fail", "reasons": [reason]}
+def gates_of(artifact: ArtifactEntry) -> Gates | None:
+    """Give the limits that an artifact is judged by; None if an early version recorded none."""
+    limits = artifact.limits
+    if limits is None:
+        return None
+    return Gates(limits.miou_drop, limits.class_drop, on_bound=limits.on_bound, agreement=limits.agreement)
 
 
-def gates_of(artifact: Mapping[str, Any]) -> Gates:
-    """The limits that a report's artifact is judged by."""
-    from validation.verdict.gates import Gates
-
-    limits = artifact["limits"]
-    return Gates(
-        limits["miou_drop"],
-        limits["class_drop"],
-        on_bound=limits.get("on_bound", False),
-        agreement=limits.get("agreement"),
-    )
+def _verdict(artifact: ArtifactEntry, plain: ArtifactEntry | None, report: ReportDocument) -> VerdictEntry:
+    gates = gates_of(artifact)
+    if artifact.path is None or gates is None:
+        return artifact.verdict
+    failed = [check for check in report.checks if check.status == "fail" and check.artifact == artifact.name]
+    found = judge(artifact.runs, gates, _gains(artifact, plain), failed)
+    return VerdictEntry.model_validate(found.to_json())
 
 
-def _weighed(artifact: Mapping[str, Any]) -> Weighed:
-    from toolkit.document.shape import Run
-    from validation.verdict.payoff import Weighed
-
-    runs = tuple(Run.model_validate(run) for run in artifact["runs"])
-    return Weighed(artifact["name"], artifact["size_bytes"], runs)
+def _gains(artifact: ArtifactEntry, plain: ArtifactEntry | None) -> tuple[Reason, ...]:
+    """Weigh a quantized artifact against the float one of its format; nothing for others."""
+    if plain is None or not is_quantized(artifact.recipe) or artifact.size_bytes is None or plain.size_bytes is None:
+        return ()
+    mine = Weighed(artifact.name, artifact.size_bytes, artifact.runs)
+    return payoff(mine, Weighed(plain.name, plain.size_bytes, plain.runs))

@@ -1,4 +1,4 @@
-"""Reports of one run from one document: the terminal's table, report.json, report.md and report.html."""
+"""Show the report of a run: the terminal's table, report.json, report.md, report.html and report.junit.xml."""
 
 from __future__ import annotations
 
@@ -6,38 +6,47 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit.document.schema import check, write_report
+from toolkit.document.shape import ReportDocument
+from toolkit.run_folder.files import write_text
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["render_terminal", "write_all"]
 
 
-def render_terminal(document: Mapping[str, Any], console: Console) -> None:
-    """Print verdict and table; raises UsageError if the document is not a report of schema 1."""
-    from toolkit.document.schema import check
+def render_terminal(report: ReportDocument | Mapping[str, Any], console: Console) -> None:
+    """Print verdict and table.
+
+    Raises:
+        UsageError: `report` is plain JSON, and not that of a report of schema 1.
+    """
     from toolkit.report import terminal
 
-    terminal.render(check(document), console)
+    terminal.render(_typed(report), console)
 
 
-def write_all(document: Mapping[str, Any], folder: Path) -> None:
+def write_all(report: ReportDocument | Mapping[str, Any], folder: Path) -> None:
     """Write report.json, report.md, report.html and report.junit.xml into `folder`.
 
     All are composed before the first is written, and each is written whole or not at all.
 
     Raises:
-        UsageError: the document is not a report of schema 1.
+        UsageError: `report` is plain JSON, and not that of a report of schema 1.
     """
-    from toolkit.document.schema import check, write_report
     from toolkit.report import html, junit, markdown
-    from toolkit.run_folder.files import write_text
 
-    checked = check(document)
+    typed = _typed(report)
     texts = {
-        "report.md": markdown.render(checked),
-        "report.html": html.render(checked, folder),
-        "report.junit.xml": junit.render(checked),
+        "report.md": markdown.render(typed),
+        "report.html": html.render(typed, folder),
+        "report.junit.xml": junit.render(typed),
     }
-    write_report(document, folder / "report.json")
+    write_report(typed, folder / "report.json")
     for name, text in texts.items():
         write_text(folder / name, text)
+
+
+def _typed(report: ReportDocument | Mapping[str, Any]) -> ReportDocument:
+    return report if isinstance(report, ReportDocument) else check(report)

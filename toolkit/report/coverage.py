@@ -1,4 +1,4 @@
-"""Every artifact in every backend: what was measured, what was emulated, what was not run and how to get it."""
+"""Show every artifact in every backend: what was measured, what was emulated, what was not run and how to get it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from toolkit.document.shape import ArtifactEntry, ReportDocument, Run
+from toolkit.document.run_shape import Run
+from toolkit.document.shape import ArtifactEntry, ReportDocument
 from toolkit.report.content.wording import MISSING, fraction, milliseconds
 
 if TYPE_CHECKING:
@@ -64,12 +65,12 @@ class CoverageRow:
 
 
 def coverage_rows(document: ReportDocument, folder: str) -> list[CoverageRow]:
-    """A row for each run of the report; `folder` is the run's, for the commands in it."""
+    """Make a row for each run of the report; `folder` is the run's, for the commands in it."""
     return [_row(artifact, run, folder) for artifact in document.artifacts for run in artifact.runs]
 
 
 def counts(rows: Sequence[CoverageRow]) -> dict[str, dict[State, int]]:
-    """Of accuracy, time and memory, how many rows are in which state."""
+    """Count of accuracy, time and memory how many rows are in which state."""
     return {
         what: {state: Counter(row.states[place] for row in rows)[state] for state in STATES}
         for place, what in enumerate(WHAT)
@@ -77,7 +78,7 @@ def counts(rows: Sequence[CoverageRow]) -> dict[str, dict[State, int]]:
 
 
 def counts_sentence(rows: Sequence[CoverageRow]) -> str:
-    """``8 pairs of artifact and backend: accuracy 5 measured, 3 not run; ...``."""
+    """Write ``8 pairs of artifact and backend: accuracy 5 measured, 3 not run; ...``."""
     parts = [
         f"{what} {', '.join(f'{number} {state}' for state, number in states.items() if number) or 'nowhere'}"
         for what, states in counts(rows).items()
@@ -86,7 +87,7 @@ def counts_sentence(rows: Sequence[CoverageRow]) -> str:
 
 
 def coverage_notes(rows: Sequence[CoverageRow]) -> list[tuple[str, list[int]]]:
-    """Each different sentence on what is missing, once, and the places of the rows it belongs to.
+    """Give each different sentence on what is missing, once, and the places of the rows it belongs to.
 
     Commands that differ in their backend alone are one command for all.
     """

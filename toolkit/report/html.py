@@ -1,4 +1,4 @@
-"""report.html: one file that needs nothing else, drawn by the templates beside this module."""
+"""Draw report.html: one file that needs nothing else, drawn by the templates beside this module."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.document.shape import ArtifactEntry, Colour, ReportDocument, Run
+from toolkit.document.run_shape import Colour, Run
+from toolkit.document.shape import ArtifactEntry, ReportDocument
 from toolkit.report.content import wording
-from toolkit.report.content.charts import HEIGHT, WIDTH, latency_points, latency_spans, scatter, size_points
+from toolkit.report.content.charts import CHART_HEIGHT, CHART_WIDTH, latency_points, latency_spans, scatter, size_points
 from toolkit.report.content.evidence import edge_means, edge_rows, flips
 from toolkit.report.content.instructions import COLUMNS as INSTRUCTION_COLUMNS
 from toolkit.report.content.instructions import TITLE as INSTRUCTION_TITLE
@@ -54,7 +55,7 @@ class ClassRow:
 
 
 def render(document: ReportDocument, folder: Path) -> str:
-    """The page.
+    """Draw the page.
 
     Args:
         document: a checked report.
@@ -82,8 +83,8 @@ def render(document: ReportDocument, folder: Path) -> str:
         "checks": sorted(document.checks, key=lambda check: _FIRST.index(check.status)),
         "size_chart": scatter(size_points(document), reference, log=False),
         "latency_chart": scatter(latency_points(document), reference, log=True),
-        "chart_width": WIDTH,
-        "chart_height": HEIGHT,
+        "chart_width": CHART_WIDTH,
+        "chart_height": CHART_HEIGHT,
         "spans": spans,
         "span_ticks": ticks,
         "formats": _formats(document),
@@ -105,7 +106,7 @@ def render(document: ReportDocument, folder: Path) -> str:
 
 
 def _times(document: ReportDocument) -> dict[str, Any]:
-    """What the tables of times show."""
+    """Gather what the tables of times show."""
     runs = [(artifact.name, run) for artifact in document.artifacts for run in default_runs(document, artifact)]
     counts = sorted({item.threads for _, run in runs for item in run.thread_sweep})
     swept = [
@@ -152,7 +153,7 @@ def _environment() -> Environment:
 
 
 def heat(change: float | None) -> str:
-    """Style class of a change of IoU: ``down1`` to ``down4``, ``up1`` to ``up4``, or nothing near zero."""
+    """Give the style class of a change of IoU: ``down1`` to ``down4``, ``up1`` to ``up4``, or nothing near zero."""
     if change is None:
         return "none"
     step = sum(abs(change) >= limit for limit in _HEAT_STEPS)
@@ -164,7 +165,7 @@ def _minus(text: str) -> str:
 
 
 def _typeset(sentence: str) -> Markup:
-    """Real minus signs, no line break between a figure and its unit, and what stands in backticks as code."""
+    """Set real minus signs, no line break between a figure and its unit, and what stands in backticks as code."""
     from markupsafe import Markup, escape
 
     signed = re.sub(r"(?<=\s)-(?=\d)", "−", sentence)
@@ -176,7 +177,7 @@ def _typeset(sentence: str) -> Markup:
 
 
 def _breakable(name: str) -> Markup:
-    """A name that may be broken after hyphens and underscores."""
+    """Let a name be broken after hyphens and underscores."""
     from markupsafe import Markup, escape
 
     return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[-_])(?=\w)", name))
@@ -203,7 +204,7 @@ def _class_rows(document: ReportDocument, judged: list[tuple[ArtifactEntry, Run]
 
 
 def _colours(document: ReportDocument) -> dict[str, str]:
-    """CSS colour of every class; empty where the model has none."""
+    """Give the CSS colour of every class; empty where the model has none."""
     triples: list[Colour | None] = [*document.model.colours] or [None] * len(document.model.classes)
     return {
         name: "" if triple is None else "#{:02x}{:02x}{:02x}".format(*triple)
@@ -212,13 +213,13 @@ def _colours(document: ReportDocument) -> dict[str, str]:
 
 
 def _formats(document: ReportDocument) -> dict[str, int]:
-    """Position of every format in the page's palette, in order of appearance."""
+    """Give the position of every format in the page's palette, in order of appearance."""
     names = dict.fromkeys(artifact.format for artifact in document.artifacts)
     return {name: index % 5 for index, name in enumerate(names)} | {"reference": 9}
 
 
 def _shown_artifact(answered: list[str], judged: list[tuple[ArtifactEntry, Run]]) -> str | None:
-    """The artifact whose answers the examples show first: the one that lost most."""
+    """Choose the artifact whose answers the examples show first: the one that lost most."""
     losses = {artifact.name: run.delta_miou or 0.0 for artifact, run in judged}
     return min(answered, key=lambda name: losses.get(name, 0.0), default=None)
 
@@ -245,7 +246,7 @@ def _examples(document: ReportDocument, folder: Path) -> list[dict[str, Any]]:
 
 
 def _inlined(path: str | None, folder: Path) -> str | None:
-    """A picture below `folder` as a data URI, or None if there is none."""
+    """Write a picture below `folder` as a data URI, or None if there is none."""
     if path is None:
         return None
     root, place = folder.resolve(), (folder / path).resolve()
@@ -264,7 +265,7 @@ def _packages(document: ReportDocument) -> dict[str, str]:
 
 
 def _facts(document: ReportDocument) -> dict[str, str]:
-    """The environment in plain words, without the packages."""
+    """Describe the environment in plain words, without the packages."""
     facts = {}
     for key, value in document.environment.items():
         if key == "memory_bytes" and isinstance(value, int):

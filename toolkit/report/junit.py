@@ -1,4 +1,4 @@
-"""Verdicts as JUnit XML, which CI systems show as tests: a suite per artifact, a case per reason of its verdict.
+"""Write verdicts as JUnit XML, which CI systems show as tests: a suite per artifact, a case per reason of its verdict.
 
 The dialect is the one that Jenkins, GitLab and GitHub actions read: testsuites > testsuite > testcase with `failure` or
 `skipped` inside. What was not judged is skipped, never passed.
@@ -17,7 +17,7 @@ _NO_XML = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 
 
 def render(document: ReportDocument) -> str:
-    """The whole file."""
+    """Write the whole file."""
     root = ET.Element("testsuites", name=f"segport {_clean(document.model.name)}")
     for artifact in document.artifacts:
         root.append(_suite(artifact, document))
@@ -43,7 +43,7 @@ def _suite(artifact: ArtifactEntry, document: ReportDocument) -> ET.Element:
 
 
 def _check_suite(document: ReportDocument) -> ET.Element:
-    """The checks of the run and of all artifacts; a warning is a case that passes and says so."""
+    """Make a suite of the checks of the run and of all artifacts; a warning is a case that passes and says so."""
     cases = [
         _named_case(f"checks.{_clean(item.artifact or 'run')}", item.name, item.status, item.message)
         for item in document.checks
@@ -74,7 +74,7 @@ def _named_case(where: str, about: str, outcome: str, sentence: str) -> ET.Eleme
 
 
 def _reasons(artifact: ArtifactEntry) -> Iterator[tuple[str, str, str]]:
-    """(about, outcome, sentence) of each reason; a verdict that gives none is one case in its own words."""
+    """Give (about, outcome, sentence) of each reason; a verdict that gives none is one case in its own words."""
     verdict = artifact.verdict
     if not verdict.reasons:
         yield "verdict", verdict.status, f"{artifact.name}: {verdict.status}"

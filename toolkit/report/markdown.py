@@ -1,4 +1,4 @@
-"""report.md: short enough for a comment on a pull request."""
+"""Write report.md: short enough for a comment on a pull request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from toolkit.report.content.instructions import instruction_rows
 from toolkit.report.content.metrics import TITLE as METRIC_TITLE
 from toolkit.report.content.metrics import metric_columns, metric_rows
 from toolkit.report.content.rows import (
-    Row,
+    MatrixRow,
     accuracy_words,
     gaps,
     judging_run,
@@ -45,7 +45,7 @@ _SPECIAL = re.compile(r"([\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
 def render(document: ReportDocument) -> str:
-    """The whole file."""
+    """Write the whole file."""
     summary = summarize(document)
     parts = [
         f"# {_text(document.title or f'segport: {document.model.name}')}",
@@ -69,7 +69,7 @@ def render(document: ReportDocument) -> str:
 
 
 def table(header: list[str], rows: list[list[str]], right: set[int]) -> str:
-    """A table in GitHub's Markdown; cells must be escaped already, columns in `right` are aligned right."""
+    """Write a table in GitHub's Markdown; cells must be escaped already, columns in `right` are aligned right."""
     rule = ["---:" if column in right else "---" for column in range(len(header))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])
 
@@ -79,7 +79,7 @@ def _matrix(document: ReportDocument) -> str:
     return table(header, [_row(row) for row in matrix(document)], right={2, 3, 4, 6, 7})
 
 
-def _row(row: Row) -> list[str]:
+def _row(row: MatrixRow) -> list[str]:
     run, latency = row.run, row.run.latency_ms if row.run else None
     return [
         _text(row.artifact.name),
@@ -94,7 +94,7 @@ def _row(row: Row) -> list[str]:
     ]
 
 
-def _verdict(row: Row) -> str:
+def _verdict(row: MatrixRow) -> str:
     status = shown_verdict(row)
     if status is None:
         return MISSING
@@ -184,7 +184,7 @@ def _checks(document: ReportDocument) -> str:
 
 
 def _lint(document: ReportDocument) -> str:
-    """One line an artifact and accelerator that leaves something to the CPU; the reasons are in report.json."""
+    """Write one line an artifact and accelerator that leaves something to the CPU; the reasons are in report.json."""
     lines = [
         f"- {_text(artifact.name)}: {_text(entry.sentence)}"
         for artifact in document.artifacts
@@ -229,7 +229,7 @@ def _reproduce(document: ReportDocument) -> str:
 
 
 def _text(text: str) -> str:
-    """Text in which no character is Markdown or HTML and that notifies nobody, on one line."""
+    """Escape text, so that in it no character is Markdown or HTML and that notifies nobody, on one line."""
     escaped = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u200b")
 

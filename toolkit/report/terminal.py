@@ -1,4 +1,4 @@
-"""The table in the terminal: verdict first, two-line cells where the window is narrow."""
+"""Print the table in the terminal: verdict first, two-line cells where the window is narrow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from toolkit.report.content.agreement import COLUMNS, AgreementRow, agreement_ro
 from toolkit.report.content.checks import check_lines
 from toolkit.report.content.evidence import edges_sentence, findings_sentence
 from toolkit.report.content.reasons import reason_lines
-from toolkit.report.content.rows import Row, accuracy_words, gaps, matrix, summarize, worst_words
+from toolkit.report.content.rows import MatrixRow, accuracy_words, gaps, matrix, summarize, worst_words
 from toolkit.report.content.sizes import SizeRow, size_rows
 from toolkit.report.content.times import time_tables
 from toolkit.report.content.wording import (
@@ -141,7 +141,7 @@ def _agreement(rows: list[AgreementRow]) -> Table:
 
 
 def _sizes(rows: list[SizeRow]) -> Table:
-    """One line a size, an artifact's name and runtime only where they begin."""
+    """Draw one line a size, an artifact's name and runtime only where they begin."""
     table = _table()
     for title in ("artifact", "runtime"):
         table.add_column(title, overflow="fold")
@@ -160,22 +160,22 @@ def _table() -> Table:
     return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
 
 
-def _rows(document: ReportDocument) -> list[tuple[Row, bool]]:
-    """Rows, each with whether it is its artifact's first."""
+def _rows(document: ReportDocument) -> list[tuple[MatrixRow, bool]]:
+    """Give rows, each with whether it is its artifact's first."""
     rows = matrix(document)
     return [(row, not i or rows[i - 1].artifact is not row.artifact) for i, row in enumerate(rows)]
 
 
-def _accuracy(row: Row) -> str:
+def _accuracy(row: MatrixRow) -> str:
     return accuracy_words(row) or fraction(row.run.miou if row.run else None)
 
 
-def _times(row: Row) -> tuple[str, str]:
+def _times(row: MatrixRow) -> tuple[str, str]:
     latency = row.run.latency_ms if row.run else None
     return (milliseconds(latency.p50), milliseconds(latency.p90)) if latency else (MISSING, MISSING)
 
 
-def _verdict(row: Row) -> Text:
+def _verdict(row: MatrixRow) -> Text:
     from rich.text import Text
 
     status = row.artifact.verdict.status
@@ -183,7 +183,7 @@ def _verdict(row: Row) -> Text:
 
 
 def _plain(text: str) -> Text:
-    """Text in which square brackets are brackets, not markup."""
+    """Give text in which square brackets are brackets, not markup."""
     from rich.text import Text
 
     return Text(text)

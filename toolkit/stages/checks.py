@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converters import Artifact, ModelSource
+from converters import Artifact, MissingToolError, ModelSource, SourceError
+from converters.formats.tflite.file.edges import read_ends
+from quantization import recipe
+from toolkit.document.shape import CheckEntry
 from toolkit.stages.context import Context, fitting
 from toolkit.stages.runtimes import guarded
+from validation.runners import runners
+from validation.runners.base.torch_threads import TorchThreads
 
 if TYPE_CHECKING:
     from converters.formats.tflite.file.edges import Ends
@@ -24,7 +29,7 @@ REFERENCE_KERNELS_LIMIT = 20_000_000
 """Multiply-adds up to which the reference kernels are asked without being named: about a second a picture."""
 
 
-def run_checks(context: Context) -> list[dict[str, Any]]:
+def run_checks(context: Context) -> list[CheckEntry]:
     """Give the report's `checks`: those of the run, then those of each artifact at its default output size.
 
     Raises:
@@ -48,7 +53,7 @@ def run_checks(context: Context) -> list[dict[str, Any]]:
             stage.advance()
     for failed in (item for item in results if item.status == "fail"):
         progress.note(f"     check {failed.name} failed: {failed.message}")
-    return [item.to_json() for item in results]
+    return [CheckEntry.model_validate(item.to_json()) for item in results]
 
 
 def _gathered(context: Context, artifact: Artifact, expectations: Expectations) -> ArtifactEvidence | None:
@@ -93,8 +98,6 @@ def tensor_path(source: ModelSource, threads: int) -> Network:
 def _torch_network(module: Any, threads: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     import torch
 
-    from validation.runners.base.torch_threads import TorchThreads
-
     def ask(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         with TorchThreads(threads), torch.inference_mode():
             answer: NDArray[np.float32] = module(torch.from_numpy(tensor)).numpy()
@@ -117,8 +120,6 @@ def _others(
     context: Context, artifact: Artifact, title: str, ends: Ends | None
 ) -> tuple[dict[str, MakeRunner], dict[str, str]]:
     """Find every other runtime and backend of the artifact's format by title, and why some are not asked."""
-    from validation.runners import runners
-
     asked = {item.title for item in context.runtimes}
     others: dict[str, MakeRunner] = {}
     unavailable: dict[str, str] = {}
@@ -147,8 +148,6 @@ def _others(
 
 
 def _recipe(artifact: Artifact) -> Any:
-    from quantization import recipe
-
     return recipe(artifact.recipe)
 
 
@@ -161,8 +160,6 @@ def _ends(artifact: Artifact) -> Ends | None:
     """Read both ends of a TFLite file; None for other formats, and for files that cannot be read: their own runs say why."""
     if artifact.format != "tflite":
         return None
-    from converters import MissingToolError, SourceError
-    from converters.formats.tflite.file.edges import read_ends
 
     try:
         return read_ends(artifact.path, artifact.signature)

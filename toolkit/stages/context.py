@@ -14,11 +14,11 @@ from toolkit.options import RunOptions
 from toolkit.progress import Progress
 from toolkit.run_folder.folder import RunFolder, trusted_artifacts
 from toolkit.stages.runtimes import Runtime
+from validation.results.latency import LatencySettings
 
 if TYPE_CHECKING:
     from segdata import Dataset
     from validation.measure import Measurements
-    from validation.results.latency import LatencySettings
     from validation.runners.base.contract import Runner
 
 _MANY_SAMPLES = 20
@@ -147,8 +147,6 @@ def to_time(options: RunOptions, dataset: Dataset) -> Measurements:
 
 def latency_settings(options: RunOptions) -> LatencySettings | None:
     """Say how long to time; None if latency is not asked for."""
-    from validation.results.latency import LatencySettings
-
     if options.latency_samples == 0:
         return None
     return LatencySettings(

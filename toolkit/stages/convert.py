@@ -1,4 +1,4 @@
-"""From options to artifacts and a manifest: the converting half of the story."""
+"""Turn options into artifacts and a manifest: the converting half of the story."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters import MissingToolError, ModelSource, OutputKind, Plan, SourceError, converters, make_plan
+from converters.conversion.perform import State, convert_here, perform
 from quantization import NumberType, Recipe, Repair, WeightRange, recipe, recipes
+from quantization.calibration.plot import plot_ranges
+from quantization.calibration.statistics import load_statistics
+from quantization.policy import read_policy
 from toolkit.errors import ExitStatus, UsageError, unknown
+from toolkit.isolation.limits import Limits
 from toolkit.options import RunOptions
 from toolkit.progress import Progress
 from toolkit.run_folder.earlier import earlier_artifacts, fingerprint, settle
 from toolkit.run_folder.environment import describe_environment
 from toolkit.run_folder.folder import RunFolder
 from toolkit.stages.picture_sets import calibration_set
+from validation.runners.base.resizing import picture_digest
 
 if TYPE_CHECKING:
     from converters import Artifact
-    from converters.conversion.perform import Convert, Outcome, State
+    from converters.conversion.perform import Convert, Outcome
     from quantization.calibration import CalibrationSet
     from quantization.policy import Policy
 
@@ -63,7 +69,7 @@ class Conversions:
 
 
 def wanted_pairs(options: RunOptions) -> list[tuple[str, Recipe]]:
-    """(format, recipe) pairs the options ask for; raises RecipeError or UsageError for unknown ones."""
+    """Choose the (format, recipe) pairs that the options ask for; raises RecipeError or UsageError for unknown ones."""
     for kind, names, known in (("format", options.formats, converters()), ("recipe", options.recipes, recipes())):
         for name in (name for name in names if name not in known):
             raise unknown(kind, name, known)
@@ -80,7 +86,7 @@ def wanted_pairs(options: RunOptions) -> list[tuple[str, Recipe]]:
 
 
 def _repaired(format_name: str, item: Recipe, options: RunOptions) -> Recipe:
-    """The recipe with `--repair` and `--weight-range`, where TFLite stores integer weights."""
+    """Give the recipe `--repair` and `--weight-range`, where TFLite stores integer weights."""
     if format_name != "tflite" or not item.weights.is_integer:
         return item
     if options.repair:
@@ -95,7 +101,7 @@ def _repaired(format_name: str, item: Recipe, options: RunOptions) -> Recipe:
 
 
 def _chosen_recipes(options: RunOptions) -> list[Recipe]:
-    """Those named; else the policy's, in the name that each format has for it; else all that are not on request only."""
+    """Choose those named; else the policy's, in the name that each format has for it; else all that are not on request only."""
     if options.recipes:
         return [recipe(name) for name in options.recipes]
     policy = _policy(options)
@@ -105,7 +111,7 @@ def _chosen_recipes(options: RunOptions) -> list[Recipe]:
 
 
 def _with_interface(pairs: list[tuple[str, Recipe]], options: RunOptions) -> list[tuple[str, Recipe]]:
-    """The pairs, with `--io-dtype` for those of TFLite that compute in calibrated 8 bits throughout."""
+    """Give the pairs `--io-dtype` for those of TFLite that compute in calibrated 8 bits throughout."""
     wanted = NumberType(options.io_dtype)
     if not wanted.is_integer:
         return pairs
@@ -121,7 +127,7 @@ def _with_interface(pairs: list[tuple[str, Recipe]], options: RunOptions) -> lis
 
 
 def _routes(options: RunOptions) -> dict[str, str] | None:
-    """Format -> route, where the options name one; raises UsageError for two that exclude each other."""
+    """Choose a route for each format, where the options name one; raises UsageError for two that exclude each other."""
     if options.quantizer == "tensorflow":
         if options.tflite_route not in (None, "onnx2tf", "tensorflow"):
             raise UsageError(
@@ -132,7 +138,7 @@ def _routes(options: RunOptions) -> dict[str, str] | None:
 
 
 def kept_operations(options: RunOptions) -> tuple[tuple[str, NumberType], ...]:
-    """(pattern, number type) of the operations to keep; raises UsageError for what is not TYPE:PATTERN."""
+    """Read (pattern, number type) of the operations to keep; raises UsageError for what is not TYPE:PATTERN."""
     kept = []
     for entry in options.keep:
         number, _, pattern = entry.partition(":")
@@ -146,9 +152,7 @@ def kept_operations(options: RunOptions) -> tuple[tuple[str, NumberType], ...]:
 
 
 def _policy(options: RunOptions) -> Policy | None:
-    """The policy the options name; raises RecipeError if it is none."""
-    from quantization.policy import read_policy
-
+    """Read the policy that the options name; raises RecipeError if it is none."""
     return None if options.policy is None else read_policy(options.policy)
 
 
@@ -176,9 +180,6 @@ def perform_plan(
     plan: Plan, calibration: CalibrationSet | None, options: RunOptions, folder: RunFolder, progress: Progress
 ) -> Conversions:
     """Make the artifacts and write the manifest, which names whatever could be made; raises SourceError where all were refused."""
-    from converters import SourceError
-    from converters.conversion.perform import perform
-
     model = _model_entry(plan.source)
     mark, before = fingerprint(model), earlier_artifacts(folder)
     with _told(progress, len(plan.conversions)) as tell, _converting(options, progress) as convert:
@@ -200,10 +201,8 @@ def perform_plan(
 
 @contextmanager
 def _converting(options: RunOptions, progress: Progress) -> Iterator[Convert]:
-    """Where converters run; says so where it is not where the options want it."""
-    from converters.conversion.perform import convert_here
+    """Choose where converters run; says so where it is not where the options want it."""
     from toolkit.isolation.conversions import ConversionProcess
-    from toolkit.isolation.limits import Limits
 
     if not options.isolate:
         yield convert_here
@@ -216,9 +215,6 @@ def _converting(options: RunOptions, progress: Progress) -> Iterator[Convert]:
 
 def _plot(folder: RunFolder, calibration: CalibrationSet) -> None:
     """Draw whatever statistics there are of these pictures, beside them."""
-    from quantization.calibration.plot import plot_ranges
-    from quantization.calibration.statistics import load_statistics
-
     for kept in folder.calibration.glob(f"*-{calibration.pictures_digest()[:12]}.npz"):
         statistics = load_statistics(kept)
         if statistics:
@@ -227,9 +223,7 @@ def _plot(folder: RunFolder, calibration: CalibrationSet) -> None:
 
 @contextmanager
 def _told(progress: Progress, total: int) -> Iterator[Any]:
-    """Progress of `perform`: one step an artifact, with a line for each."""
-    from converters.conversion.perform import State
-
+    """Show the progress of `perform`: one step an artifact, with a line for each."""
     with progress.stage("converting", total) as stage:
 
         def tell(name: str, state: State, seconds: float) -> None:
@@ -242,14 +236,12 @@ def _told(progress: Progress, total: int) -> Iterator[Any]:
 
 
 def _digests(calibration: CalibrationSet) -> dict[str, str]:
-    """Content of each calibration picture by its id: what the check for overlap holds the judging pictures against."""
-    from validation.runners.base.resizing import picture_digest
-
+    """Digest the content of each calibration picture by its id: what the check for overlap holds the judging pictures against."""
     return {name: picture_digest(image) for name, image in zip(calibration.ids, calibration.images, strict=True)}
 
 
 def _model_entry(source: ModelSource) -> dict[str, Any]:
-    """The manifest's `model`."""
+    """Describe the network for the manifest."""
     return {
         "name": source.name,
         "origin": source.origin,

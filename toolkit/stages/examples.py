@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.run_folder.folder import RunFolder
+from toolkit.document.shape import Example, ExampleAnswer
+from toolkit.report.content.example_images import save_difference, save_mask, save_picture
 from toolkit.stages.context import Context, fitting
+from validation.runners.base.resizing import fit_mask, fit_picture
+from validation.runners.base.values import label_map
 
 if TYPE_CHECKING:
     from converters import Artifact
@@ -17,13 +21,8 @@ if TYPE_CHECKING:
     from validation.results.run import RunResult
 
 
-def draw_examples(
-    context: Context, results: Mapping[str, Sequence[RunResult]], references: LabelMaps
-) -> list[dict[str, Any]]:
+def draw_examples(context: Context, results: Mapping[str, Sequence[RunResult]], references: LabelMaps) -> list[Example]:
     """Write example pictures below the run folder and describe them for the report (paths relative to the folder)."""
-    from toolkit.report.content.example_images import save_difference, save_mask, save_picture
-    from validation.runners.base.resizing import fit_mask, fit_picture
-
     dataset, folder = context.dataset, context.folder
     chosen = choose_examples(
         results, [dataset.sample_id(index) for index in range(len(dataset))], context.options.examples
@@ -39,24 +38,36 @@ def draw_examples(
     colours = dataset.labels.colours
     answers = {artifact.name: _answers(context, artifact, samples) for artifact in measured}
     entries = []
+
+    def place(path: Path) -> str:
+        return path.relative_to(folder.root).as_posix()
+
+    def answered(
+        stem: str, artifact: Artifact, answer: NDArray[np.uint8], reference: NDArray[np.uint8]
+    ) -> ExampleAnswer:
+        drawn = folder.examples / f"{stem}-{artifact.name}.png"
+        return ExampleAnswer(
+            prediction=place(save_mask(answer, colours, drawn)),
+            difference=place(save_difference(reference, answer, drawn.with_name(f"{drawn.stem}-difference.png"))),
+            pixel_agreement=float((answer == reference).mean()),
+        )
+
     with context.progress.stage("drawing examples", len(samples)) as stage:
         for number, (index, sample) in enumerate(zip(chosen, samples, strict=True)):
             stem = f"{number:02d}"
             truth, reference = fit_mask(sample.mask, *size), np.asarray(maps[index])
-            entry: dict[str, Any] = {"id": sample.id, "artifacts": {}}
-            entry["picture"] = save_picture(fit_picture(sample.image, *size), folder.examples / f"{stem}-picture.png")
-            entry["truth"] = save_mask(truth, colours, folder.examples / f"{stem}-truth.png")
-            entry["reference"] = save_mask(reference, colours, folder.examples / f"{stem}-reference.png")
-            for artifact in measured:
-                answer = answers[artifact.name][number]
-                entry["artifacts"][artifact.name] = {
-                    "prediction": save_mask(answer, colours, folder.examples / f"{stem}-{artifact.name}.png"),
-                    "difference": save_difference(
-                        reference, answer, folder.examples / f"{stem}-{artifact.name}-difference.png"
-                    ),
-                    "pixel_agreement": float((answer == reference).mean()),
-                }
-            entries.append(_relative(entry, folder))
+            shown = save_picture(fit_picture(sample.image, *size), folder.examples / f"{stem}-picture.png")
+            example = Example(
+                id=sample.id,
+                picture=place(shown),
+                truth=place(save_mask(truth, colours, folder.examples / f"{stem}-truth.png")),
+                reference=place(save_mask(reference, colours, folder.examples / f"{stem}-reference.png")),
+                artifacts={
+                    artifact.name: answered(stem, artifact, answers[artifact.name][number], reference)
+                    for artifact in measured
+                },
+            )
+            entries.append(example)
             stage.advance()
     return entries
 
@@ -80,24 +91,9 @@ def choose_examples(results: Mapping[str, Sequence[RunResult]], ids: Sequence[st
 
 
 def _answers(context: Context, artifact: Artifact, samples: Sequence[Any]) -> list[NDArray[np.uint8]]:
-    from validation.runners.base.resizing import fit_picture
-    from validation.runners.base.values import label_map
-
     runtime = next(item for item in fitting(context.runtimes, artifact) if item.usable)
     with runtime.runner(artifact, runtime.backend, context.options.threads) as runner:
         return [
             label_map(runner.predict(fit_picture(sample.image, artifact.image.height, artifact.image.width)))
             for sample in samples
         ]
-
-
-def _relative(entry: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
-    """Write paths below the run folder as POSIX strings."""
-    from pathlib import Path
-
-    def shortened(value: Any) -> Any:
-        if isinstance(value, Path):
-            return value.relative_to(folder.root).as_posix()
-        return {key: shortened(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-    return {key: shortened(value) for key, value in entry.items()}

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from toolkit.document.run_shape import Latency
+from toolkit.document.shape import ReferenceEntry
 from toolkit.stages.accuracy import counted
 from toolkit.stages.context import Context
 from toolkit.stages.reference import reference_runner
+from validation.errors import RunnerError
+from validation.runners.base.contract import unavailable
+from validation.timing.runs import Subject, start_fresh, time_runs
 
 if TYPE_CHECKING:
     from validation.measure import Reference
@@ -25,10 +30,6 @@ def time_everything(context: Context, results: Sequence[RunResult]) -> tuple[lis
     Raises:
         RunnerError: the float reference failed; without it there is nothing to compare with.
     """
-    from validation.errors import RunnerError
-    from validation.runners.base.contract import unavailable
-    from validation.timing.runs import Subject, start_fresh, time_runs
-
     what, progress, planned = context.what, context.progress, context.planned
     if what.latency is None:
         return list(results), {}
@@ -73,13 +74,13 @@ def with_times(
     return {size: dataclasses.replace(found, latency=times.get(size)) for size, found in references.items()}
 
 
-def retimed(before: Mapping[str, Any], times: ReferenceTimes, default: tuple[int, int]) -> dict[str, Any]:
+def retimed(before: ReferenceEntry, times: ReferenceTimes, default: tuple[int, int]) -> ReferenceEntry:
     """Put a latency measured again into the report's `reference`."""
-    entry = {**before, "latency_ms": times[default].to_json()}
-    if "sizes" in before:
-        again = {size: found.to_json() for size, found in times.items()}
-        entry["sizes"] = [
-            {**item, "latency_ms": again.get(tuple(item["output_size"]), item["latency_ms"])}
-            for item in before["sizes"]
-        ]
-    return entry
+    again = {size: Latency.model_validate(found, from_attributes=True) for size, found in times.items()}
+    entry = before.model_copy(update={"latency_ms": again[default]})
+    if not before.sizes:
+        return entry
+    sizes = [
+        item.model_copy(update={"latency_ms": again.get(item.output_size, item.latency_ms)}) for item in before.sizes
+    ]
+    return entry.model_copy(update={"sizes": sizes})

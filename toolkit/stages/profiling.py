@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from quantization.recipes import is_quantized
 from toolkit.stages.context import Context
+from validation.errors import RunnerError
+from validation.runners.base.contract import unavailable
+from validation.timing.runs import profile_operations
 
 if TYPE_CHECKING:
     from validation.results.run import RunResult
@@ -23,9 +26,6 @@ def with_instructions(context: Context, results: Sequence[RunResult]) -> list[Ru
 
     A count that fails is told and left out; `segport compare` then says that the run lost it.
     """
-    from validation.errors import RunnerError
-    from validation.runners.base.contract import unavailable
-
     planned, progress = context.planned, context.progress
     counting = [item.runtime.runner.counts_instructions for item in planned]
     if not any(counting):
@@ -50,8 +50,6 @@ def with_instructions(context: Context, results: Sequence[RunResult]) -> list[Ru
 
 def with_kernels(context: Context, results: Sequence[RunResult]) -> list[RunResult]:
     """Name the operations that no delegate took, for quantized artifacts that were timed here."""
-    from validation.errors import RunnerError
-
     told = []
     for item, result in zip(context.planned, results, strict=True):
         runner = item.runner(context.options.threads)
@@ -71,9 +69,6 @@ def with_kernels(context: Context, results: Sequence[RunResult]) -> list[RunResu
 
 def with_operations(context: Context, results: Sequence[RunResult]) -> list[RunResult]:
     """Time single operations, if the options ask for them and a runtime can be used here."""
-    from validation.runners.base.contract import unavailable
-    from validation.timing.runs import profile_operations
-
     if not context.options.per_op or context.what.latency is None:
         return list(results)
     timed = []

@@ -6,9 +6,12 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind
+from converters.onnx_sources.reading import describe_onnx
 from toolkit.options import RunOptions
 from toolkit.stages.accuracy import counted
 from toolkit.stages.context import Context
+from validation.runners.onnxruntime import OnnxRuntimeRunner
+from validation.runners.reference import TorchRunner, torch_artifact
 
 if TYPE_CHECKING:
     from validation.measure import Reference
@@ -17,9 +20,6 @@ if TYPE_CHECKING:
 
 def reference_runner(source: ModelSource, options: RunOptions) -> Runner:
     """Bind the float reference: the torch module, or for an ONNX source the file itself in ONNX Runtime. Not open."""
-    from validation.runners.onnxruntime import OnnxRuntimeRunner
-    from validation.runners.reference import TorchRunner, torch_artifact
-
     image = ImageInput("image", *source.input_size, source.pixel_range, Layout.NCHW, channels=source.channels)
     output = MapOutput("logits", *source.output_size, len(source.classes), OutputKind.LOGITS, Layout.NCHW)
     if source.module is not None:
@@ -33,7 +33,6 @@ def reference_runner(source: ModelSource, options: RunOptions) -> Runner:
         )
         return TorchRunner(artifact, threads=options.threads)
     assert source.onnx_path is not None  # ModelSource guarantees one of the two
-    from converters.onnx_sources.reading import describe_onnx
 
     described = describe_onnx(source.onnx_path)
     return OnnxRuntimeRunner(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.errors import unknown
+from toolkit.isolation.limits import Limits
 from toolkit.options import RunOptions
 
 if TYPE_CHECKING:
@@ -70,7 +71,6 @@ def absent_runners(options: RunOptions, chosen: Sequence[Runtime]) -> list[str]:
 
 def guarded(kind: type[Runner], options: RunOptions) -> type[Runner]:
     """Put the runner in a process of its own, within the options' limits, unless they say otherwise."""
-    from toolkit.isolation.limits import Limits
     from toolkit.isolation.runtimes import isolated
 
     return isolated(kind, Limits.of(options.time_limit, options.memory_limit)) if options.isolate else kind

@@ -1,4 +1,4 @@
-"""What a runner tells of its runtime, its delegate and its machine."""
+"""Hold what a runner tells of its runtime, its delegate and its machine."""
 
 from __future__ import annotations
 
@@ -84,5 +84,5 @@ class InstructionCount:
     emulator: str
 
     def to_json(self) -> dict[str, Any]:
-        """A run's `instructions`."""
+        """Give a run's `instructions`."""
         return asdict(self)

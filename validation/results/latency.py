@@ -87,12 +87,12 @@ class LatencyResult:
     groups: int = 1
 
     def to_json(self) -> dict[str, Any]:
-        """The report's `latency_ms`."""
+        """Give the report's `latency_ms`."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """Inverse of `to_json`; raises ValidationError if keys are missing or unknown."""
+        """Undo `to_json`; raises ValidationError if keys are missing or unknown."""
         try:
             return cls(**document)
         except TypeError as error:

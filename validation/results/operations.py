@@ -1,4 +1,4 @@
-"""Where the time of one inference goes: operations by name and by kind, from the runtime's own profiler.
+"""Show where the time of one inference goes: operations by name and by kind, from the runtime's own profiler.
 
 A runner that can be asked says so (`Runner.operations_reason` is empty) and yields what its runtime recorded; everything else
 is adding up.
@@ -59,7 +59,7 @@ class OperationProfile:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """Inverse of `dataclasses.asdict`."""
+        """Undo `dataclasses.asdict`."""
         shares = {
             key: tuple(OperationShare(**item) for item in document.get(key, ())) for key in ("kinds", "operations")
         }
@@ -67,7 +67,7 @@ class OperationProfile:
 
 
 def not_profiled(reason: str) -> OperationProfile:
-    """Why nothing was measured."""
+    """Say why nothing was measured."""
     return OperationProfile("not_run", reason)
 
 
@@ -76,7 +76,7 @@ _Key = tuple[str, str, bool | None]
 
 
 def added_up(recorded: Iterable[OperationTime], runs: int, shown: int | None = SHOWN) -> OperationProfile:
-    """Calls of `runs` inferences as shares, of single operations the `shown` longest (None: all); "failed" if nothing was recorded."""
+    """Add up the calls of `runs` inferences as shares, of single operations the `shown` longest (None: all); "failed" if nothing was recorded."""
     names: dict[_Key, list[int]] = defaultdict(list)
     kinds: dict[_Key, list[int]] = defaultdict(list)
     for item in recorded:

@@ -42,7 +42,7 @@ class Subject:
         return tuple(count for count in self.threads if count != self.runner.threads)
 
     def team(self, held_bytes: int | None) -> list[Entrant]:
-        """The runner itself first, then one of each other thread count."""
+        """Line up the runner itself, then one of each other thread count."""
         runner = self.runner
         again = [type(runner)(runner.artifact, runner.backend, count) for count in self.other_threads]
         return [Entrant(item, self.picture, held_bytes) for item in (runner, *again)]
@@ -74,7 +74,7 @@ class FreshStarts:
         return self.starts[0].anonymous if self.starts else None
 
     def added_to(self, latency: LatencyResult) -> LatencyResult:
-        """The latency with its cold start: the median one of several, so that load and first run belong together."""
+        """Give the latency its cold start: the median one of several, so that load and first run belong together."""
         if not self.starts:
             return latency
         ordered = sorted(self.starts, key=lambda start: start.load_ms + start.first_run_ms)

@@ -1,4 +1,4 @@
-"""Paired bootstrap over pictures: how far a difference in IoU could move with another draw of pictures.
+"""Resample pictures, paired: how far a difference in IoU could move with another draw of pictures.
 
 Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile interval). Pictures are drawn
 with replacement, the same draw for artifact and reference; confusion matrices of the drawn pictures are added up and
@@ -40,7 +40,7 @@ class DeltaIntervals:
 def delta_intervals(
     artifact: NDArray[Any], reference: NDArray[Any], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> DeltaIntervals:
-    """95 % percentile intervals of IoU differences between two models on the same pictures.
+    """Form 95 % percentile intervals of IoU differences between two models on the same pictures.
 
     Args:
         artifact: per-picture confusion matrices, integers (N, C, C).
@@ -77,19 +77,19 @@ def delta_intervals(
 def delta_miou_ci95(
     artifact: NDArray[Any], reference: NDArray[Any], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval | None:
-    """The interval of the difference in mean IoU alone; see `delta_intervals`."""
+    """Form the interval of the difference in mean IoU alone; see `delta_intervals`."""
     return delta_intervals(artifact, reference, resamples=resamples, seed=seed).miou
 
 
 def _parts(matrices: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Intersection and union per picture and class, (N, C) each; both add up over pictures."""
+    """Give intersection and union per picture and class, (N, C) each; both add up over pictures."""
     hits = np.diagonal(matrices, axis1=1, axis2=2).astype(np.float64)
     union = matrices.sum(axis=1, dtype=np.int64) + matrices.sum(axis=2, dtype=np.int64) - hits
     return hits, union
 
 
 def _draws(pictures: int, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """Blocks of draws: float64 (draws, pictures), how often each picture was drawn."""
+    """Make blocks of draws: float64 (draws, pictures), how often each picture was drawn."""
     generator = np.random.default_rng(seed)
     at_once = max(1, _CHUNK_CELLS // pictures)
     for start in range(0, resamples, at_once):

@@ -1,4 +1,4 @@
-"""Limits that an artifact must keep to be fit for use."""
+"""Hold the limits that an artifact must keep to be fit for use."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Gates:
         class_drop: float | None = None,
         on_bound: bool = False,
     ) -> Self:
-        """A recipe's limits, with what the user set in their place."""
+        """Take a recipe's limits, with what the user set in their place."""
         gates = cls(limits.miou_drop, limits.class_drop, on_bound=on_bound)
         if miou_drop is not None:
             gates = replace(gates, miou_drop=miou_drop)

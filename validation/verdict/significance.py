@@ -1,4 +1,4 @@
-"""What the 95 % interval of a change allows to say, in the words of all reports."""
+"""Say what the 95 % interval of a change allows to say, in the words of all reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Significance(StrEnum):
 
 
 def significance(interval: tuple[float, float] | None, limit: float) -> Significance:
-    """What to say of a change.
+    """Decide what to say of a change.
 
     Args:
         interval: 95 % bounds of the change as fractions of IoU, lower first; None where there are too few pictures for one.

@@ -18,6 +18,7 @@ from quantization import recipe
 from tests.converters import small_network as small
 from tests.converters.making import artifact_of, bare_source
 from toolkit.document.caveats import warnings_of
+from toolkit.document.shape import ArtifactEntry, ReferenceEntry, VerdictEntry
 
 SIZE = (16, 24)
 
@@ -74,8 +75,12 @@ def test_the_other_route_makes_what_the_first_cannot(
     image = small.test_image(source)
     found = Interpreter(model_path=str(artifacts[0].path)).get_signature_runner()(image=image)["logits"]
     np.testing.assert_allclose(found, small.torch_logits(source, image), rtol=0, atol=1e-4)
-    entries = [{"name": item.name, "provenance": item.provenance, "runs": []} for item in artifacts]
-    (warning,) = warnings_of(entries, {})
+    entries = [
+        ArtifactEntry(**{**item.to_json(tmp_path), "verdict": VerdictEntry(status="not_run", reasons=[]), "runs": []})
+        for item in artifacts
+    ]
+    reference = ReferenceEntry(runner="torch", miou=None, mean_f1=None, per_class_iou={}, latency_ms=None)
+    (warning,) = warnings_of(entries, reference)
     assert warning.startswith("tflite-float32, tflite-int8_dynamic came through onnx2tf instead of litert-torch (")
 
 

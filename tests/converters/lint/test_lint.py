@@ -16,6 +16,7 @@ from converters.lint.partition import partition
 from converters.lint.target import targets
 from tests.converters.formats.tflite.tf_networks import MIDDLES, make
 from toolkit.cli import run_command
+from toolkit.document.shape import ArtifactEntry, VerdictEntry
 from toolkit.run_folder.folder import RunFolder
 from toolkit.stages.lint import with_lint
 
@@ -201,10 +202,17 @@ def test_at_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "does not exist" in capsys.readouterr().err
 
 
+def entry(name: str, path: str | None) -> ArtifactEntry:
+    verdict = VerdictEntry(status="not_run", reasons=[])
+    return ArtifactEntry(
+        name=name, format="tflite", recipe="float32", path=path, sha256=None, size_bytes=None, runs=[], verdict=verdict
+    )
+
+
 def test_a_file_the_lint_cannot_read_does_not_cost_a_run_its_report(tmp_path: Path) -> None:
     (tmp_path / "bad.tflite").write_bytes(b"    TFL3 and nothing else")
-    entries = [{"name": "bad", "path": "bad.tflite"}, {"name": "never made", "path": None}]
+    entries = [entry("bad", "bad.tflite"), entry("never made", None)]
     bad, never = with_lint(entries, RunFolder(tmp_path))
-    assert bad["lint"] == []
-    assert "damaged" in bad["lint_reason"]
+    assert bad.lint == []
+    assert "damaged" in bad.lint_reason
     assert never == entries[1]

@@ -12,6 +12,7 @@ from tests.reliability.starting import small_run
 from tests.toolkit.report.sample import sample
 from toolkit.cli import run_command
 from toolkit.document.outcome import status_of
+from toolkit.document.schema import check
 from toolkit.errors import ExitStatus
 from validation.runners.base.other_interpreter.environment import ENVS_VARIABLE
 
@@ -58,16 +59,16 @@ def passing() -> dict[str, Any]:
 
 
 def test_statuses_of_reports() -> None:
-    assert status_of(passing()) is ExitStatus.PASS
+    assert status_of(check(passing())) is ExitStatus.PASS
     unjudged = passing()
     unjudged["artifacts"][0] |= {"runs": [], "verdict": {"status": "not_run", "reasons": []}}
-    assert status_of(unjudged) is ExitStatus.GATE_FAILED
-    assert status_of(unjudged | {"runners_named": ["litert"]}) is ExitStatus.PASS
-    assert status_of(passing() | {"runners_absent": ["coreml (all)"]}) is ExitStatus.NOT_INSTALLED
+    assert status_of(check(unjudged)) is ExitStatus.GATE_FAILED
+    assert status_of(check(unjudged | {"runners_named": ["litert"]})) is ExitStatus.PASS
+    assert status_of(check(passing() | {"runners_absent": ["coreml (all)"]})) is ExitStatus.NOT_INSTALLED
     run = passing()["artifacts"][0]["runs"][0]
     measured_elsewhere = f"{run['runner']} ({run['backend']})"
-    assert status_of(passing() | {"runners_absent": [measured_elsewhere]}) is ExitStatus.PASS
-    assert status_of(sample() | {"runners_absent": ["coreml (all)"]}) is ExitStatus.GATE_FAILED
+    assert status_of(check(passing() | {"runners_absent": [measured_elsewhere]})) is ExitStatus.PASS
+    assert status_of(check(sample() | {"runners_absent": ["coreml (all)"]})) is ExitStatus.GATE_FAILED
 
 
 def test_debug_keeps_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.toolkit.report.sample import sample
 from toolkit.document.outcome import status_of
+from toolkit.document.schema import check
 from toolkit.document.verdicts import judged
 from toolkit.errors import ExitStatus
 
@@ -34,6 +35,11 @@ def report(size: int, p50: float) -> dict[str, Any]:
     return {**document, "artifacts": pair, "checks": []}
 
 
+def finished(document: dict[str, Any]) -> dict[str, Any]:
+    """The report with its verdicts."""
+    return judged(check(document)).to_json()
+
+
 def quantized(document: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = document["artifacts"][1]["verdict"]
     return found
@@ -41,26 +47,26 @@ def quantized(document: dict[str, Any]) -> dict[str, Any]:
 
 def test_an_artifact_that_gains_nothing_fails_the_run_and_stays_so() -> None:
     before = report(10**9, 200.0)
-    once = judged(before)
+    once = finished(before)
     assert quantized(once)["status"] == "fail"
     assert "neither smaller" in quantized(once)["reasons"][0]
-    assert status_of(once) is ExitStatus.GATE_FAILED
-    assert judged(once) == once
+    assert status_of(check(once)) is ExitStatus.GATE_FAILED
+    assert finished(once) == once
     plain = once["artifacts"][0]
     assert plain["verdict"]["status"] == "pass"
     assert plain == {**before["artifacts"][0], "verdict": plain["verdict"]}
 
 
 def test_a_later_measurement_lifts_the_verdict() -> None:
-    failed = judged(report(10**9, 200.0))
+    failed = finished(report(10**9, 200.0))
     failed["artifacts"][1]["runs"] = report(10**9, 40.0)["artifacts"][1]["runs"]
-    lifted = judged(failed)
+    lifted = finished(failed)
     assert quantized(lifted)["status"] == "pass"
     assert not [reason for reason in quantized(lifted)["reasons"] if "smaller" in reason]
 
 
 def test_smaller_but_slower_passes_with_a_sentence() -> None:
-    found = judged(report(1000, 270.0))
+    found = finished(report(1000, 270.0))
     assert quantized(found)["status"] == "pass"
     assert "but slower than float, 270 ms against 100 ms of tflite-float32" in quantized(found)["reasons"][-1]
-    assert status_of(found) is ExitStatus.PASS
+    assert status_of(check(found)) is ExitStatus.PASS

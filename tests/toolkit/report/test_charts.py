@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.toolkit.report.sample import not_run_sample, sample
 from toolkit.document.schema import check
 from toolkit.report.content.charts import (
-    HEIGHT,
-    WIDTH,
+    CHART_HEIGHT,
+    CHART_WIDTH,
     Point,
     frontier,
     latency_points,
@@ -58,8 +58,8 @@ def test_labels_stay_inside_and_cover_neither_marks_nor_each_other(
         for mark in drawn.marks
     ]
     for box in boxes:
-        assert 0 <= box[0] <= box[2] <= WIDTH
-        assert 0 <= box[1] <= box[3] <= HEIGHT
+        assert 0 <= box[0] <= box[2] <= CHART_WIDTH
+        assert 0 <= box[1] <= box[3] <= CHART_HEIGHT
         for mark in drawn.marks:
             assert not (box[0] < mark.x < box[2] and box[1] < mark.y < box[3])
     for one, other in combinations(boxes, 2):

@@ -15,6 +15,7 @@ from tests.toolkit.report.sample import sample
 from tests.toolkit.test_whole_story import FACTORY, SIDE, draw_dataset
 from toolkit.cli import run_command
 from toolkit.document.outcome import load_outcome
+from toolkit.document.schema import check
 from toolkit.document.verdicts import judged
 from toolkit.errors import ExitStatus
 
@@ -156,13 +157,17 @@ def test_an_evaluation_folder_that_shares_a_picture_with_calibration(
 def test_judging_twice_changes_nothing_and_a_mended_check_is_forgotten() -> None:
     document = sample()
     name = document["artifacts"][0]["name"]
-    check = {"name": "output", "artifact": name, "status": "fail", "message": "confused", "facts": {}}
-    before = judged({**document, "checks": []})
-    once = judged({**document, "checks": [check]})
+    confused = {"name": "output", "artifact": name, "status": "fail", "message": "confused", "facts": {}}
+
+    def finished(found: dict[str, Any]) -> dict[str, Any]:
+        return judged(check(found)).to_json()
+
+    before = finished({**document, "checks": []})
+    once = finished({**document, "checks": [confused]})
     verdict = once["artifacts"][0]["verdict"]
     assert verdict["status"] == "fail"
     assert verdict["reasons"] == ["check output: confused", *before["artifacts"][0]["verdict"]["reasons"]]
     assert verdict["details"][0] == {"about": "check output", "outcome": "fail"}
     assert once["artifacts"][1:] == before["artifacts"][1:]
-    assert judged(once) == once
-    assert judged({**once, "checks": [{**check, "status": "warn"}]})["artifacts"] == before["artifacts"]
+    assert finished(once) == once
+    assert finished({**once, "checks": [{**confused, "status": "warn"}]})["artifacts"] == before["artifacts"]

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolkit.document.entries import came_by_merge
 from toolkit.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def _matrices(
     """Counts that belong to this report: its pictures, its file, not merged from elsewhere."""
     from validation.accuracy.matrices import MatrixStore
 
-    if came_by_merge(run):
+    if run.get("measured_at") is not None:
         return None
     store = MatrixStore(folder.matrices)
     found = store.load(artifact["name"], run["runner"], run["backend"], run.get("signature"))

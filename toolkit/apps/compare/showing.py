@@ -1,4 +1,4 @@
-"""A comparison of two runs for people: the terminal's table and Markdown from the same words."""
+"""Show a comparison of two runs to people: the terminal's table and Markdown from the same words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COLUMNS = ("where", "what", "A", "B", "change", "finding")
 
 
 def headline(found: RunComparison) -> str:
-    """The answer in a sentence."""
+    """Write the answer in a sentence."""
     if found.worse:
         return f"{counted(len(found.worse), 'figure')} got worse beyond the limits."
     if not found.changed:
@@ -25,7 +25,7 @@ def headline(found: RunComparison) -> str:
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """A row's words, one per column."""
+    """Give a row's words, one per column."""
     finding = f"{row.finding} ({row.note})" if row.note else row.finding
     return row.where, row.what, _value(row.before, row.unit), _value(row.after, row.unit), _change(row), finding
 
@@ -51,7 +51,7 @@ def render_terminal(found: RunComparison, console: Console, *, everything: bool 
 
 
 def render_markdown(found: RunComparison) -> str:
-    """The same as Markdown, what changed only."""
+    """Write the same as Markdown, what changed only."""
     lines = [f"**{headline(found)}**", ""]
     if found.changed:
         lines += [_line(_COLUMNS), _line(["---"] * len(_COLUMNS))]
@@ -68,7 +68,7 @@ def render_markdown(found: RunComparison) -> str:
 
 
 def _ordered(rows: Sequence[Row]) -> list[Row]:
-    """What got worse first; otherwise as they come."""
+    """Put what got worse first; otherwise as they come."""
     return sorted(rows, key=lambda row: row.finding != "worse")
 
 

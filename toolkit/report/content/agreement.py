@@ -1,10 +1,11 @@
-"""Runs on pictures without labels, for people: agreement with the float network, where classes went, how sure it had been."""
+"""Describe runs on pictures without labels, for people: agreement with the float network, where classes went, how sure it had been."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toolkit.document.shape import ReportDocument, Run
+from toolkit.document.run_shape import Run
+from toolkit.document.shape import ReportDocument
 from toolkit.report.content.wording import MISSING, percent
 
 NOTICE = "There were no labels: figures say how far artifacts agree with the float network, not how right either is."
@@ -29,7 +30,7 @@ class AgreementRow:
 
 
 def agreement_rows(document: ReportDocument) -> list[AgreementRow]:
-    """One row a measured run; nothing where there were labels."""
+    """Make one row a measured run; nothing where there were labels."""
     if document.dataset.labels:
         return []
     return [
@@ -47,7 +48,7 @@ def agreement_rows(document: ReportDocument) -> list[AgreementRow]:
 
 
 def largest_flips(run: Run, classes: list[str], count: int = 2) -> str:
-    """``hair to background 0.21 %``: the commonest changes of class, as shares of all pixels."""
+    """Write ``hair to background 0.21 %``: the commonest changes of class, as shares of all pixels."""
     if not run.class_flips:
         return MISSING
     total = sum(map(sum, run.class_flips))

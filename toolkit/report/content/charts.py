@@ -1,4 +1,4 @@
-"""Where marks, ticks and labels of the report's drawings stand; templates only draw what is decided here.
+"""Place the marks, ticks and labels of the report's drawings; templates only draw what is decided here.
 
 Coordinates are units of an SVG view box, y downwards.
 """
@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from toolkit.document.shape import Latency, ReportDocument
+from toolkit.document.run_shape import Latency
+from toolkit.document.shape import ReportDocument
 from toolkit.report.content.rows import default_runs, judging_run
 from toolkit.report.content.wording import fraction, megabytes, milliseconds
 
-WIDTH, HEIGHT = 440.0, 320.0
+CHART_WIDTH, CHART_HEIGHT = 440.0, 320.0
 LEFT, RIGHT, TOP, BOTTOM = 54.0, 14.0, 30.0, 44.0
 _CHARACTER = 6.6
 """Width of a label's character at the style sheet's largest font size."""
@@ -85,7 +86,7 @@ class Span:
 
 
 def size_points(document: ReportDocument) -> list[Point]:
-    """Artifacts with their file size in megabytes."""
+    """Give artifacts with their file size in megabytes."""
     found = []
     for artifact in document.artifacts:
         run = judging_run(document, artifact)
@@ -96,7 +97,7 @@ def size_points(document: ReportDocument) -> list[Point]:
 
 
 def latency_points(document: ReportDocument) -> list[Point]:
-    """Artifacts with their median latency in the runtime that is fastest with them."""
+    """Give artifacts with their median latency in the runtime that is fastest with them."""
     found = []
     for artifact in document.artifacts:
         judged = judging_run(document, artifact)
@@ -110,7 +111,7 @@ def latency_points(document: ReportDocument) -> list[Point]:
 
 
 def scatter(points: Sequence[Point], reference: float | None, *, log: bool) -> Scatter | None:
-    """Accuracy against a cost, cheap at the left; None without points. `log` needs costs above zero."""
+    """Lay out accuracy against a cost, cheap at the left; None without points. `log` needs costs above zero."""
     if not points:
         return None
     costs = [point.cost for point in points]
@@ -121,10 +122,12 @@ def scatter(points: Sequence[Point], reference: float | None, *, log: bool) -> S
     low, high = forward(x_values[0]), forward(x_values[-1])
 
     def x_of(cost: float) -> float:
-        return LEFT + 10 + (forward(cost) - low) / (high - low) * (WIDTH - LEFT - RIGHT - 20)
+        return LEFT + 10 + (forward(cost) - low) / (high - low) * (CHART_WIDTH - LEFT - RIGHT - 20)
 
     def y_of(miou: float) -> float:
-        return HEIGHT - BOTTOM - (miou - y_values[0]) / (y_values[-1] - y_values[0]) * (HEIGHT - TOP - BOTTOM)
+        return (
+            CHART_HEIGHT - BOTTOM - (miou - y_values[0]) / (y_values[-1] - y_values[0]) * (CHART_HEIGHT - TOP - BOTTOM)
+        )
 
     places = [(x_of(point.cost), y_of(point.miou)) for point in points]
     line = None if reference is None else y_of(reference)
@@ -146,7 +149,7 @@ def scatter(points: Sequence[Point], reference: float | None, *, log: bool) -> S
 
 
 def frontier(points: Sequence[Point]) -> list[int]:
-    """Positions of the points that no other beats in cost and accuracy, cheapest first."""
+    """Find the positions of the points that no other beats in cost and accuracy, cheapest first."""
     kept: list[int] = []
     for index in sorted(range(len(points)), key=lambda i: (points[i].cost, -points[i].miou)):
         if not kept or points[index].miou > points[kept[-1]].miou:
@@ -155,14 +158,14 @@ def frontier(points: Sequence[Point]) -> list[int]:
 
 
 def label_width(text: str) -> float:
-    """Room that a label takes."""
+    """Give the room that a label takes."""
     return len(text) * _CHARACTER
 
 
 def place_labels(
     places: Sequence[tuple[float, float]], texts: Sequence[str], line: float | None = None
 ) -> list[tuple[float, float]]:
-    """Left ends and middles of labels: each at the nearest place where it covers no mark and no other label.
+    """Place left ends and middles of labels: each at the nearest place where it covers no mark and no other label.
 
     Args:
         places: x and y of the marks.
@@ -171,7 +174,7 @@ def place_labels(
     """
     taken = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in places]
     if line is not None:
-        taken.append((LEFT, line - 1, WIDTH, line + 1))
+        taken.append((LEFT, line - 1, CHART_WIDTH, line + 1))
     labels: list[tuple[float, float]] = []
     for (x, y), text in zip(places, texts, strict=True):
         width = label_width(text)
@@ -194,8 +197,8 @@ def _candidates(x: float, y: float, width: float) -> list[tuple[float, float]]:
     return [
         (start, middle)
         for start, middle in found
-        if LEFT + 2 <= start <= WIDTH - 4 - width and _LINE / 2 <= middle <= HEIGHT - BOTTOM - _LINE / 2
-    ] or [(max(2.0, min(x, WIDTH - width)), y)]
+        if LEFT + 2 <= start <= CHART_WIDTH - 4 - width and _LINE / 2 <= middle <= CHART_HEIGHT - BOTTOM - _LINE / 2
+    ] or [(max(2.0, min(x, CHART_WIDTH - width)), y)]
 
 
 def _distance(x: float, y: float, place: tuple[float, float], width: float) -> float:
@@ -208,7 +211,7 @@ def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, 
 
 
 def linear_ticks(low: float, high: float, wanted: int) -> list[float]:
-    """Round numbers from at or below `low` to at or above `high`."""
+    """Choose round numbers from at or below `low` to at or above `high`."""
     span = max(high - low, 0.004)
     rough = span / wanted
     magnitude = 10.0 ** math.floor(math.log10(rough))
@@ -218,7 +221,7 @@ def linear_ticks(low: float, high: float, wanted: int) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers from at or below `low` (above zero) to at or above `high`, closer together on a short scale."""
+    """Choose round numbers from at or below `low` (above zero) to at or above `high`, closer together on a short scale."""
     factors = (1, 2, 5) if high > 8 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
     steps = [factor * 10.0**power for power in range(-4, 8) for factor in factors]
     first = max((index for index, value in enumerate(steps) if value <= low), default=0)
@@ -231,13 +234,13 @@ def _decimals(ticks: Sequence[float]) -> int:
 
 
 def _within(found: Latency) -> str:
-    """``90 % within 12.3, 99 % within 14.5``, or what is known instead."""
+    """Write ``90 % within 12.3, 99 % within 14.5``, or what is known instead."""
     known = [(share, time) for share, time in ((90, found.p90), (99, found.p99)) if time is not None]
     return ", ".join(f"{share} % within {milliseconds(time)}" for share, time in known or [(95, found.p95)])
 
 
 def latency_spans(document: ReportDocument) -> tuple[list[Span], list[Tick]]:
-    """Every timed run from its fastest sample to its 99th percentile on one logarithmic scale, fastest first."""
+    """Lay out every timed run from its fastest sample to its 99th percentile on one logarithmic scale, fastest first."""
     timed = [
         (artifact.name, artifact.format, run.title, run.latency_ms)
         for artifact in document.artifacts

@@ -1,4 +1,4 @@
-"""What checks found, in the words that the terminal and report.md share."""
+"""Say what checks found, in the words that the terminal and report.md share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CheckLine:
 
 
 def check_lines(checks: Sequence[CheckEntry]) -> list[CheckLine]:
-    """How many passed, then what failed or warns, then what was not looked at with equal reasons together."""
+    """Say how many passed, then what failed or warns, then what was not looked at with equal reasons together."""
     if not checks:
         return []
     counts: Counter[str] = Counter(item.status for item in checks)

@@ -1,10 +1,11 @@
-"""What stands behind the changes of IoU: what intervals allow to say, how edges moved, which classes became which."""
+"""Show what stands behind the changes of IoU: what intervals allow to say, how edges moved, which classes became which."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toolkit.document.shape import ReportDocument, Run
+from toolkit.document.run_shape import Run
+from toolkit.document.shape import ReportDocument
 from toolkit.report.content.rows import judging_run
 from toolkit.report.content.wording import fraction, listed, points
 
@@ -39,13 +40,13 @@ class Flip:
 
 
 def judged_runs(document: ReportDocument) -> list[tuple[str, Run]]:
-    """Artifact names with the run that judges each."""
+    """Give artifact names with the run that judges each."""
     found = [(artifact.name, judging_run(document, artifact)) for artifact in document.artifacts]
     return [(name, run) for name, run in found if run is not None]
 
 
 def findings_sentence(document: ReportDocument) -> str:
-    """``Change of mean IoU: worse for a and b; no difference shown for c``; empty if no interval was made."""
+    """Write ``Change of mean IoU: worse for a and b; no difference shown for c``; empty if no interval was made."""
     where: dict[str, list[str]] = {}
     for name, run in judged_runs(document):
         if run.finding:
@@ -55,7 +56,7 @@ def findings_sentence(document: ReportDocument) -> str:
 
 
 def edge_rows(document: ReportDocument) -> list[EdgeRow]:
-    """Boundary IoU per class; empty unless the reference and a run have it."""
+    """Give boundary IoU per class; empty unless the reference and a run have it."""
     before = document.reference.per_class_boundary_iou
     runs = [run.per_class_boundary_iou for _, run in judged_runs(document)]
     if not before or not any(runs):
@@ -71,7 +72,7 @@ def edge_rows(document: ReportDocument) -> list[EdgeRow]:
 
 
 def edge_means(document: ReportDocument) -> EdgeRow | None:
-    """The same, as means over the classes that have a value on both sides."""
+    """Give the same as means over the classes that have a value on both sides."""
     rows = edge_rows(document)
     if not rows:
         return None
@@ -83,7 +84,7 @@ def edge_means(document: ReportDocument) -> EdgeRow | None:
 
 
 def edges_sentence(document: ReportDocument) -> str:
-    """The float reference's mean boundary IoU and the artifact whose edges moved most; empty without them."""
+    """Name the float reference's mean boundary IoU and the artifact whose edges moved most; empty without them."""
     mean = edge_means(document)
     if mean is None:
         return ""
@@ -101,7 +102,7 @@ def edges_sentence(document: ReportDocument) -> str:
 
 
 def flips(document: ReportDocument, run: Run) -> list[Flip]:
-    """The changes of class that took the largest share of a class, at most a few."""
+    """Find the changes of class that took the largest share of a class, at most a few."""
     if run.class_flips is None:
         return []
     names, found = document.model.classes, []

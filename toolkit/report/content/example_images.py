@@ -1,4 +1,4 @@
-"""Example pictures as small PNG files: photographs as they are, label maps and differences with a palette."""
+"""Write example pictures as small PNG files: photographs as they are, label maps and differences with a palette."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _save(picture: Image, path: Path) -> Path:
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """A uint8 picture (H, W, 3) or class map (H, W) as a lossless PNG."""
+    """Encode a uint8 picture (H, W, 3) or class map (H, W) as a lossless PNG."""
     from PIL import Image
 
     written = io.BytesIO()

@@ -1,8 +1,9 @@
-"""Words for what inferences execute and how far emulated answers agree; every kind of report draws the same rows."""
+"""Find words for what inferences execute and how far emulated answers agree; every kind of report draws the same rows."""
 
 from __future__ import annotations
 
-from toolkit.document.shape import Instructions, NativeAgreement, ReportDocument
+from toolkit.document.run_shape import Instructions, NativeAgreement
+from toolkit.document.shape import ReportDocument
 from toolkit.report.content.wording import MISSING
 
 TITLE = "Executed instructions of one inference"
@@ -11,7 +12,7 @@ _CLASSES_SHOWN = 4
 
 
 def instruction_rows(document: ReportDocument) -> list[tuple[str, ...]]:
-    """One row a run that counted its instructions or compared its answers with this machine's own CPU; see COLUMNS."""
+    """Make one row a run that counted its instructions or compared its answers with this machine's own CPU; see COLUMNS."""
     return [
         (artifact.name, run.title, *_counted(run.instructions), _agreed(run.native_agreement))
         for artifact in document.artifacts

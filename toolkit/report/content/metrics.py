@@ -1,21 +1,22 @@
-"""Words for the metrics beside IoU and F1; every kind of report draws the same rows."""
+"""Find words for the metrics beside IoU and F1; every kind of report draws the same rows."""
 
 from __future__ import annotations
 
-from toolkit.document.shape import ReportDocument, Run
+from toolkit.document.run_shape import Run
+from toolkit.document.shape import ReportDocument
 from toolkit.report.content.wording import MISSING, fraction
 
 TITLE = "Other metrics"
 
 
 def metric_columns(document: ReportDocument) -> tuple[str, ...]:
-    """Head of the table: the metrics that any run has; nothing if none has one."""
+    """Give the head of the table: the metrics that any run has; nothing if none has one."""
     names = _names(document)
     return ("artifact", "runtime", *(name.replace("_", " ") for name in names)) if names else ()
 
 
 def metric_rows(document: ReportDocument) -> list[tuple[str, ...]]:
-    """The float reference, then one row a run that was judged."""
+    """Make a row of the float reference, then one row a run that was judged."""
     names = _names(document)
     if not names:
         return []

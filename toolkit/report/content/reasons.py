@@ -1,10 +1,11 @@
-"""Why artifacts have not passed, in lines short enough for a terminal."""
+"""Say why artifacts have not passed, in lines short enough for a terminal."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from toolkit.document.shape import ArtifactEntry, ReportDocument
+from validation.results.naming import title_of
 
 _SHOWN = 3
 _WORDS = {"fail": "fails", "not_run": "is not judged"}
@@ -19,7 +20,7 @@ class ReasonLine:
 
 
 def reason_lines(document: ReportDocument) -> list[ReasonLine]:
-    """A line for every reason of what failed or was not judged; what `rows.gaps` says of runs is not said twice."""
+    """Write a line for every reason of what failed or was not judged; what `rows.gaps` says of runs is not said twice."""
     lines = []
     for artifact in document.artifacts:
         status = artifact.verdict.status
@@ -35,9 +36,9 @@ def reason_lines(document: ReportDocument) -> list[ReasonLine]:
 
 
 def _deciding(artifact: ArtifactEntry) -> list[str]:
-    """The reasons that led to the verdict, without those that repeat why a run was not measured."""
+    """Choose the reasons that led to the verdict, without those that repeat why a run was not measured."""
     verdict = artifact.verdict
-    unmeasured = {run.title for run in artifact.runs if run.status != "measured"}
+    unmeasured = {title_of(run) for run in artifact.runs if run.status != "measured"}
     if not verdict.details:
         return list(verdict.reasons)
     return [

@@ -1,17 +1,19 @@
-"""What every kind of report shows, taken out of the document once: rows, the run that judges, what was not measured."""
+"""Take out of the document what every kind of report shows: rows, the run that judges, what was not measured."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from toolkit.document.shape import ArtifactEntry, ReportDocument, Run
+from toolkit.document.run_shape import Run
+from toolkit.document.shape import ArtifactEntry, ReportDocument
 from toolkit.report.content.agreement import NOTICE
 from toolkit.report.content.wording import MISSING, STATUS_WORDS, counted, listed, megabytes, milliseconds, points
+from validation.results.run import WorstClass, worst_of
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """One line of the matrix.
 
     Attributes:
@@ -23,24 +25,21 @@ class Row:
     run: Run | None
 
     @property
-    def worst(self) -> tuple[str, float] | None:
+    def worst(self) -> WorstClass | None:
         """The class that lost most, by name, and its change of IoU."""
-        if self.run is None:
-            return None
-        known = [(change, name) for name, change in self.run.delta_per_class_iou.items() if change is not None]
-        return (min(known)[1], min(known)[0]) if known else None
+        return None if self.run is None else worst_of(self.run.delta_per_class_iou)
 
 
-def worst_words(row: Row, between: str = " ") -> str:
-    """The class that lost most and how much, ``none`` if no class lost as much as is shown."""
+def worst_words(row: MatrixRow, between: str = " ") -> str:
+    """Name the class that lost most and how much, ``none`` if no class lost as much as is shown."""
     if row.worst is None:
         return MISSING
     name, change = row.worst
     return f"{name}{between}{points(change)}" if points(change).startswith("-") else "none"
 
 
-def accuracy_words(row: Row) -> str:
-    """What stands in the place of mean IoU if there is none; empty if it was measured."""
+def accuracy_words(row: MatrixRow) -> str:
+    """Give what stands in the place of mean IoU if there is none; empty if it was measured."""
     if row.artifact.path is None:
         return "not made"
     if row.run is None:
@@ -48,29 +47,31 @@ def accuracy_words(row: Row) -> str:
     return "" if row.run.status == "measured" else STATUS_WORDS[row.run.status]
 
 
-def shown_verdict(row: Row) -> str | None:
-    """The artifact's verdict, but no "pass" beside a run that was not measured: it says nothing about that runtime."""
+def shown_verdict(row: MatrixRow) -> str | None:
+    """Give the artifact's verdict, but no "pass" beside a run that was not measured: it says nothing about that runtime."""
     status = row.artifact.verdict.status
     unmeasured = row.run is not None and row.run.status != "measured"
     return None if unmeasured and status == "pass" else status
 
 
-def matrix(document: ReportDocument) -> list[Row]:
-    """A row for every run at the default output size, and one for every artifact without runs."""
+def matrix(document: ReportDocument) -> list[MatrixRow]:
+    """Make a row for every run at the default output size, and one for every artifact without runs."""
     nothing: tuple[Run | None, ...] = (None,)
     return [
-        Row(artifact, run) for artifact in document.artifacts for run in (default_runs(document, artifact) or nothing)
+        MatrixRow(artifact, run)
+        for artifact in document.artifacts
+        for run in (default_runs(document, artifact) or nothing)
     ]
 
 
 def default_runs(document: ReportDocument, artifact: ArtifactEntry) -> list[Run]:
-    """Runs at the size of the reference's answer; all of an artifact that has one size."""
+    """Find the runs at the size of the reference's answer; all of an artifact that has one size."""
     size = document.reference.evaluated_at
     return [run for run in artifact.runs if run.signature is None or run.output_size in (size, None)]
 
 
 def judging_run(document: ReportDocument, artifact: ArtifactEntry) -> Run | None:
-    """Of the runs on most pictures, the one that lost most: what an artifact is worth in its least kind runtime."""
+    """Choose of the runs on most pictures the one that lost most: what an artifact is worth in its least kind runtime."""
     runs = default_runs(document, artifact)
     measured = [run for run in runs if run.status == "measured" and run.miou is not None]
     most = max((run.images or 0 for run in measured), default=0)
@@ -89,7 +90,7 @@ class Gap:
 
 
 def gaps(document: ReportDocument) -> list[Gap]:
-    """What was not measured and why, equal reasons together, failures first."""
+    """Collect what was not measured and why, equal reasons together, failures first."""
     found: dict[tuple[str, str, str], Gap] = {}
 
     def note(what: str, status: str, reason: str | None, where: str) -> None:
@@ -134,7 +135,7 @@ class Summary:
 
 
 def summarize(document: ReportDocument) -> Summary:
-    """The verdict over all artifacts; one fail fails, and what was not judged is no pass."""
+    """Sum up the verdict over all artifacts; one fail fails, and what was not judged is no pass."""
     by_status: dict[str, list[str]] = {"pass": [], "fail": [], "not_run": []}
     for artifact in document.artifacts:
         by_status[artifact.verdict.status].append(artifact.name)

@@ -1,11 +1,12 @@
-"""The table that answers "which output size?": what each of an artifact's sizes is worth, and what it costs."""
+"""Answer "which output size?" by a table: what each of an artifact's sizes is worth, and what it costs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toolkit.document.shape import Latency, ReportDocument, Run, Size
-from toolkit.report.content.rows import Row, accuracy_words, worst_words
+from toolkit.document.run_shape import Latency, Run, Size
+from toolkit.document.shape import ReportDocument
+from toolkit.report.content.rows import MatrixRow, accuracy_words, worst_words
 from toolkit.report.content.wording import MISSING, fraction, interval, milliseconds, points
 
 FLOAT = "float reference"
@@ -28,7 +29,7 @@ class SizeRow:
 
 
 def size_rows(document: ReportDocument) -> list[SizeRow]:
-    """The float reference, then every artifact with several sizes in every runtime; nothing without such artifacts."""
+    """Make rows of the float reference, then of every artifact with several sizes in every runtime; nothing without such artifacts."""
     if not any(artifact.signatures for artifact in document.artifacts):
         return []
     reference = document.reference
@@ -43,13 +44,13 @@ def size_rows(document: ReportDocument) -> list[SizeRow]:
         runs = [run for run in artifact.runs if run.signature is not None and run.output_size is not None]
         before = None
         for run in runs:
-            row = Row(artifact, run)
+            row = MatrixRow(artifact, run)
             rows.append(_row(row, run, first=run.title != before))
             before = run.title
     return rows
 
 
-def _row(row: Row, run: Run, *, first: bool) -> SizeRow:
+def _row(row: MatrixRow, run: Run, *, first: bool) -> SizeRow:
     return SizeRow(
         row.artifact.name, run.title, MISSING if run.output_size is None else size_words(run.output_size),
         accuracy_words(row) or fraction(run.miou), points(run.delta_miou), interval(run.delta_miou_ci95),
@@ -58,7 +59,7 @@ def _row(row: Row, run: Run, *, first: bool) -> SizeRow:
 
 
 def size_words(size: Size) -> str:
-    """``256 x 320``: height and width of an answer."""
+    """Write ``256 x 320``: height and width of an answer."""
     return f"{size[0]} x {size[1]}"
 
 

@@ -1,11 +1,12 @@
-"""Tables of time for the terminal: thread counts side by side, the operations that take longest, executed instructions."""
+"""Draw tables of time for the terminal: thread counts side by side, the operations that take longest, executed instructions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from toolkit.document.shape import OperationProfile, ReportDocument, Run
+from toolkit.document.run_shape import OperationProfile, Run
+from toolkit.document.shape import ReportDocument
 from toolkit.report.content.instructions import COLUMNS, TITLE, instruction_rows
 from toolkit.report.content.wording import MISSING, milliseconds
 
@@ -18,7 +19,7 @@ _OPERATIONS = 5
 
 
 def time_tables(document: ReportDocument) -> Iterator[RenderableType]:
-    """The tables for which there are figures, and a line for each reason why there are none."""
+    """Draw the tables for which there are figures, and a line for each reason why there are none."""
     runs = [(artifact.name, run) for artifact in document.artifacts for run in artifact.runs]
     if swept := [(name, run) for name, run in runs if run.thread_sweep]:
         yield _threads(swept)
@@ -66,7 +67,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _plain(text: str) -> RenderableType:
-    """Text in which square brackets are brackets, not markup."""
+    """Give text in which square brackets are brackets, not markup."""
     from rich.text import Text
 
     return Text(text)

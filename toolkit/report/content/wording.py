@@ -1,4 +1,4 @@
-"""How figures are written for people: one place, so that every kind of report says the same."""
+"""Write figures for people: one place, so that every kind of report says the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ABSENT = "absent"
 
 
 def points(change: float | None, *, unit: bool = True) -> str:
-    """A change of IoU in points (hundredths) with its sign: ``-0.12 pt``."""
+    """Write a change of IoU in points (hundredths) with its sign: ``-0.12 pt``."""
     if change is None:
         return MISSING
     written = f"{change * 100:+.2f}"
@@ -21,38 +21,38 @@ def points(change: float | None, *, unit: bool = True) -> str:
 
 
 def interval(bounds: tuple[float, float] | None) -> str:
-    """A 95 % interval in points: ``[-0.21, +0.03]``; empty if there is none."""
+    """Write a 95 % interval in points: ``[-0.21, +0.03]``; empty if there is none."""
     if bounds is None:
         return ""
     return f"[{points(bounds[0], unit=False)}, {points(bounds[1], unit=False)}]"
 
 
 def judged_where(where: str | None, answer: tuple[int, int] | None) -> str:
-    """Whose pixels were counted; empty if it was not recorded."""
+    """Say whose pixels were counted; empty if it was not recorded."""
     if where == "original":
         return "judged at each mask's own size"
     return f"judged at {answer[0]} × {answer[1]}" if where and answer else ""
 
 
 def fraction(value: float | None) -> str:
-    """An IoU or F1 as in report.json: ``0.6632``."""
+    """Write an IoU or F1 as in report.json: ``0.6632``."""
     return MISSING if value is None else f"{value:.4f}"
 
 
 def percent(value: float | None) -> str:
-    """A share of pixels: ``99.31 %``."""
+    """Write a share of pixels: ``99.31 %``."""
     return MISSING if value is None else f"{value * 100:.2f} %"
 
 
 def megabytes(size: int | None) -> str:
-    """Bytes in units of a million, of a thousand where that would hide them: ``2.51 MB``, ``12.3 kB``."""
+    """Write bytes in units of a million, of a thousand where that would hide them: ``2.51 MB``, ``12.3 kB``."""
     if size is None:
         return MISSING
     return f"{size / 1e6:.2f} MB" if size >= _SMALL else f"{size / 1e3:.1f} kB"
 
 
 def plainly(value: Any) -> str:
-    """A value of JSON as people write it: ``64 x 96`` for a size, ``a, b`` for a list, ``none`` for an empty one."""
+    """Write a value of JSON as people write it: ``64 x 96`` for a size, ``a, b`` for a list, ``none`` for an empty one."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {plainly(item)}" for key, item in value.items()) or "none"
     if not isinstance(value, list | tuple):
@@ -62,14 +62,14 @@ def plainly(value: Any) -> str:
 
 
 def milliseconds(time: float | None) -> str:
-    """A time without its unit, to a tenth or better: ``12.3``."""
+    """Write a time without its unit, to a tenth or better: ``12.3``."""
     if time is None:
         return MISSING
     return f"{time:.2f}" if time < 10 else f"{time:,.1f}"
 
 
 def duration(seconds: float | None) -> str:
-    """A span for people: ``4 min 12 s``."""
+    """Write a span for people: ``4 min 12 s``."""
     if seconds is None:
         return MISSING
     minutes, rest = divmod(round(seconds), 60)
@@ -80,12 +80,12 @@ def duration(seconds: float | None) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 picture``, ``12 pictures``."""
+    """Write ``1 picture``, ``12 pictures``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
-    """``a, b and c``; the rest as a number beyond `most`."""
+    """Write ``a, b and c``; the rest as a number beyond `most`."""
     shown = list(names)
     if len(shown) > most:
         shown = [*shown[: most - 1], f"{len(names) - most + 1} more"]
