@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from toolkit.errors import UsageError
 Results = dict[str, Any]
 Parts = Mapping[str, Callable[[Results], str]]
 """What stands between `<!-- NAME -->` and `<!-- end of NAME -->`, drawn from all results."""
+
+
+WIDTH = 116
+"""Columns of a document's lines; tables may be wider."""
 
 
 def figures_of(page: Path) -> Path:
@@ -52,13 +57,25 @@ def filled(page: Path, parts: Parts, results: Results) -> str:
         if start not in text or end not in text:
             raise UsageError(f"{page} lacks the markers {start.strip()} and {end}; put them back")
         before, rest = text.split(start, 1)
-        text = before + start + draw(results) + end + rest.split(end, 1)[1]
+        text = before + start + wrapped(draw(results)) + end + rest.split(end, 1)[1]
     return text
 
 
 def drawn(parts: Parts, results: Results) -> str:
     """Draw all parts, for a terminal."""
     return "\n".join(draw(results) for draw in parts.values())
+
+
+def wrapped(text: str) -> str:
+    """Break lines of Markdown that are longer than `WIDTH`, list items indented; rows of tables stay whole."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        if len(line) <= WIDTH or line.startswith("|"):
+            lines.append(line)
+            continue
+        indent = "  " if line.startswith(("- ", "* ")) else ""
+        lines += textwrap.wrap(line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines) + "\n"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -6,6 +6,7 @@ python -m fpliif.export --run FOLDER --to fpliif/weights [--test-scenes 400]
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,45 +121,42 @@ def _card(training: Training, sha256: str, scores: Scores, test: Dataset, parame
 
 
 def _markdown(card: dict[str, Any]) -> str:
+    """Write the card for people, in lines of at most 116 columns but for tables and commands."""
     training, test = card["training"], card["test"]
     rows = [
         f"| {name} | {_number(test['per_class_iou'][name])} | {_number(test['per_class_f1'][name])} |"
         for name in card["classes"]
     ]
-    return "\n".join(
-        [
-            f"# {card['name']}",
-            "",
+    size = f"{test['size'][0]} x {test['size'][1]}"
+    parts = [
+        f"# {card['name']}",
+        _paragraph(
             f"FP-LIIF (arXiv 2303.15122), {len(card['classes'])} classes, {card['parameters']:,} parameters, "
-            f"{card['multiply_adds'] / 1e9:.1f} G multiply-adds at {test['size'][0]} x {test['size'][1]}, "
-            "weights stored as float16.",
-            "",
-            "## How it was made",
-            "",
-            f"    {training['command']}",
-            "",
+            f"{card['multiply_adds'] / 1e9:.1f} G multiply-adds at {size}, weights stored as float16."
+        ),
+        "## How it was made",
+        f"    {training['command']}",
+        _paragraph(
             f"Seed {training['seed']}, step {training['step']} of {training['steps']}, {training['hours']} hours "
-            f"({training['hardware']}), on {training['data']['name']} "
-            f"(digest {training['data']['digest'][:12]}). The whole config is in the JSON card beside this file.",
-            "",
-            "## How good it is",
-            "",
-            f"{test['images']} images of the {test['split']} split of {test['data']} at "
-            f"{test['size'][0]} x {test['size'][1]}, from one pooled confusion matrix: "
-            f"mIoU {test['miou']:.4f} (background included), mean F1 {test['mean_f1']:.4f} (background left out).",
-            "",
-            "| class | IoU | F1 |",
-            "| --- | ---: | ---: |",
-            *rows,
-            "",
-            "## Limits",
-            "",
-            card["limits"],
-            "",
-            f"sha256 of the checkpoint: `{card['sha256']}`",
-            "",
-        ]
-    )
+            f"({training['hardware']}), on {training['data']['name']} (digest {training['data']['digest'][:12]}). "
+            "The whole config is in the JSON card beside this file."
+        ),
+        "## How good it is",
+        _paragraph(
+            f"{test['images']} images of the {test['split']} split of {test['data']} at {size}, from one pooled "
+            f"confusion matrix: mIoU {test['miou']:.4f} (background included), mean F1 {test['mean_f1']:.4f} "
+            "(background left out)."
+        ),
+        "\n".join(["| class | IoU | F1 |", "| --- | ---: | ---: |", *rows]),
+        "## Limits",
+        _paragraph(card["limits"]),
+        f"sha256 of the checkpoint: `{card['sha256']}`",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(text, 116, break_long_words=False, break_on_hyphens=False)
 
 
 def _number(value: float | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.kept_page import drawn, filled, keep_result, read_results
+from benchmarks.kept_page import drawn, filled, keep_result, read_results, wrapped
 from benchmarks.quantizers.commands import run
 from benchmarks.quantizers.fine_tuned import COLUMNS, Column, fine_tuned_table
 from benchmarks.quantizers.page import PAGE, PARTS, table
@@ -59,7 +59,9 @@ def test_results_are_kept_and_the_page_is_filled_between_its_markers(tmp_path: P
     page.write_text(PAGE.read_text())
     keep_result(page, PARTS, "peers", RESULT)
     assert read_results(page)["peers"] == RESULT
-    assert table("peers", RESULT) in page.read_text() and table("peers", RESULT) in drawn(PARTS, read_results(page))
+    assert wrapped(table("peers", RESULT)) in page.read_text() and table("peers", RESULT) in drawn(
+        PARTS, read_results(page)
+    )
     assert filled(page, PARTS, read_results(page)) == page.read_text()
     page.write_text("no markers")
     with pytest.raises(UsageError, match="lacks the markers"):

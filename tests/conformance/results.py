@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.kept_page import wrapped
 from tests.conformance.explained import explanation
 
 _HALF_DATA = re.compile(r"numpy\.float16|dtype=fp16")
@@ -223,7 +224,7 @@ def page(results: list[Result], collected_tests: dict[str, int], version: str, w
         part = totals(files[name])
         parts.append(f"| {name} | {part.executed} | {part.passed} |\n")
     parts.append(_ARITHMETIC)
-    return "".join(parts)
+    return wrapped("".join(parts))
 
 
 def _failures(results: list[Result]) -> str:

@@ -21,8 +21,9 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """Lines of a console block that are typed."""
-        return [line.removeprefix("$ ") for line in self.text.splitlines() if line.startswith("$ ")]
+        """Give what is typed in a console block: one string a command, lines that end in a backslash joined."""
+        lines = self.text.replace("\\\n", " ").splitlines()
+        return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
 
 
 def blocks(page: Path) -> list[Block]:
