@@ -158,14 +158,16 @@ def output_value(value: Any, feature: Feature) -> Any:
     """A result of the program as the caller gets it.
 
     Returns:
-        array: numpy array of the described type. image: uint8 (height, width, 3) in RGB order, or uint8
+        array: numpy array of the described type; a single number has shape (1,), as in Core ML, whose arrays have at
+        least one axis. image: uint8 (height, width, 3) in RGB order, or uint8
         (height, width) for grayscale, or float16 (height, width) for float grayscale; values are clamped to 0..255
         and rounded. string, int64, dictionary: the Python value.
     """
     if feature.kind == "image":
         return _picture(value, feature)
     if isinstance(value, torch.Tensor):
-        return value.numpy().astype(feature.dtype or value.numpy().dtype, copy=True)
+        array = value.numpy() if value.dim() else value.reshape(1).numpy()
+        return array.astype(feature.dtype or array.dtype, copy=True)
     return value
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from converters.lint.graph import Step
+from converters.lint.media_pipe import CUSTOM_OPERATIONS, MUST_BE_REGISTERED
 from converters.lint.target import Rule, Target, names
 
 COMPATIBILITY = (
@@ -22,9 +23,14 @@ TAKES = names(
     DEPTH_TO_SPACE DEQUANTIZE DIV DYNAMIC_UPDATE_SLICE ELU EMBEDDING_LOOKUP EQUAL EXP FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED
     GATHER GELU GREATER GREATER_EQUAL HARD_SWISH LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGISTIC LSTM MAXIMUM MAX_POOL_2D MEAN
     MINIMUM MIRROR_PAD MUL NEG NOT_EQUAL ONE_HOT PACK PAD PADV2 POW PRELU QUANTIZE REDUCE_MAX REDUCE_MIN REDUCE_PROD RELU RELU6
-    RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RSQRT SELECT SELECT_V2 SIGN SIN SLICE SOFTMAX SPACE_TO_DEPTH SPLIT
-    SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE STABLEHLO_CLAMP STRIDED_SLICE SUB SUM TANH TILE TRANSPOSE TRANSPOSE_CONV"""
-)
+    RELU_N1_TO_1 RELU_0_TO_1 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RSQRT SELECT SELECT_V2 SIGN SIN SLICE SOFTMAX
+    SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE STABLEHLO_CLAMP STRIDED_SLICE SUB SUM TANH TILE TRANSPOSE
+    TRANSPOSE_CONV UNPACK"""
+) | (CUSTOM_OPERATIONS | {"Resampler"})
+
+
+_MEDIA_PIPE_ENDS = {"MaxPoolingWithArgmax2D": (1, 2), "MaxUnpooling2D": (2, 1), "Resampler": (2, 1)}
+"""Operation -> how many inputs it computes from, and how many outputs it has."""
 
 
 def _broadcasts_both_ways(step: Step) -> bool:
@@ -42,6 +48,11 @@ def _unequal_ranks(step: Step) -> bool:
         return False
     tail = second[len(second) - len(first) :]
     return any(a != b and 1 not in (a, b) for a, b in zip(first, tail, strict=True))
+
+
+def _other_ends(step: Step) -> bool:
+    """One of MediaPipe's operations has not the computed inputs and the outputs that the delegate expects of it."""
+    return (len(step.flowing), len(step.outputs)) != _MEDIA_PIPE_ENDS[step.op]
 
 
 def _cast_between_others(step: Step) -> bool:
@@ -115,6 +126,15 @@ RULES = (
         frozenset({"MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD"}), lambda step: not step.inputs[1].constant,
         "axes that are computed", "reduce over fixed axes", COMPATIBILITY,
     ),
+    Rule(
+        frozenset({"Convolution2DTransposeBias"}), lambda step: len(step.inputs) < 2 or not step.inputs[1].constant,
+        "a transposed convolution whose weights are computed", "fold them into constants before converting", COMPATIBILITY,
+    ),
+    Rule(
+        frozenset(_MEDIA_PIPE_ENDS), _other_ends, "other inputs or outputs than MediaPipe's operation of that name has",
+        "give the operation a name of its own, or write it as MediaPipe does", COMPATIBILITY,
+    ),
+    MUST_BE_REGISTERED,
 )  # fmt: skip
 
 TARGET = Target(
@@ -129,12 +149,15 @@ TARGET = Target(
         "ARG_MIN": "answer with logits (--output logits) and choose in the app",
         "SQUEEZE": "reshape in its place",
         "EXPAND_DIMS": "reshape in its place",
-        "UNPACK": "split or slice in its place",
         "LOG_SOFTMAX": "softmax, then log",
         "L2_NORMALIZATION": "divide by the root of a sum of squares",
         "BROADCAST_TO": "let the operation behind it broadcast",
         "GATHER_ND": "slice in its place",
         "SHAPE": "fix the input size before converting",
+        **dict.fromkeys(
+            ("Landmarks2TransformMatrix", "TransformLandmarks", "TransformTensorBilinear"),
+            "run the file with MediaPipe itself, whose own build of the delegate takes it",
+        ),
     },
     caveat="the driver of a GPU may refuse more, and may be slower than the CPU; measure on the phone",
 )

@@ -6,24 +6,32 @@ those of `Subgraph::VisitNode`; a test holds the number of pieces against the Li
 
 from __future__ import annotations
 
+import struct
+
 from converters.lint.graph import Step
+from converters.lint.media_pipe import CUSTOM_OPERATIONS, MUST_BE_REGISTERED
 from converters.lint.target import Rule, Target, names
 
 DELEGATE = "https://github.com/tensorflow/tensorflow/blob/master/tensorflow/lite/delegates/xnnpack/xnnpack_delegate.cc"
 README = "https://github.com/tensorflow/tensorflow/blob/master/tensorflow/lite/delegates/xnnpack/README.md"
-TAKES = names(
-    """ABS ADD AVERAGE_POOL_2D BATCH_MATMUL CEIL CONCATENATION CONV_2D COS DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EXP
+TAKES = (
+    names(
+        """ABS ADD AVERAGE_POOL_2D BATCH_MATMUL CEIL CONCATENATION CONV_2D COS DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EXP
     EXPAND_DIMS FLOOR FULLY_CONNECTED GELU HARD_SWISH LEAKY_RELU LOG LOGISTIC MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL NEG PAD PRELU QUANTIZE
     RELU RELU6 RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR ROUND RSQRT SIN SLICE SOFTMAX SPACE_TO_DEPTH SPLIT SQRT SQUARE SQUARED_DIFFERENCE
     STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV"""
+    )
+    | CUSTOM_OPERATIONS
 )
-FLOAT_ONLY = names(
+FLOAT_ONLY = CUSTOM_OPERATIONS | names(
     "ABS AVERAGE_POOL_2D CEIL COS DIV EXP FLOOR GELU HARD_SWISH LOG MAXIMUM MINIMUM RELU RELU6 RELU_N1_TO_1 ROUND RSQRT SIN SOFTMAX "
     "SQRT SQUARED_DIFFERENCE"
 )
 MOST_JOINED = 5
 """Inputs of a CONCATENATION; with LiteRT 2.3.0, two to sixteen were tried."""
 _TYPES = frozenset({"float32", "float16", "int8", "uint8"})
+_SAME = 1
+"""TfLitePadding's number of "same", the first number in the options of MediaPipe's operations."""
 
 
 def _fixed(step: Step, place: int) -> bool:
@@ -32,6 +40,11 @@ def _fixed(step: Step, place: int) -> bool:
 
 def _other_types(step: Step) -> bool:
     return bool(step.types - _TYPES)
+
+
+def _padded_as_same(step: Step) -> bool:
+    options = step.options.get("customOptions", b"")
+    return len(options) >= 4 and struct.unpack_from("<i", options)[0] == _SAME
 
 
 RULES = (
@@ -44,7 +57,7 @@ RULES = (
         "leave it out of the graph (answer with logits), replace it by a convolution or a mean, or keep it in floats", DELEGATE,
     ),
     Rule(
-        frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"}),
+        frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "Convolution2DTransposeBias"}),
         lambda step: not _fixed(step, 0 if step.op == "TRANSPOSE_CONV" else 1) or not _fixed(step, 1),
         "a convolution whose weights are computed", "fold them into constants before converting", README,
     ),
@@ -73,6 +86,11 @@ RULES = (
         frozenset({"SOFTMAX"}), lambda step: step.options.get("beta", 1.0) != 1.0, "a softmax with another beta than 1",
         "scale its input first", README,
     ),
+    Rule(
+        frozenset({"MaxUnpooling2D"}), _padded_as_same, "an unpooling whose padding is \"same\"",
+        "pool and unpool with the padding \"valid\" (sizes that the stride divides)", DELEGATE,
+    ),
+    MUST_BE_REGISTERED,
 )  # fmt: skip
 
 TARGET = Target(

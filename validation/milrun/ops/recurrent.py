@@ -123,6 +123,8 @@ class _LstmCell:
         if self._bias is not None:
             inputs = inputs + self._bias
         peep_i, peep_f, peep_o = self._peephole
+        # coremltools gives packed sequences a longer first state; Core ML reads the rows it needs.
+        h, c = h[: x.shape[1]], c[: x.shape[1]]
         states = []
         for step in inputs:
             i, f, o, z = (step + torch.matmul(h, self._weight_hh.T)).chunk(4, dim=-1)

@@ -17,7 +17,9 @@ def _axes(x: Tensor, axes: list[int] | None) -> list[int]:
 def _register(kind: str, function: Callable[[Tensor, list[int], bool], Tensor], exact: bool = False) -> None:
     def apply(x: Tensor, axes: list[int] | None = None, keep_dims: bool = False) -> Tensor:
         over = _axes(x, axes)
-        return function(x, over, keep_dims) if over else x
+        if not over:  # a single number, or no axis named: every element is reduced by itself
+            return function(x.unsqueeze(0), [0], False)
+        return function(x, over, keep_dims)
 
     apply.__name__ = kind
     op(kind, exact=exact)(apply)

@@ -12,7 +12,12 @@ from validation.milrun.registry import op
 
 @op("concat", exact=True)
 def concat(values: list[Tensor], axis: int, interleave: bool = False) -> Tensor:
-    """Join along `axis`; interleaved, the first slices of all come first, then the second ones."""
+    """Join along `axis`; interleaved, the first slices of all come first, then the second ones.
+
+    Values of rank 0 (single sizes, in programs with open shapes) become one list, whatever the axis.
+    """
+    if values[0].dim() == 0:
+        return torch.stack(values)
     if not interleave:
         return torch.cat(values, axis)
     return torch.stack(values, axis % values[0].dim() + 1).flatten(axis % values[0].dim(), axis % values[0].dim() + 1)

@@ -38,7 +38,10 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One operation: its schema name, the tensors it reads (-1: none there) and writes, and its options by schema name."""
+    """One operation: its schema name, the tensors it reads (-1: none there) and writes, and its options by schema name.
+
+    A custom operation has its own name, and its options are bytes under "customOptions".
+    """
 
     name: str
     inputs: tuple[int, ...]
@@ -134,7 +137,7 @@ def _graph(schema: Any, model: Any, graph: Any) -> Graph:
                 name=codes[operator.opcodeIndex],
                 inputs=_numbers(operator.inputs),
                 outputs=_numbers(operator.outputs),
-                options=dict(vars(operator.builtinOptions)) if operator.builtinOptions is not None else {},
+                options=_options(operator),
             )
             for operator in graph.operators
         ),
@@ -155,6 +158,12 @@ def _graph(schema: Any, model: Any, graph: Any) -> Graph:
         inputs=_numbers(graph.inputs),
         outputs=_numbers(graph.outputs),
     )
+
+
+def _options(operator: Any) -> dict[str, Any]:
+    if operator.builtinOptions is not None:
+        return dict(vars(operator.builtinOptions))
+    return {} if operator.customOptions is None else {"customOptions": bytes(operator.customOptions)}
 
 
 def _short_integers(content: Any, dtype: str) -> tuple[int, ...]:
