@@ -143,9 +143,10 @@ def _colour_only_miou(train: Iterable[object], test: Dataset, labels: LabelSet) 
     return float(np.mean(hit / np.maximum(confusion.sum(0) + confusion.sum(1) - hit, 1)))
 
 
+@pytest.mark.parametrize(("learned", "judged"), [(60, 24), pytest.param(150, 60, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("labels", [FACE11, FACE19])
-def test_colour_alone_gives_little_away(labels: LabelSet) -> None:
-    train, test = SyntheticFaces("train", labels, 64, 150), SyntheticFaces("test", labels, 64, 60)
+def test_colour_alone_gives_little_away(labels: LabelSet, learned: int, judged: int) -> None:
+    train, test = SyntheticFaces("train", labels, 64, learned), SyntheticFaces("test", labels, 64, judged)
     assert _colour_only_miou(train, test, labels) <= 0.2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,21 @@ from toolkit.devices import script as measure
 
 ct = pytest.importorskip("coremltools")
 FUNCTION = "f128"
+
+
+@pytest.fixture(autouse=True)
+def closed_loops() -> Iterator[None]:
+    """Close the event loops that the script keeps until it ends."""
+    made: list[asyncio.AbstractEventLoop] = []
+
+    def new() -> asyncio.AbstractEventLoop:
+        made.append(asyncio.SelectorEventLoop())
+        return made[-1]
+
+    with patch.object(asyncio, "new_event_loop", new):
+        yield
+    for loop in made:
+        loop.close()
 
 
 @pytest.fixture
