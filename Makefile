@@ -39,8 +39,8 @@ demo: $(READY)  ## quantize, convert, run and report the shipped FP-LIIF into ru
 test: $(READY)  ## the tests that CI runs
 	$(BIN)/python -m pytest -m "not slow" $(SHARED_OUT)
 
-test-all: $(READY)  ## the tests, slow ones included
-	$(BIN)/python -m pytest $(SHARED_OUT)
+test-all: $(READY)  ## the tests, slow ones included, every process from a cold start
+	SEGPORT_TESTS_COLD=1 $(BIN)/python -m pytest $(SHARED_OUT)
 
 test-shuffled: $(READY)  ## the tests that CI runs, in an order of chance, which pytest prints
 	$(BIN)/python -m pytest -m "not slow" $(SHARED_OUT) --random-order

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
+from pathlib import Path
 
+import cloudpickle
 import pytest
 import torch
 
 from converters import Artifact, ModelSource, OutputKind, PixelRange
+from converters.formats.tflite.float_file import float_graph
 from tests.converters import small_network as small
 from tests.converters.making import Made, artifact_of, convert_all
 
@@ -20,6 +24,28 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def source() -> ModelSource:
     return small.small_source()
+
+
+@pytest.fixture(scope="session")
+def float_files() -> dict[str, bytes]:
+    """Contents of float .tflite files that tests have made, by what they were made of."""
+    return {}
+
+
+@pytest.fixture
+def float_files_kept(float_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let litert-torch convert an equal network once a session: for tests of what is made of its float file afterwards."""
+    convert = float_graph._from_torch
+
+    def kept(source: ModelSource, output: OutputKind, path: Path) -> None:
+        sizes = (source.input_size, source.output_size, source.channels, source.pixel_range)
+        key = hashlib.sha256(cloudpickle.dumps((source.module, sizes, output))).hexdigest()
+        if key not in float_files:
+            convert(source, output, path)
+            float_files[key] = path.read_bytes()
+        path.write_bytes(float_files[key])
+
+    monkeypatch.setattr(float_graph, "_from_torch", kept)
 
 
 @pytest.fixture(scope="session")

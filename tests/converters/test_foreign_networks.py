@@ -22,14 +22,21 @@ LEAST_DECIBELS = {"float32": 90.0, "float16": 45.0, "int4_dynamic": 6.0, "int4_w
 """All others must reach 14."""
 ALIKE = ("palette8", "palette4", "palette2", "pruned_palette6")
 """Recipes that take the same path as palette6, and minutes."""
+WITH_EVERY_RECIPE = ("binary", "positions")
+"""Networks that `make test` converts with every recipe; the others with one of each kind."""
+ONE_OF_A_KIND = ("float32", "int8_static", "w8a8", "palette6")
 NOT_TRACED = "positions"
 """coremltools refuses its trace, and torch's quantizer cannot follow it."""
 RUNNERS = {"tflite": "litert", "coreml": "milrun"}
 
 
+CASES = [pytest.param(name, None, marks=() if name in WITH_EVERY_RECIPE else pytest.mark.slow) for name in NETWORKS]
+CASES += [pytest.param(name, ONE_OF_A_KIND) for name in NETWORKS if name not in WITH_EVERY_RECIPE]
+
+
 @pytest.mark.parametrize("format_name", RUNNERS)
-@pytest.mark.parametrize("name", NETWORKS)
-def test_recipes(name: str, format_name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "chosen"), CASES)
+def test_recipes(name: str, chosen: tuple[str, ...] | None, format_name: str, tmp_path: Path) -> None:
     source = foreign(name)
     pictures = small.calibration(4, source.input_size)
     traced = name != NOT_TRACED or format_name != "coreml"
@@ -37,7 +44,10 @@ def test_recipes(name: str, format_name: str, tmp_path: Path) -> None:
     wanted = [
         (format_name, item)
         for item in recipes().values()
-        if format_name in item.formats and item.name not in ALIKE and (traced or item.name != "w8a8_torch")
+        if format_name in item.formats
+        and item.name not in ALIKE
+        and (traced or item.name != "w8a8_torch")
+        and (chosen is None or item.name in chosen)
     ]
     plan = make_plan(source, wanted, routes={format_name: first} if traced else {}, calibration=pictures.digest())
     picture = small.pictures(1, source.input_size, seed=99)[0]

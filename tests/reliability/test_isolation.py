@@ -127,6 +127,7 @@ def test_what_lies_behind_a_runtime_is_told_from_its_process(tmp_path: Path) -> 
         assert runner.delegation() == DELEGATION, "asked for after the answers were judged"
 
 
+@pytest.mark.usefixtures("cold_processes")
 def test_a_network_that_lives_in_its_process_is_made_again_in_the_other() -> None:
     import torch
 

@@ -20,13 +20,14 @@ from tests.warm.forking import possible
 
 COLD_VARIABLE = "SEGPORT_TESTS_COLD"
 WARM_VARIABLE = "SEGPORT_TESTS_WARM"
-"""In the environment of a Python process that a test starts: fork it, whatever it runs, and what it starts of ours."""
+"""In the environment of a Python process that a test starts: fork it, whatever it runs, and what it starts of ours. In the
+environment of the test: let a converter's process have its tools forked too; the copy that does so counts as memory it holds."""
 ROOT = str(Path(__file__).resolve().parents[2])
 _COMMANDS = (
     (re.compile(r"-m\0toolkit\.isolation\.child$"), False),
     (re.compile(r"-m\0validation\.timing\.fresh_start_probe$"), False),
     (re.compile(r"-P\0\S*onnx2tf_worker\.py\0"), False),
-    (re.compile(r"-c\0(import sys; )?from toolkit\.cli import main; (?!.*\0--workers\0)", re.DOTALL), True),
+    (re.compile(r"-c\0(import sys; )?from toolkit\.cli import main; (?!.*\0--workers\0[2-9])", re.DOTALL), True),
     (re.compile(r"-m\0fpliif\.training\0"), False),
     (re.compile(r"\S*/bin/segport(\0|$)"), True),
 )
@@ -130,4 +131,5 @@ def _wanted(args: Any, environment: Mapping[str, str]) -> bool | None:
     if parts[0] == sys.executable and environment.get(WARM_VARIABLE) and WARM_VARIABLE not in os.environ:
         return True
     line = "\0".join(parts[1:] if parts[0] == sys.executable else parts)
-    return next((asks_too for pattern, asks_too in _COMMANDS if pattern.match(line)), None)
+    more = bool(os.environ.get(WARM_VARIABLE))
+    return next((asks_too or more for pattern, asks_too in _COMMANDS if pattern.match(line)), None)

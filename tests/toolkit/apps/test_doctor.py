@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.warm.starting import WARM_VARIABLE
 from toolkit.apps.doctor import Tool, tools
 from validation.runners.android.phone import TOOL_VARIABLE
 from validation.runners.android.server import PORT_VARIABLE
@@ -23,6 +24,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tool]:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("empty")))
         patch.delenv(TOOL_VARIABLE, raising=False)
         patch.setenv(PORT_VARIABLE, "1")
+        patch.setenv(WARM_VARIABLE, "1")
         return {tool.name: tool for tool in tools()}
 
 

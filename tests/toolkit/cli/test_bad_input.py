@@ -198,6 +198,7 @@ def test_bad_input_is_one_sentence_and_exit_2(case: Callable[[Path], Arguments],
     assert not out.exists() or not [path for path in out.rglob("*") if path.is_file() and path.name != ".lock"]
 
 
+@pytest.mark.usefixtures("cold_processes")
 def test_usage_error_exits_2(tmp_path: Path) -> None:
     done = segport("run", "--no-such-option", cwd=tmp_path)
     assert done.returncode == 2

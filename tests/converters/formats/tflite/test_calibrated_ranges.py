@@ -19,6 +19,8 @@ from quantization.calibration import CalibrationSet, Method
 from tests.converters import small_network as small
 from tests.converters.making import Made, artifact_of, job_of
 
+pytestmark = pytest.mark.usefixtures("float_files_kept")
+
 
 def test_statistics_are_those_of_the_preserved_tensors(made: Made, source: ModelSource, tmp_path: Path) -> None:
     """LiteRT's own, slower way of looking inside a graph sees the same values."""

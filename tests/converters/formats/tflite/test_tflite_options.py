@@ -25,6 +25,8 @@ from toolkit.stages.convert import Conversions, _routes, wanted_pairs
 from validation.runners.base.values import label_map
 from validation.runners.litert.runner import LiteRtRunner
 
+pytestmark = pytest.mark.usefixtures("float_files_kept")
+
 
 def converted(
     source: ModelSource, folder: Path, name: str = "int8_static", route: str = "litert-torch", **more: Any

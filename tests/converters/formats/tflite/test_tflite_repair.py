@@ -24,6 +24,9 @@ from toolkit.errors import UsageError
 from toolkit.options import RunOptions
 from toolkit.stages.convert import wanted_pairs
 
+pytestmark = pytest.mark.usefixtures("float_files_kept")
+
+
 RNG = np.random.default_rng(0)
 
 
