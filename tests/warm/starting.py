@@ -39,6 +39,7 @@ class _Warm:
 
     def __init__(self, line: socket.socket | None) -> None:
         self._line, self._process, self._lock = line, os.getpid(), threading.Lock()
+        self._environment = dict(os.environ)  # a test may have changed it by the time of the first use
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as this process)
 
     def start(self, order: Order, descriptors: list[int]) -> int:
@@ -57,7 +58,7 @@ class _Warm:
         search = os.pathsep.join([ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])
         server = subprocess.Popen(
             [sys.executable, "-m", "tests.warm.serving", str(far.fileno())], cwd=ROOT, process_group=0,
-            env=os.environ | {"PYTHONPATH": search, "OPENBLAS_NUM_THREADS": "1"}, pass_fds=(far.fileno(),),
+            env=self._environment | {"PYTHONPATH": search, "OPENBLAS_NUM_THREADS": "1"}, pass_fds=(far.fileno(),),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._printed,
         )  # fmt: skip
         far.close()
