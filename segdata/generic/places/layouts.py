@@ -64,7 +64,7 @@ def place_of(root: Path, split: str) -> Place:
             raise no_split(root, split, list(by_split))
         return _checked(_inside(by_split[split], shared=False))
     flat = _inside(root, shared=True)
-    below = _split_folders(flat.images) if flat.images != flat.masks else {}
+    below = _split_folders(flat.images) if flat.images != flat.masks and flat.images.is_dir() else {}
     if below:
         masks = _split_folders(flat.masks) if flat.masks.is_dir() else {}
         if split not in below:
