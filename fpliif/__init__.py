@@ -1,4 +1,4 @@
-"""FP-LIIF: the network, its exact deployable rewrite, its training and its shipped checkpoints.
+"""Hold FP-LIIF: the network, its exact deployable rewrite, its training and its shipped checkpoints.
 
 Importing this package is cheap: the names in ``__init__.pyi`` are imported, and torch with them, on first use.
 `fpliif.deploy.deploy` is not among them: a package cannot have a module and a function of one name.

@@ -1,4 +1,4 @@
-"""Checkpoints: weights with their config and label set in one safetensors file.
+"""Save and load checkpoints: weights with their config and label set in one safetensors file.
 
 The file's metadata (safetensors' string table) holds one entry, ``fpliif``: a JSON object with the network ``config``,
 the ``labels`` and, for people, ``about``. One entry because the library writes several in random order, and equal
@@ -36,7 +36,7 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class LoadedCheckpoint:
-    """What a checkpoint holds.
+    """Hold what was read from a checkpoint.
 
     Attributes:
         network: eval-mode float32 network on the CPU.
@@ -54,7 +54,7 @@ class LoadedCheckpoint:
 
 
 def shipped(name: str) -> Path:
-    """Path of a checkpoint that comes with the package; raises CheckpointError listing the names there are."""
+    """Find a checkpoint that comes with the package; raises CheckpointError listing the names there are."""
     path = WEIGHTS / f"{name}{SUFFIX}"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in WEIGHTS.glob(f"*{SUFFIX}"))) or "none"
@@ -152,7 +152,7 @@ def _check_classes(config: FPLIIFConfig, labels: LabelSet, path: Path) -> None:
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a .safetensors file, or the tensors of a torch state dict; nothing in it is executed.
+    """Read tensors and metadata of a .safetensors file, or a torch state dict, without executing anything in it.
 
     Raises:
         CheckpointError: the file is missing, is neither, or would run code when read.
@@ -188,7 +188,7 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def _why_not_loaded(path: Path) -> str:
-    """`weights_only` refuses text and dangerous pickles with the same error; the first bytes tell them apart."""
+    """Say why torch refused a file: its one error covers text and dangerous pickles; first bytes tell them apart."""
     head = path.read_bytes()[:2]
     if zipfile.is_zipfile(path) or head[:1] == b"\x80":
         return f"{path} contains more than tensors and would run code when read; save `network.state_dict()` alone"
@@ -196,7 +196,7 @@ def _why_not_loaded(path: Path) -> str:
 
 
 def _stated(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:
-    """What the file says of itself; nothing for files that are not ours."""
+    """Read what the file says of itself; nothing for files that are not ours."""
     try:
         table = json.loads(metadata.get(KEY, "{}"))
     except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""FPLIIFConfig: everything that fixes the shape of an FP-LIIF, and the named presets."""
+"""Fix the shape of an FP-LIIF in one value, and name the presets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class FPLIIFConfig:
-    """The shape of an FP-LIIF network.
+    """Fix the shape of an FP-LIIF network.
 
     From the paper's public pages (arXiv 2303.15122 and its project page): three groups of residual blocks, the first
     two followed by a strided convolution, each with a group-level skip; a two-layer MLP on the unfolded grid; its
@@ -77,17 +77,17 @@ class FPLIIFConfig:
 
     @property
     def position_width(self) -> int:
-        """Values of the positional code per axis."""
+        """Count the values of the positional code per axis."""
         return 1 + 2 * self.position_bands
 
     def to_dict(self) -> dict[str, Any]:
-        """Values as JSON has them (lists, no tuples) with the format version; `from_dict` reads an equal config."""
+        """Return values as JSON has them (no tuples) with the format version; `from_dict` reads an equal config."""
         plain: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **dataclasses.asdict(self)}))
         return plain
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`; raises ConfigError on unknown keys, wrong types or another format version."""
+        """Read what `to_dict` wrote; raises ConfigError on unknown keys, wrong types or another format version."""
         if not isinstance(values, Mapping):
             raise ConfigError(f"the network config is {values!r}; give a table of options")
         if values.get("format") != FORMAT:
@@ -97,12 +97,12 @@ class FPLIIFConfig:
         return build(cls, {name: value for name, value in values.items() if name != "format"}, "network")
 
     def to_json(self) -> str:
-        """`to_dict` as JSON text."""
+        """Return `to_dict` as JSON text."""
         return json.dumps(self.to_dict())
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The inverse of `to_json`; raises ConfigError."""
+        """Read what `to_json` wrote; raises ConfigError."""
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
@@ -126,7 +126,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def preset(name: str, classes: int) -> FPLIIFConfig:
-    """The named shape for `classes` classes; raises ConfigError listing the names it knows."""
+    """Return the named shape for `classes` classes; raises ConfigError listing the names it knows."""
     if name not in PRESETS:
         raise ConfigError(f"there is no network preset {name!r}; choose one of: {', '.join(PRESETS)}")
     return FPLIIFConfig(classes=classes, **PRESETS[name])

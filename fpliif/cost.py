@@ -1,4 +1,4 @@
-"""What a network costs to run: multiply-adds of the deployed graph, counted from the config alone."""
+"""Count what a network costs to run: multiply-adds of the deployed graph, from the config alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fpliif.config import FPLIIFConfig
 
 
 def multiply_adds(config: FPLIIFConfig, input_size: tuple[int, int], output_size: tuple[int, int]) -> int:
-    """Multiply-adds of the convolutions of `fpliif.deploy`'s graph for one picture.
+    """Count the multiply-adds of the convolutions of `fpliif.deploy`'s graph for one picture.
 
     Resizing, norms and activations are not counted (under 1 % for the presets).
 

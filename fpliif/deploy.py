@@ -1,4 +1,4 @@
-"""The exact rewrite of an FP-LIIF into a static graph for one input and one output size.
+"""Rewrite an FP-LIIF exactly into a static graph for one input and one output size.
 
 What changes, and why the answer does not:
 
@@ -37,7 +37,7 @@ BYTE_MAXIMUM = 255.0
 
 
 class DeployedFPLIIF(nn.Module):
-    """A static FP-LIIF; make it with `deploy`.
+    """Compute a static FP-LIIF; make it with `deploy`.
 
     `forward` takes float32 (N, 3, H, W) and answers float32 logits (N, classes, h, w) or int32 labels (N, h, w).
     Attributes `input_size` and `output_size` are (height, width).
@@ -82,7 +82,7 @@ class DeployedFPLIIF(nn.Module):
 
 
 class _Resize(nn.Module):
-    """Bilinear resize with half-pixel centres to a fixed size."""
+    """Resize bilinearly, with half-pixel centres, to a fixed size."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class _Resize(nn.Module):
 
 
 class _ArgMax(nn.Module):
-    """Logits (N, C, h, w) -> int32 class ids (N, h, w); the first of equal scores wins."""
+    """Turn logits (N, C, h, w) into int32 class ids (N, h, w); the first of equal scores wins."""
 
     def forward(self, logits: Tensor) -> Tensor:
         return torch.argmax(logits, dim=1).to(torch.int32)
@@ -142,7 +142,7 @@ def _pair(size: Size, name: str, least: int) -> tuple[int, int]:
 
 
 def grid_size(input_size: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) of the feature grid Z for a picture of `input_size`: halved twice, rounding up."""
+    """Return (height, width) of the feature grid Z for a picture of `input_size`: halved twice, rounding up."""
     height, width = input_size
     return -(-height // 4), -(-width // 4)
 
@@ -159,7 +159,7 @@ def _static_encoder(encoder: Encoder, pixel_maximum: float) -> nn.Sequential:
 
 
 def _fold_normalisation(stem: nn.Conv2d, pixel_maximum: float) -> nn.Conv2d:
-    """conv(2 * raw / maximum - 1), padded with black, as one zero-padded convolution on raw pixels."""
+    """Write conv(2 * raw / maximum - 1), padded with black, as one zero-padded convolution on raw pixels."""
     assert stem.bias is not None
     folded = nn.Conv2d(stem.in_channels, stem.out_channels, 3, padding=1)
     assert folded.bias is not None
@@ -177,14 +177,14 @@ def _fold_group(group: ResidualGroup) -> ResidualGroup:
 
 
 def _fold_norm(conv: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, nn.Module]:
-    """Batch norm disappears into the convolution; instance norm depends on the picture and stays."""
+    """Fold a batch norm into the convolution; an instance norm depends on the picture and stays."""
     if isinstance(norm, nn.BatchNorm2d):
         return fuse_conv_bn_eval(conv, norm), nn.Identity()
     return conv, norm
 
 
 def _as_conv(layer: nn.Module, kernel: int = 1) -> nn.Conv2d:
-    """A linear layer on (unfolded) pixels as a convolution."""
+    """Write a linear layer on (unfolded) pixels as a convolution."""
     assert isinstance(layer, nn.Linear)
     conv = nn.Conv2d(layer.in_features // kernel**2, layer.out_features, kernel, padding=kernel // 2)
     conv.weight.copy_(layer.weight.reshape(conv.weight.shape))
@@ -194,14 +194,14 @@ def _as_conv(layer: nn.Module, kernel: int = 1) -> nn.Conv2d:
 
 
 def _first_layer_parts(network: FPLIIF) -> tuple[Tensor, ...]:
-    """The first pixel layer's weights for features, average, row code and column code."""
+    """Cut the first pixel layer's weights into those for features, average, row code and column code."""
     config = network.config
     widths = [config.feature_width, config.widths[2], config.position_width, config.position_width]
     return network.pixel[0].weight.split(widths, dim=1)  # type: ignore[operator,no-any-return]
 
 
 def _split_first_layer(network: FPLIIF) -> tuple[nn.Conv2d, nn.Conv2d]:
-    """Its parts that work on the small grid: on the features (with the bias) and on the global average."""
+    """Make its parts that work on the small grid: on the features (with the bias) and on the global average."""
     of_features, of_average, _, _ = _first_layer_parts(network)
     features = nn.Conv2d(of_features.shape[1], of_features.shape[0], 1)
     features.weight.copy_(of_features[:, :, None, None])
@@ -213,7 +213,7 @@ def _split_first_layer(network: FPLIIF) -> tuple[nn.Conv2d, nn.Conv2d]:
 
 
 def _axis_biases(network: FPLIIF, output_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Its parts on the positional code: (1, pixel_width, height, 1) and (1, pixel_width, 1, width)."""
+    """Compute its parts on the positional code: (1, pixel_width, height, 1) and (1, pixel_width, 1, width)."""
     _, _, of_row, of_column = _first_layer_parts(network)
     bands = network.config.position_bands
     rows = of_row @ position_code(output_size[0], bands).T

@@ -1,4 +1,4 @@
-"""How good a network is: per-class IoU and F1 from one confusion matrix over all pixels of all pictures."""
+"""Measure how good a network is: IoU and F1 of each class from one confusion matrix over all pixels of all pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from segdata.labels import IGNORE_INDEX, LabelSet
 
 @dataclass(frozen=True)
 class Scores:
-    """Accuracy of a network on a set of pictures.
+    """Hold the accuracy of a network on a set of pictures.
 
     Attributes:
         names: class names, by id.
@@ -28,28 +28,28 @@ class Scores:
 
     @property
     def iou(self) -> dict[str, float | None]:
-        """Intersection over union by class name; None where neither truth nor answer has a pixel."""
+        """Return intersection over union by class name; None where neither truth nor answer has a pixel."""
         hit, truth, answer = self._counts()
         return self._ratio(hit, truth + answer - hit)
 
     @property
     def f1(self) -> dict[str, float | None]:
-        """2 TP / (truth + answer) by class name; None where both are empty."""
+        """Return 2 TP / (truth + answer) by class name; None where both are empty."""
         hit, truth, answer = self._counts()
         return self._ratio(2 * hit, truth + answer)
 
     @property
     def miou(self) -> float:
-        """Mean IoU over all classes that occur, background included."""
+        """Return the mean IoU over all classes that occur, background included."""
         return float(np.mean([value for value in self.iou.values() if value is not None]))
 
     @property
     def mean_f1(self) -> float:
-        """Mean F1 over the classes that occur, without class 0 (background)."""
+        """Return the mean F1 over the classes that occur, without class 0 (background)."""
         return float(np.mean([self.f1[name] for name in self.names[1:] if self.f1[name] is not None]))
 
     def to_json(self) -> dict[str, Any]:
-        """Rounded to six digits, for logs and model cards."""
+        """Round to six digits, for logs and model cards."""
         return {
             "miou": round(self.miou, 6),
             "mean_f1": round(self.mean_f1, 6),
@@ -70,7 +70,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def confusion_matrix(truth: Tensor, answer: Tensor, classes: int) -> NDArray[np.int64]:
-    """Pixel counts, int64 (classes, classes), row = truth; pixels whose truth is 255 are left out.
+    """Count pixels, int64 (classes, classes), row = truth; pixels whose truth is 255 are left out.
 
     Args:
         truth: integer class ids, any shape.

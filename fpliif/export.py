@@ -1,4 +1,4 @@
-"""From a finished training to a shipped checkpoint: float16 weights and a model card, as JSON and as Markdown.
+"""Turn a finished training into a shipped checkpoint: float16 weights and a model card, as JSON and as Markdown.
 
 python -m fpliif.export --run FOLDER --to fpliif/weights [--test-scenes 400]
 """
@@ -38,7 +38,7 @@ LIMITS_DATASET = (
 
 @dataclass(frozen=True)
 class Training:
-    """How a checkpoint was made, for its card.
+    """Hold how a checkpoint was made, for its card.
 
     Attributes:
         config: of the training.

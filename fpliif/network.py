@@ -1,4 +1,4 @@
-"""FP-LIIF: a small convolutional encoder and a pixel MLP that answers at any output size.
+"""Define FP-LIIF: a small convolutional encoder and a pixel MLP that answers at any output size.
 
 Source: M. Sarkar et al., "Parameter Efficient Local Implicit Image Function Network for Face Segmentation",
 CVPR 2023, arXiv 2303.15122, and its project page; the implicit function follows LIIF (Y. Chen et al., CVPR 2021,
@@ -41,12 +41,12 @@ def normalise(image: Tensor) -> Tensor:
 
 
 def make_norm(kind: str, channels: int) -> nn.Module:
-    """A batch or instance norm with a trained scale and shift."""
+    """Make a batch or instance norm with a trained scale and shift."""
     return nn.BatchNorm2d(channels) if kind == "batch" else nn.InstanceNorm2d(channels, affine=True)
 
 
 class ResidualBlock(nn.Module):
-    """x + norm(conv(ReLU(norm(conv(x))))), float (N, C, H, W) to the same shape."""
+    """Compute x + norm(conv(ReLU(norm(conv(x))))), float (N, C, H, W) to the same shape."""
 
     def __init__(self, channels: int, norm: str) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualGroup(nn.Module):
-    """x + conv(blocks(x)): residual blocks closed by a 3x3 convolution inside the group-level skip."""
+    """Compute x + conv(blocks(x)): residual blocks closed by a 3x3 convolution inside the group-level skip."""
 
     def __init__(self, channels: int, blocks: int, norm: str) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class ResidualGroup(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Picture -> feature grid Z, normalised RGB (N, 3, H, W) -> (N, widths[2], ceil(H/4), ceil(W/4))."""
+    """Turn a picture into the feature grid Z: normalised RGB (N, 3, H, W) -> (N, widths[2], ceil(H/4), ceil(W/4))."""
 
     def __init__(self, config: FPLIIFConfig) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class Encoder(nn.Module):
 
 
 def position_code(size: int, bands: int, device: torch.device | None = None) -> Tensor:
-    """Code of the pixel centres along one axis, float32 (size, 1 + 2 * bands), values in -1..1.
+    """Code the pixel centres along one axis, float32 (size, 1 + 2 * bands), values in -1..1.
 
     The coordinate runs from -1 to 1 over the picture's extent, as in LIIF, so a code means the same place at every
     output size; band k adds sin and cos of 2^k * pi times it (ours).
@@ -113,7 +113,7 @@ def encode_position(coordinate: Tensor, bands: int) -> Tensor:
 
 
 class FPLIIF(nn.Module):
-    """The whole network; see the module's text for what is the paper's and what is ours.
+    """Compute the whole network; the module's text says what is the paper's and what is ours.
 
     `forward` answers on a full grid, `at_points` at chosen places; both evaluate the same function.
     """
@@ -144,7 +144,7 @@ class FPLIIF(nn.Module):
         nn.init.normal_(self.pixel[-1].weight, std=0.01)  # type: ignore[arg-type]
 
     def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The part that does not depend on the output size.
+        """Compute the part that does not depend on the output size.
 
         Args:
             image: float RGB 0..1, (N, 3, H, W); H and W at least 4.
@@ -160,7 +160,7 @@ class FPLIIF(nn.Module):
         return narrowed, z.mean((2, 3))
 
     def forward(self, image: Tensor, output_size: tuple[int, int]) -> Tensor:
-        """Logits at every pixel of the wanted size.
+        """Compute logits at every pixel of the wanted size.
 
         Args:
             image: float RGB 0..1, (N, 3, H, W).
@@ -180,7 +180,7 @@ class FPLIIF(nn.Module):
         return self._pixel_mlp(joined).permute(0, 3, 1, 2)
 
     def at_points(self, image: Tensor, points: Tensor) -> Tensor:
-        """Logits at chosen places, equal to `forward`'s values there when the places are its pixel centres.
+        """Compute logits at chosen places, equal to `forward`'s values there when the places are its pixel centres.
 
         Args:
             image: float RGB 0..1, (N, 3, H, W).
@@ -207,5 +207,5 @@ class FPLIIF(nn.Module):
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Number of trained values (buffers such as running statistics are not counted)."""
+    """Count the trained values (buffers such as running statistics are left out)."""
     return sum(parameter.numel() for parameter in network.parameters())

@@ -1,4 +1,4 @@
-"""FP-LIIF as its deployed graph computes it, with rounding in between: what quantization-aware fine-tuning trains.
+"""Compute FP-LIIF as its deployed graph does, with rounding in between: quantization-aware fine-tuning trains it.
 
 `RoundedFPLIIF` evaluates the function of an `FPLIIF` (it holds no weights of its own) in the order of `fpliif.deploy`: batch norms
 folded, the first pixel layer split into its parts on the small grid. Every weight and every value that an integer file stores passes through
@@ -19,16 +19,16 @@ from fpliif.network import FPLIIF, ResidualBlock, ResidualGroup, encode_position
 
 
 class Rounding(Protocol):
-    """What happens to numbers on their way into an integer file; gradients must pass through."""
+    """Round numbers as an integer file would; gradients must pass through."""
 
     def weights(self, tensor: Tensor) -> Tensor:
-        """A layer's weights, output channels first."""
+        """Round a layer's weights, output channels first."""
 
     def values(self, name: str, tensor: Tensor) -> Tensor:
-        """An activation; equal names share one scale."""
+        """Round an activation; equal names share one scale."""
 
     def constant(self, tensor: Tensor) -> Tensor:
-        """A tensor that does not depend on the picture and takes the scale that fits it."""
+        """Round a tensor that does not depend on the picture, by the scale that fits it."""
 
 
 MakeRounding = Callable[[FPLIIF, Iterable[Tensor]], Rounding]
@@ -36,7 +36,7 @@ MakeRounding = Callable[[FPLIIF, Iterable[Tensor]], Rounding]
 
 
 class RoundedFPLIIF(nn.Module):
-    """`network` with `rounding` in between; called like the network, on a full grid or at points.
+    """Run `network` with `rounding` in between; called like the network, on a full grid or at points.
 
     The parameters are the network's: training this trains the network.
     """
@@ -47,7 +47,7 @@ class RoundedFPLIIF(nn.Module):
         self.rounding = rounding
 
     def forward(self, image: Tensor, output_size: tuple[int, int]) -> Tensor:
-        """Logits at every pixel, float (N, classes, *output_size), from float RGB 0..1 (N, 3, H, W)."""
+        """Compute logits at every pixel, float (N, classes, *output_size), from float RGB 0..1 (N, 3, H, W)."""
         height, width = output_size
         grid = self._grid(image)
         of_row, of_column = self._code_weights()
@@ -61,7 +61,7 @@ class RoundedFPLIIF(nn.Module):
         return self._pixel_layers(hidden)
 
     def at_points(self, image: Tensor, points: Tensor) -> Tensor:
-        """Logits at chosen places, float (N, P, classes); places (N, P, 2) as in `FPLIIF.at_points`.
+        """Compute logits at chosen places, float (N, P, classes); places (N, P, 2) as in `FPLIIF.at_points`.
 
         Where the file rounds between its two resizes, this rounds before and after both: at a point there are no whole rows.
         """
@@ -78,7 +78,7 @@ class RoundedFPLIIF(nn.Module):
         return self._pixel_layers(hidden)[..., 0].transpose(1, 2)
 
     def _grid(self, image: Tensor) -> Tensor:
-        """The first pixel layer's part on the small grid: features and global average, projected and added."""
+        """Compute the first pixel layer's part on the small grid: features and global average, projected and added."""
         network = self.network
         z = self._encoded(self.rounding.values("image", image))
         average = self.rounding.values("average", z.mean((2, 3), keepdim=True))
@@ -135,7 +135,7 @@ class RoundedFPLIIF(nn.Module):
         return self.rounding.values(name, F.relu(answer) if relu else answer)
 
     def _resized(self, x: Tensor, size: tuple[int, int], scale: str = "grid") -> Tensor:
-        """Integer kernels leave a resized tensor the scale of its input."""
+        """Resize; integer kernels leave a resized tensor the scale of its input."""
         if tuple(x.shape[2:]) == size:
             return x
         return self.rounding.values(scale, F.interpolate(x, size, mode="bilinear", align_corners=False))
@@ -159,7 +159,7 @@ class RoundedFPLIIF(nn.Module):
 
 
 def _folded(weight: Tensor, bias: Tensor | None, norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution with the batch norm behind it, by its running statistics; gradients flow to both."""
+    """Fold the batch norm behind a convolution into it, by its running statistics; gradients flow to both."""
     assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
     factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     start = -norm.running_mean if bias is None else bias - norm.running_mean

@@ -1,4 +1,4 @@
-"""Frozen dataclasses from plain dictionaries (JSON, TOML), strictly: unknown keys and wrong types are errors."""
+"""Read frozen dataclasses from plain dictionaries (JSON, TOML), strictly: unknown keys and wrong types are errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which numbers a model is stored in and run with: recipes and calibration."""
+"""Choose the numbers a model is stored in and run with: recipes and calibration."""
 
 from quantization.errors import RecipeError
 from quantization.recipe import (

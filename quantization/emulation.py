@@ -1,4 +1,4 @@
-"""What quantizing a single layer does to a network's answer, emulated in torch. Imports torch.
+"""Emulate in torch what quantizing a single layer does to a network's answer. Imports torch.
 
 A layer is a convolution or linear module. Its weights are rounded to 8 bits per output channel, symmetric; what goes into it
 and what comes out of it (behind a ReLU that fuses with it) to 8 bits per tensor, asymmetric, within ranges measured on
@@ -32,7 +32,7 @@ _FUSED = (functional.relu, torch.relu, functional.relu6)
 
 @dataclass(frozen=True)
 class Layer:
-    """A place in the graph that is quantized as a whole.
+    """Name a place in the graph that is quantized as a whole.
 
     Attributes:
         name: dotted name of the module.
@@ -48,7 +48,7 @@ class Layer:
 
 
 class LayerwiseNetwork:
-    """A float network whose layers can be quantized one at a time.
+    """Run a float network whose layers can be quantized one at a time.
 
     Args:
         module: eval-mode network, float32 (1, 3, H, W) -> float32 (1, C, h, w), without control flow that depends on values.
@@ -107,7 +107,7 @@ class LayerwiseNetwork:
                 self._ranges.setdefault(node, []).append((float(low), float(high)))
 
     def answers(self, image: torch.Tensor) -> Iterator[tuple[str | None, torch.Tensor]]:
-        """The float answer under the name None, then one for each layer quantized alone, (1, C, h, w).
+        """Yield the float answer under the name None, then one for each layer quantized alone, (1, C, h, w).
 
         Raises:
             RecipeError: no calibration picture was observed.
@@ -160,7 +160,7 @@ class LayerwiseNetwork:
 
 
 def _without_writing_in_place(graph: fx.GraphModule) -> None:
-    """Values are kept for later layers, so nothing may be written over."""
+    """Replace writing in place: values are kept for later layers, so nothing may be written over."""
     for module in graph.modules():
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
@@ -174,14 +174,14 @@ def _without_writing_in_place(graph: fx.GraphModule) -> None:
 
 
 def mean_range(ranges: Sequence[Range]) -> Range:
-    """Mean of the pictures' ranges, with zero in it, as the calibration of int8_static has it by default."""
+    """Average the pictures' ranges, with zero in them, as the calibration of int8_static does by default."""
     low = sum(item[0] for item in ranges) / len(ranges)
     high = sum(item[1] for item in ranges) / len(ranges)
     return min(low, 0.0), max(high, 0.0)
 
 
 def rounded(tensor: torch.Tensor, limits: Range) -> torch.Tensor:
-    """`tensor` through 8 bits: scale from the limits, zero point rounded, values beyond them clipped."""
+    """Round `tensor` to 8 bits: scale from the limits, zero point rounded, values beyond them clipped."""
     low, high = limits
     scale = (high - low) / 255 or 1.0
     zero = round(-128 - low / scale)
@@ -189,7 +189,7 @@ def rounded(tensor: torch.Tensor, limits: Range) -> torch.Tensor:
 
 
 def rounded_weights(module: nn.Module) -> torch.Tensor:
-    """Weights through 8 bits, symmetric, a scale for each output channel."""
+    """Round weights to 8 bits, symmetric, a scale for each output channel."""
     weight = module.get_parameter("weight")
     axis = 1 if isinstance(module, nn.ConvTranspose2d) else 0
     largest = weight.abs().amax(dim=[d for d in range(weight.ndim) if d != axis])

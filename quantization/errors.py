@@ -1,5 +1,5 @@
-"""What goes wrong when choosing how numbers are stored."""
+"""Name what goes wrong when choosing how numbers are stored."""
 
 
 class RecipeError(ValueError):
-    """A recipe or calibration that cannot be used; the message is one sentence that says how to mend it."""
+    """Refuse a recipe or calibration that cannot be used; the message is one sentence that says how to mend it."""

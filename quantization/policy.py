@@ -1,4 +1,4 @@
-"""Policy: which layers of a network stay floating point while a recipe quantizes the rest, as one file for every target.
+"""Keep layers in floats while a recipe quantizes the rest: a policy, one file for every target.
 
 A layer is named by its place in the torch network (``encoder.3.blocks.0.conv1``), which TFLite and Core ML conversions both
 carry, or by a shell pattern of such names.
@@ -21,7 +21,7 @@ KINDS = (NumberType.FLOAT16, NumberType.FLOAT32)
 
 @dataclass(frozen=True)
 class KeptLayer:
-    """A layer, or a pattern of layers, with the type it keeps.
+    """Name a layer, or a pattern of layers, with the type it keeps.
 
     Attributes:
         layer: dotted module name; ``*`` and ``?`` stand for parts of names.
@@ -45,7 +45,7 @@ class KeptLayer:
 
 @dataclass(frozen=True)
 class Policy:
-    """A recipe and its exceptions. Round-trips through TOML (`to_toml`, `from_toml`).
+    """Hold a recipe and its exceptions. Round-trips through TOML (`to_toml`, `from_toml`).
 
     Attributes:
         recipe: name of the recipe for all other layers.
@@ -66,11 +66,11 @@ class Policy:
 
     @property
     def patterns(self) -> tuple[tuple[str, NumberType], ...]:
-        """What converters take as `keep`."""
+        """Return what converters take as `keep`."""
         return tuple((entry.layer, entry.number) for entry in self.keep)
 
     def to_toml(self) -> str:
-        """The file's text."""
+        """Write the file's text."""
         lines = [f"version = {VERSION}", f"recipe = {_quoted(self.recipe)}"]
         for entry in self.keep:
             lines += ["", "[[keep]]", f"layer = {_quoted(entry.layer)}", f"type = {_quoted(entry.number.value)}"]
@@ -79,7 +79,7 @@ class Policy:
 
     @classmethod
     def from_toml(cls, text: str, origin: str) -> Self:
-        """Inverse of `to_toml`; raises RecipeError, naming `origin`, for anything else than a policy of this version."""
+        """Read what `to_toml` wrote; raises RecipeError, naming `origin`, for all but a policy of this version."""
         try:
             table = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -98,7 +98,7 @@ class Policy:
 
 
 def read_policy(path: Path) -> Policy:
-    """The policy in a file; raises RecipeError if it cannot be read or is none."""
+    """Read the policy in a file; raises RecipeError if it cannot be read or is none."""
     try:
         if not path.is_file():
             raise RecipeError(f"there is no policy {path}; check the path")
@@ -108,7 +108,7 @@ def read_policy(path: Path) -> Policy:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string: JSON's, but for characters beyond 16 bits, which TOML has as they are, and DEL, which it escapes."""
+    """Write a TOML string: JSON's, but for characters beyond 16 bits, kept as they are, and DEL, which is escaped."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

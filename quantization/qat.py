@@ -1,4 +1,4 @@
-"""Rounding while a network trains: quantization-aware fine-tuning. Imports torch.
+"""Round while a network trains: quantization-aware fine-tuning. Imports torch.
 
 Weights and values are rounded to the numbers that an integer file holds, and gradients pass as if they were not, except for values
 beyond the range, which are clipped and get none (straight-through estimator: Bengio et al. 2013, arXiv 1308.3432; Jacob et al. 2018,
@@ -31,17 +31,17 @@ def check_trainable(recipe: Recipe) -> None:
 
 
 class ObservedRanges:
-    """Changes nothing and remembers the extremes of every activation, one picture at a time."""
+    """Change nothing, and remember the extremes of every activation, one picture at a time."""
 
     def __init__(self) -> None:
         self._seen: dict[str, list[Range]] = {}
 
     def weights(self, tensor: Tensor) -> Tensor:
-        """As they are."""
+        """Return them as they are."""
         return tensor
 
     def values(self, name: str, tensor: Tensor) -> Tensor:
-        """As they are; extremes remembered. Raises RecipeError if they are not finite."""
+        """Return them as they are, extremes remembered. Raises RecipeError if they are not finite."""
         low, high = tensor.detach().aminmax()
         if not bool(torch.isfinite(low) & torch.isfinite(high)):
             raise RecipeError(
@@ -51,11 +51,11 @@ class ObservedRanges:
         return tensor
 
     def constant(self, tensor: Tensor) -> Tensor:
-        """As it is."""
+        """Return it as it is."""
         return tensor
 
     def ranges(self) -> dict[str, Range]:
-        """The mean range of each activation over the pictures, as int8_static has it by default.
+        """Average the range of each activation over the pictures, as int8_static does by default.
 
         Raises:
             RecipeError: no picture was seen.
@@ -66,7 +66,7 @@ class ObservedRanges:
 
 
 class FakeQuantization:
-    """Rounds as a file made by `recipe` does.
+    """Round as a file made by `recipe` does.
 
     Weights: symmetric, a scale for each output channel, its largest magnitude is the last step. Activations: 8 bits, asymmetric,
     within `ranges`, where the recipe calibrates them; recipes that scale them anew at every inference or leave them in floats lose
@@ -87,7 +87,7 @@ class FakeQuantization:
         self._ranges = ranges
 
     def weights(self, tensor: Tensor) -> Tensor:
-        """Rounded per output channel (axis 0)."""
+        """Round per output channel (axis 0)."""
         tensor = tensor.float()
         with torch.no_grad():
             scale = (tensor.abs().amax(dim=tuple(range(1, tensor.ndim))) / self._largest).clamp(min=1e-12)
@@ -96,11 +96,11 @@ class FakeQuantization:
         return answer
 
     def values(self, name: str, tensor: Tensor) -> Tensor:
-        """Rounded within the range of that name."""
+        """Round within the range of that name."""
         return rounded(tensor.float(), self._ranges[name]) if self._calibrated else tensor
 
     def constant(self, tensor: Tensor) -> Tensor:
-        """Rounded within its own extremes."""
+        """Round within its own extremes."""
         if not self._calibrated:
             return tensor
         low, high = tensor.detach().aminmax()

@@ -1,4 +1,4 @@
-"""Recipes: which numbers a model is stored in and computed with, independent of any file format.
+"""Describe recipes: the numbers a model is stored in and computed with, independent of any file format.
 
 A recipe is a frozen value. Types and enums, not strings, choose behaviour; combinations that no runtime can
 execute are rejected when the recipe is made, not when a converter meets them.
@@ -14,7 +14,7 @@ from quantization.repair import Repair
 
 
 class NumberType(Enum):
-    """A storage or arithmetic type, with its width in bits as found in the file."""
+    """Name a storage or arithmetic type, with its width in bits as found in the file."""
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"
@@ -33,7 +33,7 @@ class NumberType(Enum):
 
 
 class Granularity(Enum):
-    """How many values share one scale."""
+    """Say how many values share one scale."""
 
     PER_TENSOR = "per_tensor"
     PER_CHANNEL = "per_channel"
@@ -42,7 +42,7 @@ class Granularity(Enum):
 
 
 class WeightRange(Enum):
-    """Up to where integer weights reach; what lies beyond is clipped."""
+    """Say how far integer weights reach; what lies beyond is clipped."""
 
     MINMAX = "minmax"
     """To the largest weight."""
@@ -51,7 +51,7 @@ class WeightRange(Enum):
 
 
 class ActivationRange(Enum):
-    """Where the scale of an integer activation comes from."""
+    """Say where the scale of an integer activation comes from."""
 
     NONE = "none"
     """Activations stay floating point."""
@@ -62,7 +62,7 @@ class ActivationRange(Enum):
 
 
 class Quantizer(Enum):
-    """Who decides where 8-bit activations begin and end."""
+    """Say who decides where 8-bit activations begin and end."""
 
     FORMAT = "format"
     """The format's own tool, on the converted file."""
@@ -72,7 +72,7 @@ class Quantizer(Enum):
 
 @dataclass(frozen=True)
 class Palette:
-    """Weights stored as small indices into tables of real numbers.
+    """Store weights as small indices into tables of real numbers.
 
     Attributes:
         bits: width of an index; a table holds 2 ** bits values.
@@ -94,7 +94,7 @@ class Palette:
 
 @dataclass(frozen=True)
 class AccuracyLimits:
-    """How much an artifact may lose against the float reference before its verdict is `fail`.
+    """Limit what an artifact may lose against the float reference before its verdict is `fail`.
 
     Attributes:
         miou_drop: largest allowed drop of mean IoU, as a fraction (0.01 is one point).
@@ -112,7 +112,7 @@ class AccuracyLimits:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One named way of storing and running a network.
+    """Describe one named way of storing and running a network.
 
     Attributes:
         name: identifier used in file names and reports, e.g. ``"int8_static"``.
@@ -197,11 +197,11 @@ class Recipe:
 
     @property
     def stored_bits(self) -> int:
-        """Bits that one weight takes, tables and scales aside."""
+        """Count the bits that one weight takes, tables and scales aside."""
         return self.weights.bits if self.palette is None else self.palette.bits
 
     @property
     def needs_calibration(self) -> bool:
-        """True when calibration images must be shown to the model before converting."""
+        """Tell whether calibration images must be shown to the model before converting."""
         measured = {Repair.BIAS, Repair.GPTQ}
         return self.activation_range is ActivationRange.STATIC or not measured.isdisjoint(self.repairs)

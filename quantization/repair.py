@@ -1,4 +1,4 @@
-"""Accuracy repaired before rounding: pure functions on weights. Which way to round is in rounding.py.
+"""Repair accuracy before rounding: pure functions on weights. Which way to round is in rounding.py.
 
 Source: Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction" (arXiv 1906.04721).
 """
@@ -14,7 +14,7 @@ Weights = NDArray[np.float32]
 
 
 class Repair(Enum):
-    """What is done to a network before its weights are rounded; the values are the command line's names."""
+    """Name what is done to a network before its weights are rounded; the values are the command line's names."""
 
     EQUALIZE = "equalize"
     """Channels between two layers are scaled so that both layers' weights have like ranges; exact in floats."""
@@ -25,14 +25,14 @@ class Repair(Enum):
 
 
 def largest_magnitudes(weights: Weights, axis: int) -> NDArray[np.float64]:
-    """Largest absolute value of each slice along `axis`, float64 (channels,)."""
+    """Find the largest absolute value of each slice along `axis`, float64 (channels,)."""
     others = tuple(index for index in range(weights.ndim) if index != axis % weights.ndim)
     largest: NDArray[np.float64] = np.abs(weights.astype(np.float64)).max(axis=others)
     return largest
 
 
 def equalizing_scales(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Divisors of the channels between two layers with a ReLU, or nothing, between them (equation 11).
+    """Compute divisors of the channels between two layers with a ReLU, or nothing, between them (equation 11).
 
     The first layer's output channel i and its bias are divided by s_i, the second's input channel i multiplied by it: then
     both have the same largest weight. A ReLU lets positive factors through.
@@ -52,7 +52,7 @@ def equalizing_scales(first: NDArray[np.float64], second: NDArray[np.float64]) -
 def bias_shift(
     weights: Weights, stored: Weights, means: NDArray[np.float64], out: int, into: int | None
 ) -> NDArray[np.float64]:
-    """What to add to a layer's bias so that rounded weights keep the mean of its answer (section 4.2).
+    """Compute what to add to a layer's bias so that rounded weights keep the mean of its answer (section 4.2).
 
     E[W x] - E[W' x] is (W - W') E[x], with the mean of each input channel over calibration pictures. At the picture's rim,
     where padding makes part of x zero, it is a little too much.

@@ -1,4 +1,4 @@
-"""Which way each weight is rounded, so that a layer's answer changes least on calibration pictures: pure functions.
+"""Round each weight so that a layer's answer changes least on calibration pictures: pure functions.
 
 Rounding to the nearest step is best for each weight alone, not for their sum. GPTQ rounds one input channel after the other and
 lets those that are left make up for the error (Frantar et al. 2022, "GPTQ: Accurate Post-Training Quantization for Generative
@@ -18,7 +18,7 @@ DAMPING = 0.01
 def gptq(
     weights: NDArray[np.floating], moments: NDArray[np.floating], scales: NDArray[np.floating], largest: int
 ) -> NDArray[np.int8]:
-    """Integers for a layer's weights.
+    """Choose integers for a layer's weights.
 
     Args:
         weights: (outputs, inputs); for a convolution, inputs are the places of a patch.

@@ -1,4 +1,4 @@
-"""Training of FP-LIIF: one loop, and what it starts with, draws, changes, loses and reports.
+"""Train FP-LIIF: one loop, and what it starts with, draws, changes, loses and reports.
 
 `python -m fpliif.training` is its command line, `fpliif.training.train` the same in Python.
 """

@@ -1,4 +1,4 @@
-"""`python -m fpliif.training --config FILE.toml --out FOLDER [--resume]`: train from the command line."""
+"""Train from the command line: `python -m fpliif.training --config FILE.toml --out FOLDER [--resume]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random changes to whole batches, on whatever device the batch lies.
+"""Change whole batches at random, on whatever device the batch lies.
 
 Pictures are float32 RGB 0..1 (N, 3, H, W), masks uint8 (N, H, W). Every random number comes from the generator that is
 handed in, so a step's batch depends on the seed and the step alone.
@@ -18,7 +18,7 @@ from segdata.labels import LabelSet
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How far a batch is changed; 0 switches a change off.
+    """Say how far a batch is changed; 0 switches a change off.
 
     Attributes:
         flip: probability of mirroring left to right (labels of mirrored classes swap).
@@ -46,7 +46,7 @@ class AugmentConfig:
 
 
 class Augmenter:
-    """Applies an `AugmentConfig` to batches of pictures and masks of one label set."""
+    """Apply an `AugmentConfig` to batches of pictures and masks of one label set."""
 
     def __init__(self, config: AugmentConfig, labels: LabelSet) -> None:
         self.config = config
@@ -90,7 +90,7 @@ class Augmenter:
         return self._degrade(self._recolour(pictures, draw), draw), moved.to(torch.uint8)
 
     def _affine(self, draw: _Draw, flipped: Tensor, zoom: float) -> Tensor:
-        """float32 (N, 2, 3): where each output place is read from, in grid_sample's coordinates."""
+        """Draw where each output place is read from, float32 (N, 2, 3) in grid_sample's coordinates."""
         config = self.config
         angle = draw.between(math.radians(config.rotation_degrees))
         close = torch.exp(draw.between(math.log(zoom)).abs())
@@ -121,7 +121,7 @@ class Augmenter:
 
 
 class _Draw:
-    """Random numbers of the shapes that a batch needs."""
+    """Draw random numbers of the shapes that a batch needs."""
 
     def __init__(self, count: int, device: torch.device, generator: torch.Generator) -> None:
         self._count, self._device, self._generator = count, device, generator
@@ -130,21 +130,21 @@ class _Draw:
         return torch.rand(shape, device=self._device, generator=self._generator)
 
     def chance(self, probability: float) -> Tensor:
-        """bool (N,)"""
+        """Draw bool (N,)."""
         return self._even(self._count) < probability
 
     def between(self, limit: float) -> Tensor:
-        """float (N,) in -limit..limit"""
+        """Draw float (N,) in -limit..limit."""
         return (self._even(self._count) * 2.0 - 1.0) * limit
 
     def picture(self, limit: float) -> Tensor:
-        """float (N, 1, 1, 1) in -limit..limit"""
+        """Draw float (N, 1, 1, 1) in -limit..limit."""
         return (self._even(self._count, 1, 1, 1) * 2.0 - 1.0) * limit
 
     def channels(self, limit: float) -> Tensor:
-        """float (N, 3, 1, 1) in -limit..limit"""
+        """Draw float (N, 3, 1, 1) in -limit..limit."""
         return (self._even(self._count, 3, 1, 1) * 2.0 - 1.0) * limit
 
     def normal(self, like: Tensor) -> Tensor:
-        """float, standard normal, shaped as `like`"""
+        """Draw float, standard normal, shaped as `like`."""
         return torch.randn(like.shape, device=self._device, generator=self._generator)

@@ -1,4 +1,4 @@
-"""An exponential moving average of a network's weights; it is what gets validated and exported."""
+"""Keep an exponential moving average of a network's weights; it is validated and exported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fpliif.network import FPLIIF
 
 
 class WeightAverage:
-    """Keeps average = decay * average + (1 - decay) * weights, running statistics of norms included.
+    """Keep average = decay * average + (1 - decay) * weights, running statistics of norms included.
 
     The first updates use a smaller decay, (1 + n) / (10 + n), so that the random start is forgotten quickly.
 

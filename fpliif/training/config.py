@@ -1,4 +1,4 @@
-"""TrainConfig: everything that a training depends on, read strictly from TOML."""
+"""Fix everything that a training depends on in one value, read strictly from TOML."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which pictures are trained on.
+    """Choose the pictures that are trained on.
 
     Attributes:
         dataset: as `segdata.open_dataset` names it, e.g. ``"lapa:PATH"``; empty for drawn faces.
@@ -49,7 +49,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW with warm-up, cosine and an average of the weights.
+    """Set up AdamW with warm-up, cosine and an average of the weights.
 
     Attributes:
         learning_rate: at the top of the schedule.
@@ -70,7 +70,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class Phase:
-    """Some steps at one picture size.
+    """Describe some steps at one picture size.
 
     Attributes:
         size: side of the training pictures in pixels.
@@ -91,7 +91,7 @@ class Phase:
     output_sizes: tuple[int, ...] = ()
 
     def grid_at(self, seed: int, step: int) -> int:
-        """Side of the grid of places of 0-based `step`; depends on (seed, step) alone."""
+        """Return the side of the grid of places of 0-based `step`; it depends on (seed, step) alone."""
         if not self.output_sizes:
             return self.size
         # The third number keeps this apart from the order of scenes, which is drawn from (seed, pass).
@@ -100,7 +100,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A whole training.
+    """Describe a whole training.
 
     Attributes:
         name: of the checkpoint to come.
@@ -184,20 +184,20 @@ class TrainConfig:
 
     @property
     def steps(self) -> int:
-        """Steps of all phases together."""
+        """Count the steps of all phases together."""
         return sum(phase.steps for phase in self.phases)
 
     @property
     def label_set(self) -> LabelSet:
-        """The label set that `labels` names."""
+        """Return the label set that `labels` names."""
         return LABEL_SETS[self.labels]
 
     def network_config(self) -> FPLIIFConfig:
-        """The shape of the network to train."""
+        """Return the shape of the network to train."""
         return dataclasses.replace(preset(self.network, len(self.label_set)), norm=self.norm)
 
     def lasting(self, steps: int) -> Self:
-        """The same training in another number of steps, at least 2; warm-up and cosine shrink with it.
+        """Make the same training in another number of steps, at least 2; warm-up and cosine shrink with it.
 
         Raises:
             ConfigError: if it has several phases: which of them to change is not for a number to say.
@@ -212,13 +212,13 @@ class TrainConfig:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that `from_dict` reads back."""
+        """Return plain values that `from_dict` reads back."""
         plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         return plain
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Strictly: raises ConfigError on unknown keys and wrong types."""
+        """Read strictly: raises ConfigError on unknown keys and wrong types."""
         return build(cls, values)
 
     @classmethod
@@ -238,13 +238,13 @@ class TrainConfig:
             raise ConfigError(f"{path}: {error}") from None
 
     def learning_rate(self, step: int) -> float:
-        """Of the 0-based `step`."""
+        """Return the learning rate of the 0-based `step`."""
         settings = self.optimizer
         decay = settings.decay_steps or self.steps - settings.warmup_steps
         return learning_rate(step, self.steps, settings.warmup_steps, decay, settings.learning_rate)
 
     def at(self, step: int) -> tuple[Phase, int]:
-        """The phase of the 0-based `step`, and how many scenes the training has seen before that step."""
+        """Return the phase of the 0-based `step`, and how many scenes the training has seen before that step."""
         seen, before = 0, 0
         for phase in self.phases:
             if step < before + phase.steps:
@@ -253,7 +253,7 @@ class TrainConfig:
         raise IndexError(f"step {step} of {self.steps}")
 
     def shares_past(self, other: TrainConfig, steps: int) -> bool:
-        """Whether the first `steps` steps come out the same under both configs.
+        """Tell whether the first `steps` steps come out the same under both configs.
 
         Options that cannot change the weights (threads, workers, intervals, the name) may differ, and so may the
         lengths of phases, as long as every step so far had the same phase and the same learning rate.
@@ -277,7 +277,7 @@ class TrainConfig:
 
 
 def shipped_config(name: str) -> Path:
-    """Path of a training config that comes with the package; raises ConfigError listing the names."""
+    """Find a training config that comes with the package; raises ConfigError listing the names."""
     path = CONFIGS / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))

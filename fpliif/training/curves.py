@@ -1,4 +1,4 @@
-"""Line drawings of a training's figures over its steps, as SVG text."""
+"""Draw a training's figures over its steps, as SVG text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_POINTS = 400
 
 @dataclass(frozen=True)
 class Line:
-    """One figure over the steps.
+    """Hold one figure over the steps.
 
     Attributes:
         name: for the legend and the tooltip.
@@ -36,7 +36,7 @@ class _Axis:
     ticks: tuple[float, ...]
 
     def height(self, value: float) -> float:
-        """y of a value in the drawing."""
+        """Return y of a value in the drawing."""
         low, high, at = self.low, self.high, min(max(value, self.low), self.high)
         if self.logarithmic:
             low, high, at = math.log(low), math.log(high), math.log(at)
@@ -44,7 +44,7 @@ class _Axis:
 
 
 def draw(title: str, lines: Sequence[Line], steps: int, top: float | None = None, logarithmic: bool = False) -> str:
-    """An <svg> element with axes, lines and a legend.
+    """Draw an <svg> element with axes, lines and a legend.
 
     Args:
         title: above the drawing.
@@ -99,7 +99,7 @@ def _linear(high: float) -> _Axis:
 
 
 def _logarithmic(values: Sequence[float]) -> _Axis:
-    """From the power of ten, or twice or five times one, below all values to the one above them."""
+    """Span from the power of ten, or twice or five times one, below all values to the one above them."""
     exponent = math.floor(math.log10(min(values)))
     marks = [factor * 10.0**power for power in range(exponent, exponent + 40) for factor in (1, 2, 5)]
     low = max(mark for mark in marks if mark <= min(values) * (1 + 1e-9))

@@ -1,4 +1,4 @@
-"""Which pictures a training config trains, validates and tests on: drawn faces, or a dataset on disk."""
+"""Open the pictures that a training config trains, validates and tests on: drawn faces, or a dataset on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ split never chooses a checkpoint: its score would be too good."""
 
 
 def training_datasets(config: TrainConfig) -> tuple[Dataset, Dataset]:
-    """(train, validation) of the config, square and of side ``data.size``.
+    """Open (train, validation) of the config, square and of side ``data.size``.
 
     Raises:
         DataError: for an unknown dataset, one whose files are missing, or one without the config's classes.
@@ -34,7 +34,7 @@ def training_datasets(config: TrainConfig) -> tuple[Dataset, Dataset]:
 
 
 def testing_dataset(config: TrainConfig, limit: int | None = None) -> Dataset:
-    """The pictures that neither train nor choose the checkpoint; at most `limit`; raises as `training_datasets`."""
+    """Open at most `limit` pictures that neither train nor choose the checkpoint; raises as `training_datasets`."""
     if config.data.dataset:
         return _opened(config, "test", limit)
     return _drawn(config, "test", limit or config.data.test_scenes)

@@ -1,4 +1,4 @@
-"""Training of FP-LIIF: `train` runs a `TrainConfig` into a folder and can be stopped and resumed at any time.
+"""Train FP-LIIF: `train` runs a `TrainConfig` into a folder and can be stopped and resumed at any time.
 
 Each step draws random changes on a batch of scenes, evaluates the network at sampled pixels only (the pixel MLP costs
 nothing where nobody looks, and the maths is that of the dense answer), and updates AdamW and the weight average.
@@ -47,14 +47,14 @@ from fpliif.training.starting import (
 from fpliif.training.state import Standing, load_state, save_state
 from segdata.dataset import Dataset
 
-STATE, BEST, LAST, LOG, CONFIG, REPORT = (
-    "state.safetensors", "best.safetensors", "last.safetensors", "log.jsonl", "config.json", "report.html",
-)  # fmt: skip
+STATE = "state.safetensors"
+BEST, LAST = "best.safetensors", "last.safetensors"
+LOG, CONFIG, REPORT = "log.jsonl", "config.json", "report.html"
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a finished training leaves.
+    """Hold what a finished training leaves.
 
     Attributes:
         best, last: checkpoints (averaged weights) of the best validation and of the end.

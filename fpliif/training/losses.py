@@ -1,4 +1,4 @@
-"""Losses on sampled points, and the sampling itself.
+"""Sample points, and compute losses on them.
 
 All losses take logits (N, P, C), labels int64 (N, P) and ignore label 255. Points and losses are independent of the
 grid: the pixel MLP is evaluated only where the loss looks.
@@ -17,7 +17,7 @@ from segdata.labels import IGNORE_INDEX
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the parts of the loss.
+    """Weigh the parts of the loss.
 
     Attributes:
         cross_entropy: plain cross-entropy over all points.
@@ -37,7 +37,7 @@ class LossConfig:
 
 
 def near_edges(masks: Tensor, radius: int) -> Tensor:
-    """Which pixels have another label within `radius` pixels (square neighbourhood): uint8 (N, H, W) -> bool."""
+    """Find pixels with another label within `radius` pixels (square neighbourhood): uint8 (N, H, W) -> bool."""
     labels = masks[:, None].float()
     width = 2 * radius + 1
     highest = F.max_pool2d(labels, width, stride=1, padding=radius)
@@ -47,7 +47,7 @@ def near_edges(masks: Tensor, radius: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Points:
-    """Sampled pixel centres.
+    """Hold sampled pixel centres.
 
     Attributes:
         places: float32 (N, P, 2), (row, column) in -1..1 over the picture's extent.
@@ -83,7 +83,7 @@ def sample_points(masks: Tensor, count: int, radius: int, generator: torch.Gener
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor, edge: Tensor, config: LossConfig) -> Tensor:
-    """The weighted sum that `config` describes.
+    """Compute the weighted sum that `config` describes.
 
     Args:
         logits: float (N, P, C).
@@ -110,7 +110,7 @@ def segmentation_loss(logits: Tensor, labels: Tensor, edge: Tensor, config: Loss
 
 
 def focal_weight(scores: Tensor, labels: Tensor, gamma: float) -> Tensor:
-    """(1 - p)^gamma, p the probability of the true class: the factor of focal loss (T.-Y. Lin et al., ICCV 2017).
+    """Compute (1 - p)^gamma, p the probability of the true class: focal loss's factor (T.-Y. Lin et al., ICCV 2017).
 
     The gradient flows through it, as in the paper.
 
@@ -133,7 +133,7 @@ def _mean(values: Tensor, where: Tensor) -> Tensor:
 
 
 def dice_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """1 - soft Dice, pooled over the batch per class and averaged over classes that occur in it.
+    """Compute 1 - soft Dice, pooled over the batch per class and averaged over classes that occur in it.
 
     Soft Dice after F. Milletari et al. (3DV 2016), with sums instead of squares in the denominator.
 

@@ -1,4 +1,4 @@
-"""A pool of scenes on disk: read (or drawn) once, then fetched by number in microseconds.
+"""Pool scenes on disk: read (or drawn) once, then fetched by number in microseconds.
 
 Two uint8 .npy files, memory-mapped, and ``pool.json`` which says what they hold and how far they are filled. A pool
 whose description no longer matches its dataset is made anew; one that was interrupted goes on where it stopped.
@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Pool:
-    """Scenes of one size.
+    """Hold scenes of one size.
 
     Attributes:
         images: uint8 RGB (count, size, size, 3), on disk or in memory.
@@ -48,20 +48,20 @@ class Pool:
 
     @property
     def size(self) -> int:
-        """Side of the pictures in pixels."""
+        """Return the side of the pictures in pixels."""
         return int(self.images.shape[1])
 
     @property
     def bytes(self) -> int:
-        """What pictures and masks take, on disk or in memory."""
+        """Count the bytes of pictures and masks, on disk or in memory."""
         return disk_bytes(len(self), self.size)
 
     def on(self, device: torch.device) -> Pool:
-        """A copy held as tensors on `device`, moved piece by piece: it need not fit into main memory."""
+        """Copy to tensors on `device`, piece by piece: the pool need not fit into main memory."""
         return Pool(_moved(self.images, device), _moved(self.masks, device))
 
     def fetch(self, order: NDArray[np.int64], device: torch.device) -> tuple[Tensor, Tensor]:
-        """The scenes numbered `order`: uint8 images (n, size, size, 3) and masks (n, size, size) on `device`."""
+        """Fetch the scenes numbered `order`: uint8 images (n, size, size, 3) and masks (n, size, size) on `device`."""
         if isinstance(self.images, Tensor) and isinstance(self.masks, Tensor):
             places = torch.from_numpy(order).to(self.images.device)
             return self.images[places].to(device), self.masks[places].to(device)
@@ -69,7 +69,7 @@ class Pool:
 
 
 def disk_bytes(count: int, size: int) -> int:
-    """What `count` square samples of side `size` take in a pool: three bytes a pixel and one for its label."""
+    """Count the bytes of `count` square samples of side `size` in a pool: three a pixel and one for its label."""
     return count * size * size * 4
 
 
@@ -81,7 +81,7 @@ def _moved(scenes: NDArray[np.uint8] | Tensor, device: torch.device) -> Tensor:
 
 
 def open_pool(dataset: Dataset, folder: Path, workers: int = 1, progress: Progress | None = None) -> Pool:
-    """The pool of all samples of `dataset` under `folder`, filled first if it is not.
+    """Open the pool of all samples of `dataset` under `folder`, filled first if it is not.
 
     Args:
         dataset: square samples of one size.
@@ -137,7 +137,7 @@ def _check_room(folder: Path, count: int, missing: int, size: int) -> None:
 
 
 def _ready(note: Path, wanted: dict[str, Any]) -> int:
-    """How many scenes on disk belong to this dataset."""
+    """Count the scenes on disk that belong to this dataset."""
     if not note.is_file():
         return 0
     found = json.loads(note.read_text())

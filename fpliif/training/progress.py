@@ -1,4 +1,4 @@
-"""Who is told how a training goes: a terminal display and a log file, both behind one small interface."""
+"""Tell how a training goes: a terminal display and a log file, both behind one small interface."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from fpliif.evaluate import Scores
 
 
 class Observer(Protocol):
-    """Is told what happens during a training, in order."""
+    """Hear what happens during a training, in order."""
 
     def scenes(self, split: str, ready: int, wanted: int) -> None:
-        """Scenes of a split are being read or drawn."""
+        """Hear that scenes of a split are being read or drawn."""
 
     def started(self, step: int, steps: int) -> None:
-        """Training begins, or goes on, after `step` of `steps`."""
+        """Hear that training begins, or goes on, after `step` of `steps`."""
 
     def stepped(self, step: int, loss: float, rate: float, seconds: float) -> None:
-        """Steps up to `step` are done: mean loss since the last call, learning rate, seconds a step."""
+        """Hear that steps up to `step` are done: mean loss since the last call, learning rate, seconds a step."""
 
     def validated(self, step: int, scores: Scores, best: bool) -> None:
-        """The averaged weights after `step` were validated."""
+        """Hear that the averaged weights after `step` were validated."""
 
 
 class TrainingLog:
-    """Appends one JSON object a line; lines after the step that a training resumes from are dropped."""
+    """Append one JSON object a line; lines after the step that a training resumes from are dropped."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -54,7 +54,7 @@ class TrainingLog:
 
 
 class TerminalProgress:
-    """A live bar with the time left, and one line a validation; plain lines when the output is not a terminal."""
+    """Show a live bar with the time left, and one line a validation; plain lines when the output is no terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console()

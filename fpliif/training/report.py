@@ -1,4 +1,4 @@
-"""report.html of a training: curves and example answers in one file that needs nothing beside it."""
+"""Write report.html of a training: curves and example answers in one file that needs nothing beside it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ td:first-child,th:first-child{text-align:left}
 
 @dataclass(frozen=True)
 class Example:
-    """A validation picture with its truth and the network's answer.
+    """Hold a validation picture with its truth and the network's answer.
 
     Attributes:
         image: uint8 RGB (S, S, 3).
@@ -58,7 +58,7 @@ class Example:
 
 @torch.inference_mode()
 def example_answers(network: nn.Module, pool: Pool, half: bool, count: int = EXAMPLES) -> tuple[Example, ...]:
-    """What `network` (in eval mode) answers on up to `count` pictures, spread evenly over the pool."""
+    """Ask `network` (in eval mode) for answers on up to `count` pictures, spread evenly over the pool."""
     device = next(network.parameters()).device
     order = np.unique(np.linspace(0, len(pool) - 1, count).round().astype(np.int64))
     examples = []

@@ -1,4 +1,4 @@
-"""What changes with the step: the learning rate, and which scenes are seen."""
+"""Work out what changes with the step: the learning rate, and which scenes are seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def learning_rate(step: int, total: int, warmup: int, decay: int, peak: float) -> float:
-    """Linear warm-up, the peak, then half a cosine that ends at zero.
+    """Follow a linear warm-up, the peak, then half a cosine that ends at zero.
 
     With ``decay = total - warmup`` this is the usual cosine (I. Loshchilov and F. Hutter, ICLR 2017, without restarts).
     With less, the rate of a step before the decay does not depend on `total`, so that a training can be made longer or
@@ -30,7 +30,7 @@ def learning_rate(step: int, total: int, warmup: int, decay: int, peak: float) -
 
 
 def scene_order(seed: int, first: int, count: int, scenes: int) -> NDArray[np.int64]:
-    """Which scenes stand at places first .. first + count - 1 of an endless shuffled reading.
+    """Number the scenes at places first .. first + count - 1 of an endless shuffled reading.
 
     Every pass over the pool is a fresh permutation that depends on (seed, pass) alone, so a resumed training reads on
     exactly where it stopped.

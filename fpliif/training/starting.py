@@ -1,4 +1,4 @@
-"""What a training starts with: device, arithmetic, first weights, optimizer, and where its pictures lie."""
+"""Make what a training starts with: device, arithmetic, first weights, optimizer, and where its pictures lie."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GPU_SHARE = 0.5
 
 
 def choose_device(config: TrainConfig) -> torch.device:
-    """The device that the config asks for; raises TrainingError if there is no such device."""
+    """Choose the device that the config asks for; raises TrainingError if there is no such device."""
     if config.device == "cuda" and not torch.cuda.is_available():
         raise TrainingError("the config asks for a GPU but torch sees none; set device to 'auto' or 'cpu'")
     wants_gpu = config.device != "cpu" and torch.cuda.is_available()
@@ -28,7 +28,7 @@ def choose_device(config: TrainConfig) -> torch.device:
 
 
 def choose_half(config: TrainConfig, device: torch.device) -> bool:
-    """Whether to run under bfloat16 autocast: on CPUs it only pays where there are instructions for it."""
+    """Tell whether to run under bfloat16 autocast: on CPUs it only pays where there are instructions for it."""
     if config.precision != "auto":
         return config.precision == "bfloat16"
     if device.type == "cuda":
@@ -38,7 +38,7 @@ def choose_half(config: TrainConfig, device: torch.device) -> bool:
 
 
 def make_optimizer(network: FPLIIF, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW (I. Loshchilov and F. Hutter, ICLR 2019) that decays kernels and matrices, not biases and norms."""
+    """Make an AdamW (I. Loshchilov and F. Hutter, ICLR 2019) that decays kernels and matrices, not biases and norms."""
     parameters = list(network.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.optimizer.weight_decay},
@@ -48,7 +48,7 @@ def make_optimizer(network: FPLIIF, config: TrainConfig) -> torch.optim.AdamW:
 
 
 def start_from(network: FPLIIF, checkpoint: str) -> int:
-    """Give `network` the checkpoint's tensors of the same name and shape; the number of tensors it kept of its own.
+    """Give `network` the checkpoint's tensors of the same name and shape; returns how many it kept of its own.
 
     Raises:
         CheckpointError: if the checkpoint cannot be read.
@@ -65,7 +65,7 @@ def start_from(network: FPLIIF, checkpoint: str) -> int:
 
 
 def started_network(config: TrainConfig) -> FPLIIF:
-    """The network with the weights of the checkpoint that `config` starts from.
+    """Make the network with the weights of the checkpoint that `config` starts from.
 
     Raises:
         CheckpointError: if it cannot be read.
@@ -82,7 +82,7 @@ def started_network(config: TrainConfig) -> FPLIIF:
 
 
 def start_and_pictures(config: TrainConfig, pool: Pool, device: torch.device) -> tuple[FPLIIF, Iterator[Tensor]]:
-    """What fixes the ranges of a quantization-aware fine-tuning: the weights it starts with, and training pictures.
+    """Return what fixes the ranges of a quantization-aware fine-tuning: its first weights, and training pictures.
 
     Both follow from the config, so a resumed training finds the same ranges.
 
@@ -104,7 +104,7 @@ def start_and_pictures(config: TrainConfig, pool: Pool, device: torch.device) ->
 
 
 def place_pools(pools: tuple[Pool, Pool], device: torch.device) -> tuple[Pool, Pool]:
-    """The pools on the GPU if they fit, else as they are: fetched from disk step by step. The weights are the same."""
+    """Put the pools on the GPU if they fit, else leave them on disk, fetched step by step. The weights are the same."""
     if device.type != "cuda" or sum(pool.bytes for pool in pools) > GPU_SHARE * torch.cuda.mem_get_info(device)[0]:
         return pools
     return pools[0].on(device), pools[1].on(device)

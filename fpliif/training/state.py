@@ -1,4 +1,4 @@
-"""Where a training stands, on disk: network, average, optimizer and step in one safetensors file.
+"""Keep where a training stands: network, average, optimizer and step in one safetensors file.
 
 Randomness needs no place in it: every random number of a step comes from a generator seeded by (seed, step).
 """
@@ -26,7 +26,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True)
 class Standing:
-    """The numbers beside the tensors.
+    """Hold the numbers beside the tensors.
 
     Attributes:
         step: steps taken.

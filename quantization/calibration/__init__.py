@@ -1,4 +1,4 @@
-"""Calibration: pictures -> statistics of every tensor -> the range each integer tensor gets.
+"""Calibrate: pictures -> statistics of every tensor -> the range each integer tensor gets.
 
 Statistics are gathered once per program and set of pictures; every method and every recipe derives its ranges from them.
 """

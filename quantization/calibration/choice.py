@@ -1,4 +1,4 @@
-"""Which training pictures calibrate: pure functions from what is known of the pictures to their numbers."""
+"""Choose the training pictures that calibrate: pure functions from what is known of them to their numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from quantization.errors import RecipeError
 
 
 class Choice(Enum):
-    """How calibration pictures are chosen; the values are the command line's names."""
+    """Say how calibration pictures are chosen; the values are the command line's names."""
 
     RANDOM = "random"
     BALANCED = "balanced"
@@ -22,7 +22,7 @@ CANDIDATES = 8
 
 
 def random_choice(available: int, wanted: int, seed: int = 0) -> list[int]:
-    """Numbers of `wanted` different pictures (or of all, if there are fewer), ascending, seeded.
+    """Draw the numbers of `wanted` different pictures (or of all, if there are fewer), ascending, seeded.
 
     Raises:
         RecipeError: there are none, or none is wanted.
@@ -33,7 +33,7 @@ def random_choice(available: int, wanted: int, seed: int = 0) -> list[int]:
 
 
 def balanced_choice(pixels: NDArray[np.int64], wanted: int) -> list[int]:
-    """Numbers of `wanted` pictures that together show every class, rare ones first of all; ascending.
+    """Choose the numbers of `wanted` pictures that together show every class, rare ones first of all; ascending.
 
     Greedy: each time the picture that adds most to the sum, over the classes, of the square root of the share of the
     class's pixels seen so far. The root makes the first pixels of a class count most, so a class that only few

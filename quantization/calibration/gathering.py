@@ -1,4 +1,4 @@
-"""Statistics gathered once per program and set of pictures, and the ranges that follow from them, kept as files."""
+"""Gather statistics once per program and set of pictures, and keep them and the ranges that follow as files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def gather(
     channel_axis: int,
     beside: Path,
 ) -> dict[str, TensorStatistics]:
-    """Statistics of every tensor of a program, measured unless they are kept already.
+    """Return statistics of every tensor of a program, measured unless they are kept already.
 
     Args:
         calibration: the pictures; its `store` keeps the statistics, else `beside` does.
@@ -52,7 +52,7 @@ def gather(
 def ranges_of(
     statistics: Mapping[str, TensorStatistics], calibration: CalibrationSet, usual: Method, name: str, bits: int = 8
 ) -> dict[str, Range]:
-    """The range of every tensor by the calibration's method or the `usual` one; also written to its store as JSON."""
+    """Return the range of every tensor by the calibration's method or the `usual` one; also kept as JSON."""
     method = calibration.method or usual
     ranges = {tensor: range_of(item, method, bits) for tensor, item in statistics.items()}
     if calibration.store is not None:

@@ -1,4 +1,4 @@
-"""Histograms whose bins line up, so that they can be widened and added without moving a value to another bin."""
+"""Count values in bins that line up, so that histograms can be widened and added without moving a value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALLEST_EXPONENT = -149
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts of values in bins that are a power of two wide; bin i holds [(first + i) width, (first + i + 1) width).
+    """Count values in bins that are a power of two wide; bin i holds [(first + i) width, (first + i + 1) width).
 
     Because every bin begins at a multiple of its width, two neighbours of an even and the next odd number make exactly one
     bin of twice the width. Adding is therefore independent of order and the same as counting everything at once.
@@ -38,7 +38,7 @@ class Histogram:
 
     @property
     def centres(self) -> NDArray[np.float64]:
-        """Middle of every bin, float64 (bins,)."""
+        """Return the middle of every bin, float64 (bins,)."""
         middles: NDArray[np.float64] = (self.first + np.arange(len(self.counts), dtype=np.float64) + 0.5) * self.width
         return middles
 
@@ -48,7 +48,7 @@ class Histogram:
 
     @classmethod
     def of(cls, values: NDArray[np.floating]) -> Histogram:
-        """Histogram of finite values of any shape, at least one."""
+        """Count finite values of any shape, at least one."""
         low, high = float(values.min()), float(values.max())
         exponent = _exponent(low, high)
         scaled = np.floor(np.ldexp(values.astype(np.float64).ravel(), -exponent)).astype(np.int64)
@@ -72,7 +72,7 @@ class Histogram:
         return last - min(self.first, other.first)
 
     def widened(self, exponent: int) -> Histogram:
-        """The same counts in bins of width 2 ** exponent, not narrower than now."""
+        """Return the same counts in bins of width 2 ** exponent, not narrower than now."""
         steps = exponent - self.exponent
         if steps == 0:
             return self
@@ -84,7 +84,7 @@ class Histogram:
 
 
 def _exponent(low: float, high: float) -> int:
-    """Smallest exponent with which low .. high fits into `BINS` bins that begin at multiples of their width."""
+    """Find the smallest exponent with which low .. high fits into `BINS` bins at multiples of their width."""
     largest = max(abs(low), abs(high))
     # Bins far narrower than a float32's last digit at this magnitude would only hold rounding. Of no magnitude is that digit
     # smaller than the smallest float32, which is also the width for zero alone: so zeros first or last make the same bins.

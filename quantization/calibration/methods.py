@@ -1,4 +1,4 @@
-"""From a tensor's statistics to the range its integers cover: pure functions, one a method.
+"""Choose the range of a tensor's integers from its statistics: pure functions, one a method.
 
 A wide range rounds coarsely, a narrow one clips: every method but min-max weighs the two. Ranges never reach beyond what was
 seen, and include zero, which padding and ReLU need exactly.
@@ -30,7 +30,7 @@ SMALLEST_SPAN = 2.0**-20
 
 
 class Method(Enum):
-    """How a range follows from statistics; the values are the command line's names."""
+    """Say how a range follows from statistics; the values are the command line's names."""
 
     MEAN = "mean"
     MINMAX = "minmax"
@@ -41,17 +41,17 @@ class Method(Enum):
 
 
 def mean_range(statistics: TensorStatistics, bits: int) -> Range:
-    """Mean over the pictures of each picture's extremes: one outlying picture does not widen every step."""
+    """Average each picture's extremes over the pictures: one outlying picture does not widen every step."""
     return float(statistics.lows.mean()), float(statistics.highs.mean())
 
 
 def minmax_range(statistics: TensorStatistics, bits: int) -> Range:
-    """Extremes over all pictures: nothing seen is clipped (Jacob et al. 2018, arXiv 1712.05877, section 3.1)."""
+    """Take the extremes of all pictures: nothing seen is clipped (Jacob et al. 2018, arXiv 1712.05877, 3.1)."""
     return statistics.low, statistics.high
 
 
 def percentile_range(statistics: TensorStatistics, bits: int) -> Range:
-    """The values between the outermost 0.01 % on each side (Wu et al. 2020, arXiv 2004.09602, section 5.2)."""
+    """Leave out the outermost 0.01 % on each side (Wu et al. 2020, arXiv 2004.09602, section 5.2)."""
     counts = statistics.histogram.counts
     below = np.cumsum(counts)
     allowed = (1 - PERCENTILE / 100) * below[-1]
@@ -62,7 +62,7 @@ def percentile_range(statistics: TensorStatistics, bits: int) -> Range:
 
 
 def mse_range(statistics: TensorStatistics, bits: int) -> Range:
-    """Smallest mean squared error of the rounded and clipped values (Choukroun et al. 2019, arXiv 1902.06822).
+    """Minimise the mean squared error of the rounded and clipped values (Choukroun et al. 2019, arXiv 1902.06822).
 
     Searched over fractions of the extremes, the two ends apart, with the error of every bin's middle.
     """
@@ -80,7 +80,7 @@ def mse_range(statistics: TensorStatistics, bits: int) -> Range:
 
 
 def squared_error(histogram: Histogram, limits: Range, bits: int) -> float:
-    """Mean squared error of the bins' middles, rounded to 2 ** bits - 1 steps between `limits`."""
+    """Compute the mean squared error of the bins' middles, rounded to 2 ** bits - 1 steps between `limits`."""
     low, high = limits
     centres = histogram.centres
     step = max(high - low, SMALLEST_SPAN) / (2**bits - 1)
@@ -89,7 +89,7 @@ def squared_error(histogram: Histogram, limits: Range, bits: int) -> float:
 
 
 def kl_range(statistics: TensorStatistics, bits: int) -> Range:
-    """Threshold whose clipped and coarsened distribution of magnitudes diverges least from the original.
+    """Find the threshold whose clipped, coarsened distribution of magnitudes diverges least from the original.
 
     Entropy calibration (Migacz, "8-bit Inference with TensorRT", GTC 2017). Magnitudes get half the levels where both signs
     occur, all of them else.
@@ -107,7 +107,7 @@ def kl_range(statistics: TensorStatistics, bits: int) -> Range:
 
 
 def divergence(magnitudes: NDArray[np.int64], end: int, levels: int) -> float:
-    """Kullback-Leibler divergence of `magnitudes` clipped after `end` bins from the same in `levels` steps."""
+    """Compute the Kullback-Leibler divergence of `magnitudes` clipped after `end` bins from those in `levels` steps."""
     kept = magnitudes[:end].astype(np.float64)
     clipped = kept.copy()
     clipped[-1] += magnitudes[end:].sum()
@@ -122,7 +122,7 @@ def divergence(magnitudes: NDArray[np.int64], end: int, levels: int) -> float:
 
 
 def octav_range(statistics: TensorStatistics, bits: int) -> Range:
-    """Optimally clipped tensor: the threshold with the least expected squared error, by Newton's recursion.
+    """Find the threshold with the least expected squared error, by Newton's recursion.
 
     Sakr et al. 2022, "Optimal Clipping and Magnitude-aware Differentiation for Improved Quantization-aware Training"
     (arXiv 2206.06501), equation 4; the rounding error is a third of 4 ** -bits for signed values, a twelfth for unsigned.
@@ -153,7 +153,7 @@ METHODS: Mapping[Method, Callable[[TensorStatistics, int], Range]] = {
 
 
 def range_of(statistics: TensorStatistics, method: Method, bits: int = 8) -> Range:
-    """The range of one tensor: inside what was seen, zero included, never empty.
+    """Choose the range of one tensor: inside what was seen, zero included, never empty.
 
     Args:
         statistics: of the tensor.
@@ -171,7 +171,7 @@ def range_of(statistics: TensorStatistics, method: Method, bits: int = 8) -> Ran
 
 
 def decisive_range(winner: TensorStatistics, runner_up: TensorStatistics) -> Range:
-    """The range of logits in which classes are decided: from the lowest winner to the highest runner-up.
+    """Find the range of logits in which classes are decided: from the lowest winner to the highest runner-up.
 
     A class wins a pixel by being largest, so only values that may be the largest or come close to it need fine steps. What
     lies below every winner, and what lies above every runner-up, may be clipped: neither changes who wins. Logits often
@@ -191,7 +191,7 @@ def decisive_range(winner: TensorStatistics, runner_up: TensorStatistics) -> Ran
 
 
 def _magnitudes(histogram: Histogram) -> tuple[NDArray[np.int64], float]:
-    """Counts of absolute values in at most `BINS` bins from zero on, and the width of a bin."""
+    """Count absolute values in at most `BINS` bins from zero on; returns the width of a bin, too."""
     while max(abs(histogram.first), abs(histogram.first + len(histogram.counts))) > BINS:
         histogram = histogram.widened(histogram.exponent + 1)
     numbers = histogram.first + np.arange(len(histogram.counts))

@@ -1,4 +1,4 @@
-"""The pictures shown to a model before integer ranges are fixed, and what is made of them.
+"""Hold the pictures shown to a model before integer ranges are fixed, and what is made of them.
 
 They come from a training split, never from the images that judge the artifact: a model calibrated on its own
 examination looks better than it is. The digests go into the artifact's key and into the manifest.
@@ -25,7 +25,7 @@ What runs files lies beyond quantizing and converting them, so it is handed over
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """Calibration pictures at the model's input size.
+    """Hold calibration pictures at the model's input size.
 
     Attributes:
         images: uint8 RGB, shape (N, H, W, 3), or of other channels.
@@ -59,17 +59,17 @@ class CalibrationSet:
             raise RecipeError("every calibration picture is one flat colour; ranges measured on them would be useless")
 
     def digest(self) -> str:
-        """sha256 (hex) over ids, pixels and method: all of it that decides a file's content."""
+        """Return sha256 (hex) over ids, pixels and method: all of it that decides a file's content."""
         method = self.method.value if self.method else ""
         return hashlib.sha256(f"{self.pictures_digest()} {method}".encode()).hexdigest()
 
     def pictures_digest(self) -> str:
-        """sha256 (hex) over ids and pixels."""
+        """Return sha256 (hex) over ids and pixels."""
         state = hashlib.sha256(repr((self.ids, self.images.shape)).encode())
         state.update(np.ascontiguousarray(self.images).tobytes())
         return state.hexdigest()
 
     def tensors(self, *, unit_range: bool) -> Sequence[NDArray[np.float32]]:
-        """One float32 (1, H, W, 3) tensor per picture, scaled to 0..1 if `unit_range`, else 0..255."""
+        """Yield one float32 (1, H, W, 3) tensor per picture, scaled to 0..1 if `unit_range`, else 0..255."""
         scale = np.float32(1.0 / 255.0) if unit_range else np.float32(1.0)
         return [image[np.newaxis].astype(np.float32) * scale for image in self.images]

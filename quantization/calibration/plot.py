@@ -1,4 +1,4 @@
-"""A picture of all tensors' values and of the range each method would give them."""
+"""Draw all tensors' values and the range each method would give them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def plot_ranges(statistics: Mapping[str, TensorStatistics], path: Path, bits: in
 
 
 def _column(item: TensorStatistics) -> NDArray[np.float64]:
-    """Logarithm of the counts between -1 and 1 times the largest magnitude, float64 (LEVELS,)."""
+    """Take the logarithm of the counts between -1 and 1 times the largest magnitude, float64 (LEVELS,)."""
     counts, _ = np.histogram(
         item.histogram.centres / _largest(item), bins=LEVELS, range=(-1, 1), weights=item.histogram.counts
     )

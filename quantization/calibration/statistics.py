@@ -1,4 +1,4 @@
-"""What calibration keeps of every tensor: exact extremes, a histogram, channel means. Everything else follows from it."""
+"""Keep of every tensor what calibration needs: exact extremes, a histogram, channel means."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["BINS", "Histogram", "StatisticsRecorder", "TensorStatistics", "load_
 
 @dataclass(frozen=True)
 class TensorStatistics:
-    """One tensor over all calibration pictures.
+    """Hold the statistics of one tensor over all calibration pictures.
 
     Attributes:
         lows, highs: smallest and largest value in each picture, float64 (pictures,).
@@ -45,7 +45,7 @@ class TensorStatistics:
 
 
 class StatisticsRecorder:
-    """Gathers statistics while a program runs on one picture after the other.
+    """Gather statistics while a program runs on one picture after the other.
 
     Args:
         channel_axis: axis of a tensor whose means are kept one by one.
@@ -80,7 +80,7 @@ class StatisticsRecorder:
             self._means.setdefault(name, []).append(values.mean(axis=others, dtype=np.float64))
 
     def statistics(self) -> dict[str, TensorStatistics]:
-        """Statistics of every tensor seen, by name."""
+        """Return the statistics of every tensor seen, by name."""
         return {
             name: TensorStatistics(
                 np.asarray(self._lows[name]),
@@ -93,7 +93,7 @@ class StatisticsRecorder:
 
 
 def _sample(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Every n-th value, n without a common factor with the last axis, so that no channel is left out."""
+    """Take every n-th value, n without a common factor with the last axis, so that no channel is left out."""
     step = max(1, -(-values.size // SAMPLED))
     while values.ndim and math.gcd(step, values.shape[-1]) > 1:
         step += 1
@@ -119,7 +119,7 @@ def save_statistics(path: Path, statistics: Mapping[str, TensorStatistics]) -> N
 
 
 def load_statistics(path: Path) -> dict[str, TensorStatistics] | None:
-    """What `save_statistics` wrote, or None if there is nothing of this version."""
+    """Read what `save_statistics` wrote, or None if there is nothing of this version."""
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as arrays:

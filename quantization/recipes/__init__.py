@@ -1,4 +1,4 @@
-"""One file a recipe, here or in a folder below. A file that defines RECIPE adds the recipe; nothing else needs editing."""
+"""Find the recipes: one file each, here or below, that defines RECIPE. Nothing else needs editing to add one."""
 
 import importlib
 import pkgutil
@@ -14,7 +14,7 @@ ENTRY_POINTS = "segport.recipes"
 
 @cache
 def recipes() -> dict[str, Recipe]:
-    """All known recipes by name: ours in file-name order, then those of other packages.
+    """Return all known recipes by name: ours in file-name order, then those of other packages.
 
     Raises:
         RecipeError: two share a name, or a package offers something else.
@@ -34,7 +34,7 @@ def recipes() -> dict[str, Recipe]:
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe called `name`; raises RecipeError listing what there is."""
+    """Return the recipe called `name`; raises RecipeError listing what there is."""
     try:
         return recipes()[name]
     except KeyError:
@@ -42,6 +42,6 @@ def recipe(name: str) -> Recipe:
 
 
 def is_quantized(name: str) -> bool:
-    """True for a known recipe that stores weights as integers or in palettes."""
+    """Tell whether a known recipe stores weights as integers or in palettes."""
     found = recipes().get(name)
     return found is not None and (found.weights.is_integer or found.palette is not None)

@@ -1,4 +1,4 @@
-"""Half the size. Core ML computes in 16 bits too; TFLite stores 16 bits and lets the delegate choose."""
+"""Halve the size. Core ML computes in 16 bits too; TFLite stores 16 bits and lets the delegate choose."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, NumberType, Recipe
 

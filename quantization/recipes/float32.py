@@ -1,4 +1,4 @@
-"""The network as trained: the artifact against which a converter itself is judged."""
+"""Keep the network as trained: the artifact that judges the converter itself."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, NumberType, Recipe
 

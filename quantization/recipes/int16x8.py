@@ -1,4 +1,4 @@
-"""For integer-only hardware that needs more than 8 bits of activation; CPUs run it on slow reference kernels."""
+"""Serve integer-only hardware that needs more than 8 bits of activation; CPUs run it on slow reference kernels."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Recipe
 

@@ -1,4 +1,4 @@
-"""An eighth of the size, for fast starts and small downloads: 4-bit weights per channel, 8-bit sums at run time."""
+"""Store an eighth of the size, for small downloads: 4-bit weights per channel, 8-bit activations at run time."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Recipe, WeightRange
 from quantization.repair import Repair

@@ -1,4 +1,4 @@
-"""A quarter of float16 without tables: 4-bit weights with a scale per block of input channels (iOS 18)."""
+"""Store a quarter of float16 without tables: 4-bit weights with a scale per block of input channels (iOS 18)."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Recipe
 

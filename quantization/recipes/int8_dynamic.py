@@ -1,4 +1,4 @@
-"""A quarter of the size without calibration: activations are scaled anew at every inference."""
+"""Store a quarter of the size without calibration: activations are scaled anew at every inference."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Recipe
 

@@ -1,4 +1,4 @@
-"""Integer arithmetic from first to last layer, with ranges measured on training pictures."""
+"""Compute in integers from first to last layer, with ranges measured on training pictures."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Recipe
 

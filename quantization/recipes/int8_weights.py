@@ -1,4 +1,4 @@
-"""A quarter of the size, computed in 16-bit floats: 8-bit weights are expanded when the model is loaded or run."""
+"""Store a quarter of the size, compute in 16-bit floats: 8-bit weights are expanded when the model is loaded or run."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Recipe
 

@@ -1,4 +1,4 @@
-"""8-bit weights and activations: what the Neural Engine of recent chips multiplies fastest (iOS 17)."""
+"""Compute in 8-bit weights and activations, which the Neural Engine of recent chips multiplies fastest (iOS 17)."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Recipe
 

@@ -1,4 +1,4 @@
-"""8-bit weights and activations placed behind every value by coremltools' quantizer for torch, beside `w8a8` (iOS 17)."""
+"""Put 8 bits behind every value, by coremltools' quantizer for torch; stands beside `w8a8` (iOS 17)."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, Granularity, NumberType, Quantizer, Recipe
 

@@ -1,1 +1,1 @@
-"""Extends segport through its entry points; see pyproject.toml for what is offered under which name."""
+"""Extend segport through its entry points; see pyproject.toml for what is offered under which name."""

@@ -1,4 +1,4 @@
-"""A metric in a few lines: Cohen's kappa (Cohen 1960), agreement beyond what chance would give."""
+"""Define a metric in a few lines: Cohen's kappa (Cohen 1960), agreement beyond what chance would give."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from validation.accuracy.metric import Metric
 
 
 def score(counts: NDArray[np.int64], classes: tuple[str, ...]) -> float | None:
-    """From the pooled confusion matrix, rows truth; None where chance alone would always agree."""
+    """Score the pooled confusion matrix, rows truth; None where chance alone would always agree."""
     total = float(counts.sum())
     if not total:
         return None

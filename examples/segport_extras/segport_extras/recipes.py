@@ -1,4 +1,4 @@
-"""Two recipes: one for a format that segport has, one for the format of this package."""
+"""Define two recipes: one for a format that segport has, one for the format of this package."""
 
 from quantization import AccuracyLimits, ActivationRange, NumberType, Palette, Recipe
 

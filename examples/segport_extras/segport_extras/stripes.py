@@ -1,4 +1,4 @@
-"""A dataset drawn in a few lines: vertical stripes, each class in its own colour, under noise."""
+"""Draw a dataset in a few lines: vertical stripes, each class in its own colour, under noise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEEDS = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
 
 class Stripes(Dataset):
-    """Pictures of `size` x `size`; sample i of a split is the same on every machine."""
+    """Draw pictures of `size` x `size`; sample i of a split is the same on every machine."""
 
     def __init__(self, split: str, size: int, count: int) -> None:
         self.name, self.split, self.labels = "stripes", split, STRIPES
@@ -44,5 +44,5 @@ class Stripes(Dataset):
 
 @dataset("stripes", summary="noisy stripes of four colours, drawn")
 def open_stripes(request: Request) -> Dataset:
-    """As many samples as asked for, 100 by default."""
+    """Open as many samples as asked for, 100 by default."""
     return Stripes(request.split, request.size, request.limit or 100)

@@ -1,4 +1,4 @@
-"""TorchScript as a target format, and the runtime that executes it: libtorch on a phone takes such files."""
+"""Add TorchScript as a target format, and the runtime that executes it: libtorch on a phone takes such files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from validation.runners.base.values import native_input
 
 
 class TorchScriptConverter(Converter):
-    """Traces the network: float32 (1, 3, H, W) -> logits (1, C, h, w), or labels int32 (1, h, w)."""
+    """Trace the network: float32 (1, 3, H, W) -> logits (1, C, h, w), or labels int32 (1, h, w)."""
 
     format = "torchscript"
     suffix = ".pt"
@@ -58,7 +58,7 @@ class TorchScriptConverter(Converter):
 
 
 class TorchScriptRunner(Runner):
-    """Executes TorchScript archives on the CPU."""
+    """Execute TorchScript archives on the CPU."""
 
     name: ClassVar[str] = "torchscript"
     formats: ClassVar[tuple[str, ...]] = ("torchscript",)
@@ -70,7 +70,7 @@ class TorchScriptRunner(Runner):
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
-        """torch comes with segport."""
+        """Report that nothing is missing: torch comes with segport."""
         return Availability(True)
 
     def _open(self) -> None:

@@ -1,1 +1,1 @@
-"""Recipes that store every weight as a place in a small table of values."""
+"""Store every weight as a place in a small table of values."""

@@ -1,4 +1,4 @@
-"""The smallest file: four values a group of channels. Rarely good enough without training for it (iOS 18)."""
+"""Make the smallest file: four values a group of channels. Rarely good enough without training for it (iOS 18)."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, NumberType, Palette, Recipe
 

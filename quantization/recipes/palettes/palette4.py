@@ -1,4 +1,4 @@
-"""A quarter of float16: 16 values would be too few for a layer, so groups of channels have tables of their own (iOS 18)."""
+"""Store a quarter of float16: 16 values are too few a layer, so each group of channels has its own table (iOS 18)."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, NumberType, Palette, Recipe
 

@@ -1,4 +1,4 @@
-"""Three eighths of the size of float16: every weight is one of 64 values of its group of channels (iOS 18)."""
+"""Store three eighths of float16: every weight is one of 64 values of its group of channels (iOS 18)."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, NumberType, Palette, Recipe
 

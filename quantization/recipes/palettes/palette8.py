@@ -1,4 +1,4 @@
-"""Half the size of float16: every weight is one of 256 values of its group of channels (iOS 18)."""
+"""Store half of float16: every weight is one of 256 values of its group of channels (iOS 18)."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, NumberType, Palette, Recipe
 

@@ -1,4 +1,4 @@
-"""Small weights become zeros that take one bit; the others are one of 64 values of their group of channels (iOS 18)."""
+"""Turn small weights into zeros that take one bit; the others are one of 64 values of their group (iOS 18)."""
 
 from quantization.recipe import AccuracyLimits, ActivationRange, NumberType, Palette, Recipe
 
