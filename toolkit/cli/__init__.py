@@ -29,7 +29,7 @@ def run_command(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        status = build()(arguments, prog_name="segport", standalone_mode=False)
+        status = build(arguments[0] if arguments else "")(arguments, prog_name="segport", standalone_mode=False)
     except TyperException as error:
         said = error.format_message().rstrip(".")
         context = getattr(error, "ctx", None)

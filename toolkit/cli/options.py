@@ -1,158 +1,133 @@
-"""Command-line options that several commands share, each named and explained once."""
+"""Make the command line's parameters from the options' own fields, and hold the few that are no options of a run."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import typer
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from rich.markup import escape
 
-# Typer reads these at run time, so Optional[...] is spelled out for its own annotation parser.
+from toolkit.options import RunOptions
+from toolkit.options.base import Options
+from toolkit.options.flag import Flag, Panel
+
+Given = dict[str, Any]
+"""Options by field name, as typed; None for what was not given."""
+Made = TypeVar("Made", bound=Options)
+
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with any of these options.")]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        help="Shipped name, .safetensors, .onnx, .pt2, TorchScript or package.module:factory. Default: the shipped FP-LIIF.",
-    ),
-]
-Weights = Annotated[
-    Path | None, typer.Option("--weights", help="State dict for a factory (.safetensors, or .pt without code).")
-]
-Classes = Annotated[Path | None, typer.Option("--classes", help="Text file, one class name a line.")]
-InputSize = Annotated[str | None, typer.Option("--input-size", help="Picture size, 256 or 256x320 (height x width).")]
-InputShapes = Annotated[
-    str | None,
-    typer.Option("--input-shapes", help="Several picture sizes in one Core ML artifact, e.g. 256x256,512x512."),
-]
-OutputSize = Annotated[str | None, typer.Option("--output-size", help="Answer size; default: the input size.")]
-OutputSizes = Annotated[
-    str | None,
-    typer.Option("--output-sizes", help="Several answer sizes in one artifact (FP-LIIF), e.g. 64,128,256,512."),
-]
-PixelRange = Annotated[
-    str | None, typer.Option("--pixel-range", help="unit (0..1) or byte (0..255) pixels at the input.")
-]
-Mean = Annotated[
-    str | None, typer.Option("--mean", help="Subtracted per channel, in pixel range, e.g. 0.485,0.456,0.406.")
-]
-Std = Annotated[
-    str | None, typer.Option("--std", help="Divided by per channel, in pixel range, e.g. 0.229,0.224,0.225.")
-]
-ChannelOrder = Annotated[
-    str | None,
-    typer.Option("--channel-order", help="rgb, bgr, grey, rgba or bgra: what the network takes; artifacts take RGB."),
-]
-Channels = Annotated[
-    int | None,
-    typer.Option(
-        "--channels", help="Of the pictures, where the network takes others than RGB (.npy files); default 3."
-    ),
-]
-ModelLayout = Annotated[str | None, typer.Option("--model-layout", help="nchw or nhwc: the network's own layout.")]
-Answer = Annotated[
-    str | None, typer.Option("--answer", help="Key, attribute or position of the logits among several answers.")
-]
-Upsample = Annotated[
-    str | None, typer.Option("--upsample", help="Resize logits in the graph: bilinear, bilinear-corners or nearest.")
-]
-Dataset = Annotated[str | None, typer.Option("--dataset", "-d", help="synthetic-faces, folder:PATH, lapa:PATH, ...")]
-Split = Annotated[str | None, typer.Option("--split", help="Split that judges: train, val or test.")]
-Images = Annotated[int | None, typer.Option("--images", "-n", help="How many pictures judge.")]
-JudgeAt = Annotated[
-    str | None,
-    typer.Option("--judge-at", help="Pixels that count: network (the answer's) or original (each picture's own mask)."),
-]
-CalibrationImages = Annotated[
-    int | None,
-    typer.Option(
-        "--calibration-images", "--calibration-samples", help="How many training pictures fix integer ranges."
-    ),
-]
-CalibrationMethod = Annotated[
-    str | None,
-    typer.Option("--calibration-method", help="How ranges are chosen: mean, minmax, percentile, mse, kl or octav."),
-]
-CalibrationChoice = Annotated[
-    str | None,
-    typer.Option(
-        "--calibration-choice", help="Which training pictures: random, or balanced so that rare classes are seen."
-    ),
-]
-CalibrationPlot = Annotated[
-    bool | None, typer.Option("--calibration-plot", help="Draw every tensor's histogram with its ranges.")
-]
-Formats = Annotated[str | None, typer.Option("--formats", "-f", help="Comma-separated: tflite,coreml,onnx.")]
-Recipes = Annotated[
-    str | None, typer.Option("--recipes", "-r", help="Comma-separated recipes, e.g. float16,int8_static.")
-]
-Output = Annotated[str | None, typer.Option("--output", help="logits, or labels for the argmax inside the graph.")]
-TfliteRoute = Annotated[str | None, typer.Option("--tflite-route", help="litert-torch or onnx2tf.")]
-Quantizer = Annotated[
-    str | None, typer.Option("--quantizer", help="Who makes TFLite int8_static: ai-edge or tensorflow.")
-]
-RepairBefore = Annotated[str | None, typer.Option("--repair", help="TFLite integers: equalize,gptq,bias or none.")]
-WeightRange = Annotated[
-    str | None, typer.Option("--weight-range", help="Reach of TFLite's integer weights: minmax or octav.")
-]
-LogitsRange = Annotated[
-    str | None,
-    typer.Option("--logits-range", help="Calibrated TFLite logits: decisive (fine where classes are decided) or full."),
-]
-IoDtype = Annotated[
-    str | None, typer.Option("--io-dtype", help="Picture and logits of TFLite int8_static: float32, int8 or uint8.")
-]
-Keep = Annotated[
-    str | None,
-    typer.Option("--keep", help="Core ML and TFLite operations that keep a type, float32:PATTERN, comma-separated."),
-]
-Policy = Annotated[
-    Path | None, typer.Option("--policy", help="Layers to keep in floats, a policy.toml of segport search.")
-]
-Runners = Annotated[
-    str | None, typer.Option("--runners", help="Comma-separated name or name:backend, e.g. litert,milrun.")
-]
-Threads = Annotated[int | None, typer.Option("--threads", "-t", help="Threads each runtime may use.")]
-Workers = Annotated[
-    int | None, typer.Option("--workers", "-w", help="Processes that judge pictures at the same time; same results.")
-]
-LatencySamples = Annotated[int | None, typer.Option("--latency-samples", help="Timed inferences each; 0 for none.")]
-MaxMiouDrop = Annotated[
-    float | None, typer.Option("--max-miou-drop", help="Gate: fraction of mIoU an artifact may lose.")
-]
-MaxClassDrop = Annotated[
-    float | None, typer.Option("--max-class-drop", help="Gate: fraction of IoU one class may lose.")
-]
-GateOn = Annotated[
-    str | None,
-    typer.Option("--gate-on", help="Gates hold the measured change (estimate) or its interval's worse bound (bound)."),
-]
-Examples = Annotated[int | None, typer.Option("--examples", help="Pictures shown in the report.")]
-Photos = Annotated[
-    Path | None,
-    typer.Option("--photos", help="Folder of photographs without labels: judge by agreement with the float network."),
-]
-MinAgreement = Annotated[
-    float | None,
-    typer.Option("--min-agreement", help="Gate of --photos: fraction of pixels with the float network's class."),
-]
-Checks = Annotated[
-    bool | None, typer.Option("--checks/--no-checks", help="Look for mistakes that scores hide (on a few pictures).")
-]
-Isolate = Annotated[
-    bool | None,
-    typer.Option("--isolate/--no-isolate", help="Converters and runtimes in processes of their own, which may crash."),
-]
-TimeLimit = Annotated[
-    float | None, typer.Option("--time-limit", help="Seconds a conversion, or a runtime's picture, may take there.")
-]
-MemoryLimit = Annotated[
-    float | None,
-    typer.Option("--memory-limit", help="Gigabytes such a process may hold. Default: nine tenths of the machine's."),
-]
-# Text, because a path made of "" is the current folder.
-Out = Annotated[
-    str | None, typer.Option("--out", "-o", metavar="DIRECTORY", help="Output folder. Default: runs/latest.")
-]
+RunFolder = Annotated[Path, typer.Argument(help="Output folder of `segport convert` or `segport run`.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+LATEST = RunOptions.model_fields["out"].default
+
+
+def taking(
+    *what: Panel | str, without: tuple[str, ...] = (), defaults: bool = False
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Let a command take options of a run, as the dict `given`. They stand where that parameter does.
+
+    Args:
+        what: options by name, or panels for all the options that they show.
+        without: options of these panels that the command does not take.
+        defaults: let `--help` tell the defaults. Not where a recorded run's own options stand for what is not given.
+    """
+    names = [name for name in _named(what) if name not in without]
+    return _with_parameters("given", [_parameter(name, RunOptions, defaults) for name in names], dict)
+
+
+def holding(kind: type[Made], parameter: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Let a command take every option of `kind`, and give it a checked `kind` as `parameter`. They stand where that does."""
+
+    def made(given: Given) -> Made:
+        return kind(**{name: value for name, value in given.items() if value is not None})
+
+    flagged = [name for name, field in kind.model_fields.items() if _flag(field) is not None]
+    return _with_parameters(parameter, [_parameter(name, kind, defaults=True) for name in flagged], made)
+
+
+def _with_parameters(
+    place: str, generated: Sequence[inspect.Parameter], made: Callable[[Given], Any]
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Show Typer the generated parameters in place of one, and hand on in it what is `made` of their values."""
+
+    def decorated(command: Callable[..., int]) -> Callable[..., int]:
+        def called(**values: Any) -> int:
+            return command(**{place: made({item.name: values.pop(item.name) for item in generated})}, **values)
+
+        parameters: list[inspect.Parameter] = []
+        for own in inspect.signature(command, eval_str=True).parameters.values():
+            parameters += generated if own.name == place else [own.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+        called.__name__, called.__doc__ = command.__name__, command.__doc__
+        called.__annotations__ = {item.name: item.annotation for item in parameters}
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return called
+
+    return decorated
+
+
+def _named(what: tuple[Panel | str, ...]) -> Iterator[str]:
+    """Spell panels out as the names of the options that they show."""
+    for item in what:
+        if not isinstance(item, Panel):
+            yield item
+            continue
+        for name, field in RunOptions.model_fields.items():
+            flag = _flag(field)
+            if flag is not None and flag.panel is item:
+                yield name
+
+
+def _flag(field: FieldInfo) -> Flag | None:
+    return next((item for item in field.metadata if isinstance(item, Flag)), None)
+
+
+def _parameter(name: str, of: type[Options], defaults: bool) -> inspect.Parameter:
+    """Make one parameter as Typer reads it. None stands for not given: the default is the field's own."""
+    field = of.model_fields[name]
+    flag = _flag(field)
+    if flag is None or not field.description:
+        raise TypeError(f"{of.__name__}.{name} needs a Flag in its type and an explanation below it")
+    kind = _kind(field.annotation)
+    long = flag.name or f"--{name.replace('_', '-')}"
+    switch = kind is bool and not flag.switch
+    first = f"{long}/--no-{long.removeprefix('--')}" if switch else long
+    option = typer.Option(
+        *filter(None, (first, flag.alias, flag.short)),
+        help=_help(field, defaults and not flag.switch),
+        rich_help_panel=flag.panel,
+        metavar=flag.metavar or ("<path>" if kind is Path else None),
+    )
+    # A path stays text until its field has read it: a path made of "" is the current folder.
+    typed: Any = Annotated[(str if kind is Path else kind) | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=typed)
+
+
+def _kind(annotation: Any) -> Any:
+    """Return what is typed for a field: a truth value, a number, a path, or for all else text."""
+    parts = [part for part in get_args(annotation) if part is not NoneType]
+    if get_origin(annotation) is Annotated or (len(parts) == 1 and NoneType in get_args(annotation)):
+        return _kind(parts[0])
+    return annotation if annotation in (bool, int, float, Path) else str
+
+
+def _help(field: FieldInfo, with_default: bool) -> str:
+    """Return the first paragraph of an explanation. Brackets in it are text, not Rich's markup."""
+    text = " ".join((field.description or "").split("\n\n")[0].split())
+    default = _in_words(field.default) if with_default else ""
+    return escape(f"{text} [default: {default}]" if default else text)
+
+
+def _in_words(default: object) -> str:
+    """Write a default as it would be typed; empty where there is none to show."""
+    if default is None or default is PydanticUndefined or isinstance(default, bool):
+        return ""
+    if isinstance(default, tuple):
+        numbers = all(isinstance(item, int) for item in default)
+        return ("x" if numbers else ",").join(str(item) for item in default)
+    return f"{default:g}" if isinstance(default, float) else str(default)

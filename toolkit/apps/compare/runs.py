@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeGuard
 
+from toolkit.apps.compare.limits import CompareLimits
 from toolkit.apps.compare.paired import Document, Interval, PairedIntervals, PairedKey, interval_words, run_key
 from toolkit.errors import UsageError
 from toolkit.report.content.wording import plainly
@@ -19,26 +20,6 @@ Change = Literal["same", "changed", "better", "worse"]
 Unit = Literal["iou", "ms", "bytes", "instructions", "text"]
 _ROUNDING = 1e-9
 """Differences of floats this small are not beyond a limit."""
-
-
-@dataclass(frozen=True)
-class CompareLimits:
-    """Largest changes for the worse that are let pass: IoU as fractions (0.01 is one point), growth as fractions.
-
-    Raises:
-        UsageError: a limit is negative, or an IoU limit above 1.
-    """
-
-    miou_drop: float = 0.005
-    class_drop: float = 0.01
-    latency_growth: float = 0.2
-    size_growth: float = 0.05
-    instruction_growth: float = 0.01
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if not 0 <= value <= (1.0 if name.endswith("drop") else float("inf")):
-                raise UsageError(f"--max-{name.replace('_', '-')} {value} makes no sense; give a fraction like 0.05")
 
 
 @dataclass(frozen=True)
@@ -95,7 +76,7 @@ class RunComparison:
         """Plain JSON types, schema 1."""
         status = "worse" if self.worse else "changed" if self.changed else "same"
         return {
-            "schema": SCHEMA, "status": status, "limits": asdict(self.limits), "notes": list(self.notes),
+            "schema": SCHEMA, "status": status, "limits": self.limits.model_dump(), "notes": list(self.notes),
             "rows": [asdict(row) for row in self.rows],
         }  # fmt: skip
 

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 from toolkit.apps.search.strategy import pareto_front
 
 if TYPE_CHECKING:
-    from toolkit.apps.search.found import Found
+    from toolkit.apps.search.result import SearchResult
 
 _SHOWN = 70
 
 
-def draw(found: Found) -> None:
+def draw(result: SearchResult) -> None:
     """Write both pictures into the search's folder."""
-    _sensitivity(found, found.folder.root / "sensitivity.png")
-    _pareto(found, found.folder.root / "pareto.png")
+    _sensitivity(result, result.folder.root / "sensitivity.png")
+    _pareto(result, result.folder.root / "pareto.png")
 
 
-def _sensitivity(found: Found, path: Path) -> None:
+def _sensitivity(result: SearchResult, path: Path) -> None:
     """Bars of every layer, most harmful on top; kept ones in another colour."""
-    layers = sorted(found.sensitivity, key=lambda layer: layer.sqnr_db)[:_SHOWN]
+    layers = sorted(result.sensitivity, key=lambda layer: layer.sqnr_db)[:_SHOWN]
     figure, (left, right) = _figure(2, height=1.2 + 0.19 * len(layers))
     names = [layer.name for layer in layers]
-    colours = ["#bd6414" if name in found.best.kept else "#2f68b3" for name in names]
+    colours = ["#bd6414" if name in result.best.kept else "#2f68b3" for name in names]
     left.barh(names, [layer.sqnr_db for layer in layers], color=colours)
     left.set_xlabel("logits, SQNR in dB (less is worse)")
     right.barh(names, [layer.worst_class[1] * 100 for layer in layers], color=colours)
@@ -35,23 +35,23 @@ def _sensitivity(found: Found, path: Path) -> None:
         axes.invert_yaxis()
         axes.tick_params(labelsize=7)
         axes.margins(y=0.005)
-    kept = f"; {len(found.best.kept)} kept in float16 (orange)" if found.best.kept else "; none has to be kept"
+    kept = f"; {len(result.best.kept)} kept in float16 (orange)" if result.best.kept else "; none has to be kept"
     figure.suptitle(f"Each layer alone in int8{kept}", fontsize=10)
     _save(figure, path)
 
 
-def _pareto(found: Found, path: Path) -> None:
+def _pareto(result: SearchResult, path: Path) -> None:
     """Worst class against size, and against latency where it was measured; the front as a line, the limit dashed."""
-    timed = all(candidate.p50_ms is not None for candidate in found.tried)
+    timed = all(candidate.p50_ms is not None for candidate in result.tried)
     figure, axes = _figure(2 if timed else 1, height=4.2)
     costs: list[tuple[str, Any]] = [("MB", lambda item: item.size_bytes / 1e6)]
     if timed:
         costs.append(("median ms in LiteRT", lambda item: item.p50_ms))
     for place, (label, cost) in zip(axes, costs, strict=True):
         place.scatter(
-            [cost(item) for item in found.tried], [item.worst_delta * 100 for item in found.tried], color="#7b828a"
+            [cost(item) for item in result.tried], [item.worst_delta * 100 for item in result.tried], color="#7b828a"
         )
-        front = pareto_front(found.tried, cost)
+        front = pareto_front(result.tried, cost)
         place.plot(
             [cost(item) for item in front],
             [item.worst_delta * 100 for item in front],
@@ -60,9 +60,9 @@ def _pareto(found: Found, path: Path) -> None:
             label="front",
         )
         place.plot(
-            [cost(found.best)], [found.best.worst_delta * 100], "*", color="#bd6414", markersize=14, label="chosen"
+            [cost(result.best)], [result.best.worst_delta * 100], "*", color="#bd6414", markersize=14, label="chosen"
         )
-        place.axhline(-found.limits.class_drop * 100, linestyle="--", color="#a8281f", label="limit")
+        place.axhline(-result.limits.class_drop * 100, linestyle="--", color="#a8281f", label="limit")
         place.set_xlabel(label)
         place.set_ylabel("worst class, points of IoU")
         place.legend(fontsize=8)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from segdata.errors import DataError
 from toolkit.apps.search.candidates import RECIPE, CandidateMaker
-from toolkit.apps.search.found import Found, Objective, to_json
+from toolkit.apps.search.options import Objective
+from toolkit.apps.search.result import SearchResult, to_json
 from toolkit.apps.search.sensitivity import LayerSensitivity, by_harm, measure_sensitivity
-from toolkit.apps.search.strategy import Candidate, Limits, Search
+from toolkit.apps.search.strategy import MOST, AllowedLoss, Candidate, Search
 from toolkit.errors import UsageError
 from toolkit.models import load_source
 from toolkit.options import RunOptions
@@ -35,8 +36,12 @@ def cost_of(objective: Objective) -> Any:
 
 
 def search(
-    options: RunOptions, limits: Limits, objective: Objective = "size", most: int = 24, progress: Progress | None = None
-) -> Found:
+    options: RunOptions,
+    limits: AllowedLoss,
+    objective: Objective = "size",
+    most: int = MOST,
+    progress: Progress | None = None,
+) -> SearchResult:
     """Find which layers of an int8_static .tflite must stay in float16 for the limits to hold.
 
     Raises:
@@ -69,7 +74,7 @@ def search(
             "recipes": (),
         }
     )
-    result = Found(
+    result = SearchResult(
         folder, tuple(layers), tuple(found.tried), best, policy, limits, objective, chosen_on, run(proof, shown)
     )
     write_json(folder.root / "search.json", to_json(result))

@@ -9,43 +9,43 @@ from toolkit.report.content.wording import counted, megabytes, milliseconds, poi
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from toolkit.apps.search.found import Found
+    from toolkit.apps.search.result import SearchResult
 
 _LAYERS = 12
 
 
-def show(found: Found, console: Console) -> None:
-    """The answer, the most harmful layers, everything that was tried, where the files are."""
+def show(result: SearchResult, console: Console) -> None:
+    """Print the answer, the most harmful layers, everything that was tried, and where the files are."""
     from rich.text import Text
 
-    best = found.best
+    best = result.best
     console.print()
-    console.print(Text(sentence(found), style="green"))
-    for entry in found.policy.keep:
+    console.print(Text(sentence(result), style="green"))
+    for entry in result.policy.keep:
         console.print(Text(f"  {entry.layer}: {entry.reason}"))
     console.print()
-    console.print(_layers(found))
+    console.print(_layers(result))
     console.print()
-    console.print(_tried(found))
-    console.print(Text(f"\nPolicy: {found.folder.root / 'policy.toml'}; use it with --policy", style="bold"))
-    console.print(Text(f"Report: {found.run.folder.root / 'report.html'} ({megabytes(best.size_bytes)})"))
+    console.print(_tried(result))
+    console.print(Text(f"\nPolicy: {result.folder.root / 'policy.toml'}; use it with --policy", style="bold"))
+    console.print(Text(f"Report: {result.run.folder.root / 'report.html'} ({megabytes(best.size_bytes)})"))
 
 
-def sentence(found: Found) -> str:
-    """What was found, in a sentence."""
-    best = found.best
+def sentence(result: SearchResult) -> str:
+    """Say in a sentence what was found."""
+    best = result.best
     how = f"{counted(len(best.kept), 'layer')} in float16" if best.kept else "every layer in int8"
     return (
-        f"The limits (mean IoU {points(-found.limits.miou_drop)}, any class {points(-found.limits.class_drop)}) hold with {how}: "
+        f"The limits (mean IoU {points(-result.limits.miou_drop)}, any class {points(-result.limits.class_drop)}) hold with {how}: "
         f"mean IoU {points(best.delta_miou)}, worst class {best.worst_class} {points(best.worst_delta)}, {megabytes(best.size_bytes)}."
     )
 
 
-def _layers(found: Found) -> Any:
+def _layers(result: SearchResult) -> Any:
     table = _table(
         "most harmful layers, each alone in int8", "layer", "SQNR dB", "mIoU", "worst class", "pixels changed"
     )
-    for layer in sorted(found.sensitivity, key=lambda item: item.sqnr_db)[:_LAYERS]:
+    for layer in sorted(result.sensitivity, key=lambda item: item.sqnr_db)[:_LAYERS]:
         name, change = layer.worst_class
         table.add_row(
             layer.name,
@@ -57,9 +57,9 @@ def _layers(found: Found) -> Any:
     return table
 
 
-def _tried(found: Found) -> Any:
+def _tried(result: SearchResult) -> Any:
     table = _table(
-        f"tried, on pictures of split {found.chosen_on}",
+        f"tried, on pictures of split {result.chosen_on}",
         "in float16",
         "mIoU",
         "worst class",
@@ -67,11 +67,11 @@ def _tried(found: Found) -> Any:
         "p50 ms",
         "limits",
     )
-    for item in found.tried:
+    for item in result.tried:
         name = str(len(item.kept)) if item.kept else "none"
         table.add_row(
             name, points(item.delta_miou), f"{item.worst_class} {points(item.worst_delta)}", megabytes(item.size_bytes),
-            milliseconds(item.p50_ms), "kept" if item.within(found.limits) else "broken",
+            milliseconds(item.p50_ms), "kept" if item.within(result.limits) else "broken",
         )  # fmt: skip
     return table
 

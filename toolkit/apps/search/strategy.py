@@ -8,9 +8,12 @@ from typing import Any
 
 from toolkit.errors import UsageError
 
+MOST = 24
+"""Candidates that a search tries, if nothing else is asked for."""
+
 
 @dataclass(frozen=True)
-class Limits:
+class AllowedLoss:
     """Largest losses allowed against the float reference, as fractions of IoU."""
 
     miou_drop: float
@@ -37,7 +40,7 @@ class Candidate:
     size_bytes: int
     p50_ms: float | None = None
 
-    def within(self, limits: Limits) -> bool:
+    def within(self, limits: AllowedLoss) -> bool:
         """True if it keeps both limits."""
         return -self.delta_miou <= limits.miou_drop and -self.worst_delta <= limits.class_drop
 
@@ -66,9 +69,9 @@ class Search:
     """
 
     evaluate: Evaluate
-    limits: Limits
+    limits: AllowedLoss
     cost: Cost
-    most: int = 24
+    most: int = MOST
     tried: list[Candidate] = field(default_factory=list)
 
     def run(self, layers: Sequence[str]) -> Candidate:

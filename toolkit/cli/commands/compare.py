@@ -7,22 +7,21 @@ from typing import Annotated
 
 import typer
 
+from toolkit.apps.compare.limits import CompareLimits
+from toolkit.cli.options import holding
+from toolkit.errors import ExitStatus, UsageError
+
 EXAMPLES = (
     "Examples: [bold]segport compare runs/main runs/branch[/]  |  "
     "[bold]segport compare runs/main runs/branch --max-class-drop 0.02 --markdown changes.md[/]"
 )
 
 
+@holding(CompareLimits, "limits")
 def compare(
+    limits: CompareLimits,
     before: Annotated[Path, typer.Argument(metavar="RUN_A", help="Output folder of the run to compare with.")],
     after: Annotated[Path, typer.Argument(metavar="RUN_B", help="Output folder of the run that is judged.")],
-    max_miou_drop: Annotated[float, typer.Option(help="Fraction of mean IoU a run may lose.")] = 0.005,
-    max_class_drop: Annotated[float, typer.Option(help="Fraction of IoU one class may lose.")] = 0.01,
-    max_latency_growth: Annotated[float, typer.Option(help="Growth of the median time, 0.2 for 20 %.")] = 0.2,
-    max_size_growth: Annotated[float, typer.Option(help="Growth of a file, 0.05 for 5 %.")] = 0.05,
-    max_instruction_growth: Annotated[
-        float, typer.Option(help="Growth of the executed instructions of an inference, 0.01 for 1 %.")
-    ] = 0.01,
     everything: Annotated[bool, typer.Option("--all", help="Show what is the same as well.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every row as JSON.")] = None,
     markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write what changed as Markdown.")] = None,
@@ -31,13 +30,11 @@ def compare(
     from rich.console import Console
 
     from toolkit.apps.compare.paired import paired_intervals
-    from toolkit.apps.compare.runs import CompareLimits, compare_runs
+    from toolkit.apps.compare.runs import compare_runs
     from toolkit.apps.compare.showing import render_markdown, render_terminal
     from toolkit.document.outcome import load_outcome
-    from toolkit.errors import ExitStatus, UsageError
     from toolkit.run_folder.files import write_json, write_text
 
-    limits = CompareLimits(max_miou_drop, max_class_drop, max_latency_growth, max_size_growth, max_instruction_growth)
     runs = [load_outcome(folder) for folder in (before, after)]
     options = [run.folder.load_manifest()["options"] for run in runs]
     documents = (runs[0].document, runs[1].document)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from toolkit.cli import options as o
+from toolkit.cli.options import LATEST, Given, Quiet, RunFolder, taking
 from toolkit.cli.screen import Screen
+from toolkit.options.flag import Panel
 
 EXAMPLES = (
     "Examples: [bold]segport validate runs/latest[/]  |  "
@@ -17,32 +13,17 @@ EXAMPLES = (
 )
 
 
-def validate(
-    folder: Annotated[Path, typer.Argument(help="Output folder of `segport convert` or `segport run`.")] = Path(
-        "runs/latest"
-    ),
-    dataset: o.Dataset = None,
-    split: o.Split = None,
-    images: o.Images = None,
-    judge_at: o.JudgeAt = None,
-    output_sizes: o.OutputSizes = None,
-    runners: o.Runners = None,
-    threads: o.Threads = None,
-    workers: o.Workers = None,
-    max_miou_drop: o.MaxMiouDrop = None,
-    max_class_drop: o.MaxClassDrop = None,
-    gate_on: o.GateOn = None,
-    examples: o.Examples = None,
-    checks: o.Checks = None,
-    photos: o.Photos = None,
-    min_agreement: o.MinAgreement = None,
-    isolate: o.Isolate = None,
-    time_limit: o.TimeLimit = None,
-    memory_limit: o.MemoryLimit = None,
-    quiet: o.Quiet = False,
-) -> int:
+@taking(
+    Panel.PICTURES,
+    "output_sizes",
+    Panel.RUNTIMES,
+    Panel.GATES,
+    Panel.PROCESSES,
+    "examples",
+    without=("per_op", "latency_samples"),
+)
+def validate(given: Given, folder: RunFolder = LATEST, quiet: Quiet = False) -> int:
     """Compare every artifact on disk with the float reference, class by class, and judge it."""
-    given = {key: value for key, value in locals().items() if key not in ("folder", "quiet")}
     from toolkit.pipeline import validate as validate_pipeline
     from toolkit.run_folder.folder import recorded_options
 

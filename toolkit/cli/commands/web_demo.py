@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli import options as o
+from toolkit.cli.options import Given, Quiet, taking
 from toolkit.cli.screen import Screen
 
 EXAMPLES = (
@@ -18,7 +18,9 @@ EXAMPLES = (
 )
 
 
+@taking("classes", "pixel_range")
 def web_demo(
+    given: Given,
     artifacts: Annotated[
         list[Path] | None, typer.Argument(help=".tflite files; left out, those of --run.", show_default=False)
     ] = None,
@@ -39,13 +41,11 @@ def web_demo(
             "--convert", help="Make files of --run that LiteRT.js does not take (8-bit pictures) again for it."
         ),
     ] = False,
-    classes: o.Classes = None,
-    pixel_range: o.PixelRange = None,
     sample: Annotated[
         list[Path] | None,
         typer.Option("--sample", help="A picture to start with, several times; default: drawn faces."),
     ] = None,
-    quiet: o.Quiet = False,
+    quiet: Quiet = False,
 ) -> int:
     """Export a web page that segments photographs with LiteRT.js, with everything it needs: for any static server, and phones."""
     from toolkit.apps.web_demo.choosing import chosen_files, chosen_from_run
@@ -55,10 +55,10 @@ def web_demo(
     screen = Screen(quiet)
     if artifacts and (run is not None or convert):
         raise UsageError("give .tflite files, or --run (with or without --convert), not both")
-    if not artifacts and (classes is not None or pixel_range is not None):
+    if not artifacts and (any(value is not None for value in given.values())):
         raise UsageError("--classes and --pixel-range are for .tflite files; a run folder's manifest says both")
     choosing = (
-        nullcontext(chosen_files(artifacts, classes, pixel_range))
+        nullcontext(chosen_files(artifacts, given["classes"] and Path(given["classes"]), given["pixel_range"]))
         if artifacts
         else chosen_from_run(run or Path("runs/demo"), convert, screen.progress)
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.apps.search.strategy import Candidate, Limits, Search, pareto_front
+from toolkit.apps.search.strategy import AllowedLoss, Candidate, Search, pareto_front
 from toolkit.errors import UsageError
 
 LAYERS = tuple(f"layer{number}" for number in range(20))
-LIMITS = Limits(0.002, 0.005)
+LIMITS = AllowedLoss(0.002, 0.005)
 
 
 def world(harm: dict[str, float], size: int = 100) -> tuple[Search, list[tuple[str, ...]]]:

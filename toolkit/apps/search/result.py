@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from toolkit.apps.search.options import Objective
 from toolkit.apps.search.sensitivity import LayerSensitivity
-from toolkit.apps.search.strategy import Candidate, Limits
+from toolkit.apps.search.strategy import AllowedLoss, Candidate
 from toolkit.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -14,12 +15,9 @@ if TYPE_CHECKING:
     from toolkit.document.outcome import Outcome
 
 
-Objective = Literal["size", "latency"]
-
-
 @dataclass(frozen=True)
-class Found:
-    """What a search ends with.
+class SearchResult:
+    """Hold what a search ends with.
 
     Attributes:
         folder: holds policy.toml, search.json, sensitivity.json and the pictures; the run that proves the policy is in `run`.
@@ -37,20 +35,20 @@ class Found:
     tried: tuple[Candidate, ...]
     best: Candidate
     policy: Policy
-    limits: Limits
+    limits: AllowedLoss
     objective: Objective
     chosen_on: str
     run: Outcome
 
 
-def to_json(found: Found) -> dict[str, Any]:
-    """search.json."""
+def to_json(result: SearchResult) -> dict[str, Any]:
+    """Give the content of search.json."""
     return {
         "schema": 1,
-        "limits": {"miou_drop": found.limits.miou_drop, "class_drop": found.limits.class_drop},
-        "objective": found.objective,
-        "chosen_on": found.chosen_on,
-        "best": found.best.to_json(),
-        "tried": [candidate.to_json() for candidate in found.tried],
-        "sensitivity": [layer.to_json() for layer in found.sensitivity],
+        "limits": {"miou_drop": result.limits.miou_drop, "class_drop": result.limits.class_drop},
+        "objective": result.objective,
+        "chosen_on": result.chosen_on,
+        "best": result.best.to_json(),
+        "tried": [candidate.to_json() for candidate in result.tried],
+        "sensitivity": [layer.to_json() for layer in result.sensitivity],
     }
