@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
@@ -60,6 +61,16 @@ def test_the_python_page_shows_docstrings(site: Path) -> None:
     for name in re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE):
         assert f'id="{name}"' in page, name
     assert "Quantize, convert, run every artifact, judge and report." in page
+
+
+def test_the_python_page_explains_every_option(site: Path) -> None:
+    from toolkit import RunOptions
+
+    page = html.unescape((site / "api.html").read_text())
+    for name, field in RunOptions.model_fields.items():
+        place = page.index(f'id="toolkit.options.RunOptions.{name}"')
+        first = (field.description or "").split("\n")[0].split("`")[0]
+        assert first and first in page[place : place + 6000], name
 
 
 def test_no_link_or_picture_leads_nowhere(site: Path) -> None:
