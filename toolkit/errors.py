@@ -34,12 +34,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     return UsageError(f"no {kind} is named {name!r}; {guess}: {', '.join(names)}")
 
 
-def in_one_line(error: BaseException) -> str:
-    """The kind of a foreign error and the first line of its message that is not blank, at most 200 characters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
-
-
 def sentence(error: BaseException) -> str:
     """What a person reads of an expected error."""
     if isinstance(error, OSError) and error.errno in NO_ROOM:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from converters.errors import SourceError, in_one_line
 from converters.onnx_sources.nodes import Nodes, prune
 from converters.onnx_sources.reading import picture_and_answers, sizes_of
+from converters.other_sizes import advice, mending_size
 from converters.tools.importing import tool
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ MODES: dict[str, dict[str, str]] = {
     "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
 }
 """`converters.torch_sources.adapter.RESIZES` as ONNX writes them."""
+_NUMBERS = {"tensor(uint8)": "uint8", "tensor(float16)": "float16", "tensor(double)": "float64"}
+"""Types of inputs, as ONNX Runtime writes them, that are not float32 -> NumPy's name."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,33 @@ def _fixed_sizes(model: Any, origin: str, form: OnnxForm) -> Any:
         return simplified(copy, {inputs[0].name: list(shape)})
     except Exception as error:  # C++ errors share no base class
         raise SourceError(
-            f"{origin} cannot be fixed to a picture {_shown(shape)} ({in_one_line(error)}); check --input-size and --model-layout, or "
-            "export it with fixed sizes"
+            f"{origin} cannot be fixed to a picture {_shown(shape)} ({in_one_line(error)}); "
+            f"{_what_to_do(model, shape, form)}"
         ) from error
+
+
+def _what_to_do(model: Any, refused: tuple[int, ...], form: OnnxForm) -> str:
+    """Advise another size if ONNX Runtime answers to a picture of that size and not to the refused one."""
+    runtime = tool("onnxruntime", "onnx")
+    settings = runtime.SessionOptions()
+    settings.log_severity_level = 4
+
+    def answers(size: tuple[int, int]) -> object:
+        (given,) = session.get_inputs()
+        number = np.dtype(_NUMBERS.get(given.type, "float32"))
+        return session.run(None, {given.name: np.zeros(form.picture.shape_at(size), number)})
+
+    otherwise = "export it with fixed sizes"
+    size = form.picture.sizes_in(refused)
+    try:
+        session = runtime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
+    except Exception:  # noqa: BLE001 - its errors share no base class
+        return otherwise
+    try:
+        answers(size)
+    except Exception:  # noqa: BLE001 - as above
+        return advice(mending_size(answers, size), f"check --model-layout, or {otherwise}")
+    return otherwise
 
 
 def _picture_shape(value: Any, origin: str, form: OnnxForm) -> tuple[int, ...]:
@@ -252,8 +279,8 @@ def _answers(model: Any, picture: NDArray[np.float32], origin: str) -> dict[str,
         found = session.run(None, {given.name: picture})
     except Exception as error:  # its errors share no base class
         raise SourceError(
-            f"{origin} could not answer to a picture {_shown(picture.shape)}: {in_one_line(error)}; check --input-size, --channel-order "
-            "and --model-layout, or the network"
+            f"{origin} could not answer to a picture {_shown(picture.shape)}: {in_one_line(error)}; export it again, for this size "
+            "and with operations that ONNX Runtime has"
         ) from error
     return dict(zip([item.name for item in session.get_outputs()], found, strict=True))
 

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TextIO
 
-from converters.tools.noise import looks_like_an_error, says_nothing
+from converters.tools.noise import looks_like_an_error, says_nothing, shortened
 
 
 def terminal() -> TextIO:
@@ -78,10 +78,12 @@ def _on_descriptor(number: int) -> TextIO:
 
 
 def last_informative_line(log: Path) -> str:
-    """The last line of `log` that looks like an error, else the last that says something, shortened to 300 characters; empty if there
-    is none."""
+    """Quote the last line of `log` that looks like an error, else the last that says something.
+
+    At most 300 characters, the line's end kept; empty where no line says anything.
+    """
     if not log.exists():
         return ""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    telling = [line[:300] for line in reversed(lines) if not says_nothing(line)]
+    telling = [shortened(line, 300) for line in reversed(lines) if not says_nothing(line)]
     return next(filter(looks_like_an_error, telling), telling[0] if telling else "")

@@ -31,12 +31,21 @@ def looks_like_an_error(line: str) -> bool:
 
 
 _LINES = 3
-
-
 _LONGEST = 160
-
-
+_CUT = " ... "
 _FATAL = re.compile(r"^Fatal Python error: ")
+
+
+def shortened(line: str, longest: int) -> str:
+    """A line of at most `longest` characters: its begin and, twice as long, its end, where tools tell the cause."""
+    if len(line) <= longest:
+        return line
+    rest = longest - len(_CUT)
+    begin, end = line[: rest // 3], line[-(rest - rest // 3) :]
+    # Whole words, where the cut leaves most of the part.
+    begin = begin.rpartition(" ")[0] if " " in begin[len(begin) // 2 :] else begin
+    end = end.partition(" ")[2] if " " in end[: len(end) // 2] else end
+    return f"{begin}{_CUT}{end}"
 
 
 def last_words(printed: str) -> str:
@@ -46,5 +55,5 @@ def last_words(printed: str) -> str:
         if _FATAL.match(line):
             break
         if not says_nothing(line):
-            lines.append(line.strip()[:_LONGEST])
+            lines.append(shortened(line.strip(), _LONGEST))
     return " | ".join(lines[-_LINES:])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters import ModelSource, SourceError
-from toolkit.errors import in_one_line
+from converters.errors import in_one_line
 from toolkit.isolation.sending import remember_maker
 from toolkit.options import RunOptions
 

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from converters import SourceError
+from converters.errors import in_one_line
+from converters.other_sizes import advice, mending_size
 from converters.torch_sources.adapter import FixedMode
-from toolkit.errors import in_one_line
 from toolkit.models.quiet import quiet
 
 if TYPE_CHECKING:
@@ -149,11 +150,31 @@ def _scripted(content: bytes, named: str, picture: tuple[int, ...]) -> tuple[Exp
     try:
         program = TS2EPConverter(script, (torch.zeros(picture),)).convert()
     except Exception as error:  # as above
+        shown = " x ".join(map(str, picture))
         raise SourceError(
-            f"{named} cannot be brought into one graph for pictures of {' x '.join(map(str, picture))} ({in_one_line(error)}); check "
-            "--input-size and --model-layout, or save the network with torch.export.save"
+            f"{named} cannot be brought into one graph for pictures of {shown} ({in_one_line(error)}); "
+            f"{_what_to_do(script, picture)}"
         ) from error
     return program, sum(item.numel() for item in script.parameters())
+
+
+def _what_to_do(script: Any, picture: tuple[int, ...]) -> str:
+    """Advise another size only where the script itself refuses this one and answers to the other."""
+    import torch
+
+    rows = 1 if picture[3] < picture[1] else 2  # (1, H, W, C) or (1, C, H, W)
+
+    def answers(size: tuple[int, int]) -> object:
+        with torch.inference_mode():
+            return script(torch.zeros((*picture[:rows], *size, *picture[rows + 2 :])))
+
+    otherwise = "save the network with torch.export.save"
+    size = (picture[rows], picture[rows + 1])
+    try:
+        answers(size)
+    except Exception:  # noqa: BLE001 - C++ errors share no base class
+        return advice(mending_size(answers, size), f"check --model-layout, or {otherwise}")
+    return otherwise
 
 
 def _refuse_code(content: bytes, named: str) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import Any
 
 import torch
 
 from converters import PixelRange, SourceError
-from toolkit.errors import in_one_line
+from converters.errors import in_one_line
+from converters.other_sizes import advice, mending_size
 from toolkit.models.watching import followed, with_module
 from toolkit.options import RunOptions
+
+_CHANNELS = re.compile(r"to have \d+ channels, but got \d+", re.I)
+"""What torch says of a convolution that is given a picture of other channels."""
 
 
 def grey_picture(options: RunOptions) -> torch.Tensor:
@@ -41,8 +46,24 @@ def answered(module: torch.nn.Module, picture: torch.Tensor, origin: str) -> Any
             where = own(inside.where(traceback.extract_tb(error.__traceback__)))
             raise SourceError(
                 f"{origin} could not answer to a picture {shape}: {in_one_line(error)}{where}; "
-                "check --input-size, --channel-order and --model-layout, or the network"
+                f"{_what_to_do(module, picture, str(error))}"
             ) from error
+
+
+def _what_to_do(module: torch.nn.Module, picture: torch.Tensor, said: str) -> str:
+    """Advise the option that is shown to be at fault: channels by what was said, the size by another that is answered."""
+    if _CHANNELS.search(said):
+        return "check --channel-order, --channels and --model-layout, or the network"
+    rows = 1 if picture.shape[3] < picture.shape[1] else 2  # (1, H, W, C) or (1, C, H, W)
+
+    def answers(size: tuple[int, int]) -> object:
+        shape = [*picture.shape]
+        shape[rows : rows + 2] = size
+        with torch.inference_mode():
+            return module(picture.new_full(shape, float(picture.mean())))
+
+    found = mending_size(answers, (picture.shape[rows], picture.shape[rows + 1]))
+    return advice(found, "it refuses other sizes too; mend the network there, or check --model-layout")
 
 
 def own(where: str) -> str:

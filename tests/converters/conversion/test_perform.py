@@ -37,6 +37,7 @@ from converters.conversion.perform import State, perform
 from converters.errors import in_one_line
 from converters.source import ModelSource
 from converters.tools.capture import captured, last_informative_line, terminal
+from converters.tools.noise import last_words
 from quantization import recipe
 from quantization.calibration import CalibrationSet
 from tests.converters import small_network as small
@@ -317,10 +318,34 @@ def test_last_words_are_no_noise(noise: str, tmp_path: Path) -> None:
         (ValueError("Several things failed:\n  one\nTypeError: not a tensor\n"), "ValueError: TypeError: not a tensor"),
         (ValueError("\nthe first line\nand more"), "ValueError: the first line"),
         (ValueError(""), "ValueError"),
+        (TypeError("int() wants a real number, not 'Proxy'"), "TypeError: int() wants a real number, not 'Proxy'"),
+        (ValueError("'NoneType' object has no attribute 'shape'"), "ValueError: 'NoneType' object has no attribute 'shape'"),
+        (ValueError("'all of it is quoted'"), "ValueError: all of it is quoted"),
+        (KeyError("no 'lowering' for 'aten::fft'"), "KeyError: no 'lowering' for 'aten::fft'"),
+        (KeyError(("pair", 2)), "KeyError: ('pair', 2)"),
+        (RuntimeError("Failed to export the model.\nsome words\nTypeError: no such thing"), "RuntimeError: TypeError: no such thing"),
+        (RuntimeError("An error occurred while tracing."), "RuntimeError: An error occurred while tracing."),
     ],
 )  # fmt: skip
 def test_an_error_is_told_by_the_line_that_says_it(error: Exception, said: str) -> None:
     assert in_one_line(error) == said
+
+
+def test_what_is_only_announced_is_told_by_its_cause() -> None:
+    error = RuntimeError("Failed to export the model to ONNX. This is step 2/3. See the report.")
+    error.__cause__ = ValueError("upsample_bicubic2d has no lowering")
+    assert in_one_line(error) == "ValueError: upsample_bicubic2d has no lowering"
+
+
+def test_long_lines_keep_their_end() -> None:
+    shapes = ", ".join(f"tensor<1x{size}x8x8xf32>" for size in range(40))
+    error = in_one_line(ValueError(f"op 'concat' ({shapes}) failed: the sizes 3 and 5 do not agree"))
+    assert error.startswith("ValueError: op 'concat' (tensor<1x0x8x8xf32>")
+    assert error.endswith("failed: the sizes 3 and 5 do not agree")
+    assert " ... " in error
+    assert len(error) <= 300 + len("ValueError: ")
+    assert last_words(f"{'x' * 500} because of this").endswith("because of this")
+    assert last_words("a short line") == "a short line"
 
 
 def test_a_missing_package_is_named_with_its_remedy() -> None:
