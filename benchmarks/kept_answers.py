@@ -18,7 +18,7 @@ class Kept:
         self._answers: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
     def get(self, key: Sequence[str | int], make: Callable[[], Any]) -> Any:
-        """The kept answer, or one made now and kept."""
+        """Return the kept answer, or make one now and keep it."""
         name = " ".join(str(part) for part in key)
         if name not in self._answers:
             self._answers[name] = make()

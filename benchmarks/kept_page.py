@@ -1,4 +1,5 @@
-"""Keep what was measured in figures/NAME.json beside a document, and draw the document's tables from there, between markers."""
+"""Keep what was measured in figures/NAME.json beside a document, and draw the document's tables from there, between
+markers."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""milrun against torch eager on the shipped FP-LIIF in float32, sampled in turns; the target is a ratio of at most 1.25.
+"""milrun against torch eager on the shipped FP-LIIF in float32, sampled in turns; the target is a ratio of at most
+1.25.
 
     python -m benchmarks milrun
 
-Both compute the same network on one thread: milrun from a float32 .mlpackage, torch from the module it was made from. The
-ratio of the minima is what the interpreter costs; that of the medians includes what else the machine was doing. It is no
-latency of a phone.
+Both compute the same network on one thread: milrun from a float32 .mlpackage, torch from the module it was made from.
+The ratio of the minima is what the interpreter costs; that of the medians includes what else the machine was doing.
+It is no latency of a phone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What is asked of the emulated CPUs. A picture takes seconds to minutes, so every answer is kept and nothing is asked twice."""
+"""What is asked of the emulated CPUs.
+
+A picture takes seconds to minutes, so every answer is kept and nothing is asked twice.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,8 @@ class Asked:
 
 
 def measure(asked: Asked, work: Path, tell: Tell) -> dict[str, Any]:
-    """The figures of the page.
+    """Measure the figures of the page.
+
 
     Raises:
         UsageError: the machine for ARM64 has not been made.
@@ -68,7 +72,7 @@ def measure(asked: Asked, work: Path, tell: Tell) -> dict[str, Any]:
 
 
 def _artifacts(work: Path, tell: Tell) -> dict[str, Artifact]:
-    """FP-LIIF by recipe, made by segport's own conversion, or kept from an earlier run."""
+    """Convert FP-LIIF by every recipe with segport, or keep what an earlier run made."""
     from rich.console import Console
 
     from toolkit.options import RunOptions
@@ -140,7 +144,8 @@ def _agreement(
 
 
 def _accuracy(artifact: Artifact, asked: Asked, kept: Kept, tell: Tell) -> dict[str, Any]:
-    """Per-class IoU of the network of integers on the first CPU, and of the float network in torch on the same pictures."""
+    """Measure per-class IoU of the network of integers on the first CPU, and of the float network in torch on the same
+    pictures."""
     from benchmarks.claims.counts import runner_counts
     from fpliif.training.pool import open_pool
     from toolkit.options import RunOptions
@@ -160,10 +165,14 @@ def _accuracy(artifact: Artifact, asked: Asked, kept: Kept, tell: Tell) -> dict[
     reference = np.array(kept.get(("reference", FIRST, images), in_torch), np.int64)
     mine, float_network = scores(counts), scores(reference)
     return {
-        "cpu": cpu, "images": images, "classes": list(LABELS.names),
-        "iou": list(mine.iou), "miou": mine.miou,
-        "float_iou": list(float_network.iou), "float_miou": float_network.miou,
-    }  # fmt: skip
+        "cpu": cpu,
+        "images": images,
+        "classes": list(LABELS.names),
+        "iou": list(mine.iou),
+        "miou": mine.miou,
+        "float_iou": list(float_network.iou),
+        "float_miou": float_network.miou,
+    }
 
 
 def _answers(artifact: Artifact, cpu: str, images: int, kept: Kept, tell: Tell) -> list[dict[str, Any]]:

@@ -1,4 +1,7 @@
-"""docs/measured/arm64.md: its tables, written between markers from docs/measured/figures/arm64.json, which keeps what was measured."""
+"""docs/measured/arm64.md.
+
+Its tables, written between markers from docs/measured/figures/arm64.json, which keeps what was measured.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ def _again(cpu: str, counts: Sequence[Mapping[str, Any]]) -> str:
     totals = [count["total"] for count in counts]
     if len(set(totals)) == 1:
         return f"* {cpu}: counted in {len(totals)} separate processes, the same number."
-    return f"* {cpu}: counted in {len(totals)} separate processes, NOT the same number: {', '.join(f'{t:,}' for t in totals)}."
+    return (
+        f"* {cpu}: counted in {len(totals)} separate processes, NOT the same number: "
+        f"{', '.join(f'{t:,}' for t in totals)}."
+    )
 
 
 def _classes(part: Mapping[str, Any]) -> list[str]:
@@ -56,9 +62,10 @@ def _classes(part: Mapping[str, Any]) -> list[str]:
         {name for count in counts.values() for name in count["by_class"]}, key=lambda n: -first.get(n, 0)
     )
     often = {
-        name for count in counts.values()
+        name
+        for count in counts.values()
         for name in sorted(count["by_class"], key=lambda n: -count["by_class"][n])[:CLASSES_SHOWN]
-    }  # fmt: skip
+    }
     rows = [
         (name, *(f"{100 * count['by_class'].get(name, 0) / count['total']:.1f} %" for count in counts.values()))
         for name in everything

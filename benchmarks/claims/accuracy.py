@@ -22,7 +22,7 @@ CALIBRATION_IMAGES = 32
 
 
 def measure_accuracy(images: int, work: Path, tell: Callable[[str], None]) -> dict[str, Any]:
-    """The part of the page on the networks; `tell` hears what is being done."""
+    """Measure the part of the page on the networks; `tell` hears what is being done."""
     from toolkit.stages.reference import reference_runner
     from validation.runners.litert.runner import LiteRtRunner
 
@@ -68,7 +68,8 @@ def measure_accuracy(images: int, work: Path, tell: Callable[[str], None]) -> di
 
 
 def int8_artifact(model: Model, work: Path) -> Artifact:
-    """The network as int8_static .tflite, made by segport's own conversion, or kept from an earlier run.
+    """Convert the network to an int8_static .tflite with segport, or keep what an earlier run made.
+
 
     Raises:
         ConversionError, MissingToolError, SourceError: why it cannot be made.

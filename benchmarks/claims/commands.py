@@ -1,4 +1,7 @@
-"""The command line of the claims: train the baselines, measure one part of the page at a time, print the page's tables."""
+"""The command line of the claims.
+
+Train the baselines, measure one part of the page at a time, print the page's tables.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,15 @@ def run(arguments: Sequence[str]) -> int:
 
     options = _parser().parse_args(arguments)
     expected = (
-        FPLIIFError, DataError, UsageError, ConversionError, MissingToolError, SourceError, RecipeError, ValidationError,
-    )  # fmt: skip
+        FPLIIFError,
+        DataError,
+        UsageError,
+        ConversionError,
+        MissingToolError,
+        SourceError,
+        RecipeError,
+        ValidationError,
+    )
     try:
         options.perform(options)
     except expected as error:
@@ -45,8 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("baseline", choices=list(BASELINES))
     train.add_argument("--out", type=Path, default=Path("runs/train-baselines"), help="folder for pools and states")
     train.add_argument(
-        "--config", type=Path, action="append", help="FP-LIIF's training config, once a stage; the 11-class ones when left out"
-    )  # fmt: skip
+        "--config",
+        type=Path,
+        action="append",
+        help="FP-LIIF's training config, once a stage; the 11-class ones when left out",
+    )
     train.add_argument("--weights", type=Path, help="where the result goes; benchmarks/claims/weights when left out")
     train.set_defaults(perform=_train)
     measured = {

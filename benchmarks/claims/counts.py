@@ -23,19 +23,19 @@ WORK = Path("runs/claims")
 
 
 def held_out(images: int, side: int) -> SyntheticFaces:
-    """The first `images` drawn faces of the test split, which trained and chose nothing."""
+    """Draw the first `images` faces of the test split, which trained and chose nothing."""
     from segdata.faces.synthetic import SyntheticFaces
 
     return SyntheticFaces("test", size=side, length=images)
 
 
 def held_out_pool(images: int, side: int, work: Path) -> Pool:
-    """The same faces, drawn once and kept."""
+    """Draw the same faces once and keep them."""
     return open_pool(held_out(images, side), work / f"pool-test-{images}-{side}")
 
 
 def cached(work: Path, name: str, decided: Any, make: Callable[[], NDArray[np.int64]]) -> NDArray[np.int64]:
-    """An array from an earlier run if everything `decided` (plain JSON) is equal, else made now and kept."""
+    """Reuse an earlier run's array if everything `decided` (plain JSON) is equal, else make it now and keep it."""
     key = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:16]
     path = work / "counts" / f"{name}-{key}.npy"
     if path.is_file():
@@ -64,7 +64,8 @@ def runner_counts(runner: Runner, pool: Pool) -> NDArray[np.int64]:
 
 
 def summary(counts: NDArray[np.int64], reference: NDArray[np.int64] | None = None) -> dict[str, Any]:
-    """mIoU and mean F1 of pooled counts and, beside a reference, the difference in mIoU with its 95 % interval."""
+    """Return mIoU and mean F1 of pooled counts and, beside a reference, the difference in mIoU with its 95 %
+    interval."""
     from validation.accuracy.confusion import scores
     from validation.verdict.bootstrap import delta_miou_ci95
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def measure_latency(threads: int, seconds: float, work: Path, tell: Callable[[str], None]) -> dict[str, Any]:
-    """The part of the page on time; needs a machine that does nothing else."""
+    """Measure the part of the page on time; needs a machine that does nothing else."""
     from toolkit.run_folder.environment import describe_environment
 
     artifacts = {}
@@ -41,7 +41,7 @@ def sampled_in_turns(
     picture: NDArray[np.uint8],
     tell: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
-    """LiteRT's time for each artifact, one inference of each after another, at most `seconds` of each."""
+    """Sample LiteRT's time for each artifact, one inference of each after another, at most `seconds` of each."""
     from validation.results.latency import LatencySettings
     from validation.runners.litert.runner import LiteRtRunner
     from validation.timing.stopwatch import Stopwatch

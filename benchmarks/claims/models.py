@@ -46,13 +46,13 @@ class Model:
 
 
 def weight_paths() -> dict[str, Path]:
-    """Where the weights of each network lie, by name, in the order of the table; some may not exist yet."""
+    """Return where the weights of each network lie, by name, in the order of the table; some may not exist yet."""
     ours = {name: WEIGHTS / f"{name}.safetensors" for name in OURS}
     return ours | {name: shipped_path(name, LABELS) for name in TITLES}
 
 
 def trained() -> list[str]:
-    """Names of the networks whose weights exist."""
+    """Name the networks whose weights exist."""
     return [name for name, path in weight_paths().items() if path.is_file()]
 
 
@@ -70,7 +70,7 @@ def open_model(name: str) -> Model:
 
 
 def joined_model() -> Model:
-    """FP-LIIF as it was trained, its first pixel layer at every output pixel; see `joined`."""
+    """Build FP-LIIF as it was trained, its first pixel layer at every output pixel; see `joined`."""
     from benchmarks.claims.first_layer.joined import JoinedFPLIIF
 
     path = weight_paths()[FIRST]
@@ -80,7 +80,7 @@ def joined_model() -> Model:
 
 
 def first_layer_forms() -> dict[str, Model]:
-    """FP-LIIF with its first pixel layer in every form that is compared, as trained and as shipped first."""
+    """Build FP-LIIF with its first pixel layer in every form that is compared, as trained and as shipped first."""
     from benchmarks.claims.first_layer.variants import VARIANTS, variant
 
     path = weight_paths()[FIRST]
@@ -94,7 +94,10 @@ def first_layer_forms() -> dict[str, Model]:
 
 
 def _steps(path: Path, about: Mapping[str, Any]) -> int:
-    """Steps behind a shipped checkpoint: of its own training, and of the first stage if it went on from that."""
+    """Count the steps behind a shipped checkpoint.
+
+    Of its own training, and of the first stage if it went on from that.
+    """
     from benchmarks.claims.baselines.training import STAGES
     from fpliif.training.config import TrainConfig
 
@@ -123,7 +126,7 @@ def _model(name: str, title: str, path: Path, graph: nn.Module, network: nn.Modu
 
 
 def graph_multiply_adds(graph: nn.Module, side: int = SIDE) -> int:
-    """Multiply-adds of the convolutions of a graph for one picture, counted by torch while it runs."""
+    """Count the multiply-adds of a graph's convolutions for one picture, as torch runs it."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 

@@ -1,4 +1,7 @@
-"""docs/measured/fp-liif.md: its tables, written between markers from docs/measured/figures/fp-liif.json, which keeps what was measured."""
+"""docs/measured/fp-liif.md.
+
+Its tables, written between markers from docs/measured/figures/fp-liif.json, which keeps what was measured.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +18,32 @@ PAPER_PARAMETERS = 2.29e6
 
 
 def sizes_table(results: Results) -> str:
-    """mIoU and mean F1 of the three ways, and how far the network's own answer leads."""
+    """Write mIoU and mean F1 of the three ways, and how far the network's own answer leads."""
     if "sizes" not in results:
         return _unmeasured("sizes")
     part = results["sizes"]
     lines = [
-        f"{part['images']} held-out drawn faces. Differences: the network's own answer minus the resized one, in points "
+        f"{part['images']} held-out drawn faces. Differences: the network's own answer minus the resized one, in "
+        "points "
         "of mIoU, with 95 % intervals.",
         "",
         *table(
-            ("output", "own mIoU", "own F1", "logits mIoU", "logits F1", "labels mIoU", "labels F1",
-             "own − logits", "own − labels"),
+            (
+                "output",
+                "own mIoU",
+                "own F1",
+                "logits mIoU",
+                "logits F1",
+                "labels mIoU",
+                "labels F1",
+                "own − logits",
+                "own − labels",
+            ),
             [_size_row(row) for row in part["rows"]],
         ),
         "",
         *(_size_sentence(row) for row in part["rows"] if row["logits"]["delta_miou_ci95"] != [0.0, 0.0]),
-    ]  # fmt: skip
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -54,7 +67,7 @@ def _verdict(found: Mapping[str, Any]) -> str:
 
 
 def models_table(results: Results) -> str:
-    """Weight, work and accuracy of every network."""
+    """Write weight, work and accuracy of every network."""
     if "models" not in results:
         return _unmeasured("accuracy")
     part = results["models"]
@@ -65,8 +78,16 @@ def models_table(results: Results) -> str:
         "intervals.",
         "",
         *table(
-            ("network", "training steps", "parameters", "float16 weights", "multiply-adds", "float mIoU", "float F1",
-             f"float mIoU − {first['title']}"),
+            (
+                "network",
+                "training steps",
+                "parameters",
+                "float16 weights",
+                "multiply-adds",
+                "float mIoU",
+                "float F1",
+                f"float mIoU − {first['title']}",
+            ),
             [_float_row(row) for row in part["rows"]],
         ),
         "",
@@ -77,28 +98,38 @@ def models_table(results: Results) -> str:
         "",
         f"{first['title']} has {first['parameters']:,} parameters where the paper states "
         f"{PAPER_PARAMETERS / 1e6:.2f} M ({100 * (first['parameters'] / PAPER_PARAMETERS - 1):+.1f} %).",
-    ]  # fmt: skip
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _float_row(row: Mapping[str, Any]) -> tuple[str, ...]:
     found = row["float"]
     return (
-        row["title"], f"{row['steps']:,}", f"{row['parameters']:,}", _megabytes(row["weights_bytes"]),
-        f"{row['multiply_adds'] / 1e9:.2f} G", _score(found["miou"]), _score(found["mean_f1"]), _delta(found),
-    )  # fmt: skip
+        row["title"],
+        f"{row['steps']:,}",
+        f"{row['parameters']:,}",
+        _megabytes(row["weights_bytes"]),
+        f"{row['multiply_adds'] / 1e9:.2f} G",
+        _score(found["miou"]),
+        _score(found["mean_f1"]),
+        _delta(found),
+    )
 
 
 def _int8_row(row: Mapping[str, Any]) -> tuple[str, ...]:
     found = row["int8"]
     return (
-        row["title"], _megabytes(found["bytes"]), _score(found["miou"]), _score(found["mean_f1"]),
-        _delta(row["int8_minus_float"]), _delta(found),
-    )  # fmt: skip
+        row["title"],
+        _megabytes(found["bytes"]),
+        _score(found["miou"]),
+        _score(found["mean_f1"]),
+        _delta(row["int8_minus_float"]),
+        _delta(found),
+    )
 
 
 def latency_table(results: Results) -> str:
-    """Medians, tails, and what the machine said about itself."""
+    """Write medians, tails, and what the machine said about itself."""
     if "latency" not in results:
         return _unmeasured("latency")
     part = results["latency"]
@@ -108,23 +139,29 @@ def latency_table(results: Results) -> str:
     lines = [
         f"{part['threads']} thread{'s' if part['threads'] > 1 else ''} of {part['environment']['processor']}, "
         f"{part['environment']['system']}; int8_static .tflite, LiteRT "
-        f"{part['environment']['packages']['ai-edge-litert']} with XNNPACK, one picture at a time, all networks in turns.",
+        f"{part['environment']['packages']['ai-edge-litert']} with XNNPACK, one picture at a time, all networks in "
+        "turns.",
         "",
         *table(
             ("network", "p50 ms", "p90 ms", "ratio of medians", "samples"),
             [
-                (titles.get(name, name), f"{row['p50']:.1f}", f"{row['p90']:.1f}", f"{row['p50'] / first:.2f}",
-                 str(row["samples"]))
+                (
+                    titles.get(name, name),
+                    f"{row['p50']:.1f}",
+                    f"{row['p90']:.1f}",
+                    f"{row['p50'] / first:.2f}",
+                    str(row["samples"]),
+                )
                 for name, row in rows.items()
             ],
         ),
         *sorted({f"\nMeasured while {row['warning']}." for row in rows.values() if row["warning"]})[:1],
-    ]  # fmt: skip
+    ]
     return "\n".join(lines) + "\n"
 
 
 def rewrite_table(results: Results) -> str:
-    """The first pixel layer in every exact form: what it costs, and that it answers the same."""
+    """Write the first pixel layer in every exact form: what it costs, and that it answers the same."""
     if "rewrite" not in results:
         return _unmeasured("rewrite")
     part = results["rewrite"]
@@ -134,39 +171,55 @@ def rewrite_table(results: Results) -> str:
     timed = all(row["latency"] for row in rows.values())
     lines = [
         *table(
-            ("FP-LIIF at 256 × 256", "multiply-adds", "int8_static .tflite", "activations, packed", "XNNPACK pieces",
-             *(f"ARM64 instructions, {cpu}" for cpu in cpus), "LiteRT, one thread, p50"),
+            (
+                "FP-LIIF at 256 × 256",
+                "multiply-adds",
+                "int8_static .tflite",
+                "activations, packed",
+                "XNNPACK pieces",
+                *(f"ARM64 instructions, {cpu}" for cpu in cpus),
+                "LiteRT, one thread, p50",
+            ),
             [_form_row(row) for row in rows.values()],
         ),
         *(f"\nNot run: {reason}." for reason in sorted({count["reason"] for count in counted} - {""})),
         *([] if timed else ["\n–: not timed yet: `python -m benchmarks.claims rewrite --time`, on a quiet machine."]),
         "",
-        f"Float graphs beside the trained network on {part['parity_images']} held-out pictures, {part['pixels']:,} pixels (largest "
-        f"logit {part['largest_logit']:.1f}); int8_static in LiteRT on {part['images']}. Differences: in points of mIoU, with 95 % intervals.",
+        f"Float graphs beside the trained network on {part['parity_images']} held-out pictures, {part['pixels']:,} "
+        "pixels (largest "
+        f"logit {part['largest_logit']:.1f}); int8_static in LiteRT on {part['images']}. Differences: in points of "
+        "mIoU, with 95 % intervals.",
         "",
         *table(
             ("form", "logits apart at most", "same class", "int8 mIoU", f"int8 mIoU − {rows['rewritten']['title']}"),
             [_answer_row(row) for row in rows.values()],
         ),
         *_longest_operations(rows["joined"], rows["rewritten"]),
-    ]  # fmt: skip
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _form_row(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        row["title"], f"{row['multiply_adds'] / 1e9:.2f} G", _megabytes(row["bytes"]), f"{row['activation_bytes'] / 1e6:.1f} MB",
-        str(row["pieces"]), *(_billions(count) for count in row["instructions"].values()),
+        row["title"],
+        f"{row['multiply_adds'] / 1e9:.2f} G",
+        _megabytes(row["bytes"]),
+        f"{row['activation_bytes'] / 1e6:.1f} MB",
+        str(row["pieces"]),
+        *(_billions(count) for count in row["instructions"].values()),
         f"{row['latency']['p50']:.1f} ms" if row["latency"] else "–",
-    )  # fmt: skip
+    )
 
 
 def _answer_row(row: Mapping[str, Any]) -> tuple[str, ...]:
     parity = row["parity"]
     return (
-        row["title"], f"{parity['largest_difference']:.1e}", f"{100 * parity['same_class']:.4f} %",
-        _score(row["int8"]["miou"]), _delta(row["int8"]),
-    )  # fmt: skip
+        row["title"],
+        f"{parity['largest_difference']:.1e}",
+        f"{100 * parity['same_class']:.4f} %",
+        _score(row["int8"]["miou"]),
+        _delta(row["int8"]),
+    )
 
 
 def _longest_operations(*rows: Mapping[str, Any]) -> list[str]:

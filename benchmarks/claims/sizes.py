@@ -26,7 +26,7 @@ WAYS = ("network", "logits", "labels")
 
 
 def measure_sizes(images: int, work: Path, tell: Callable[[int, int], None]) -> dict[str, Any]:
-    """The part of the page on output sizes; `tell` hears (pictures done, pictures in all)."""
+    """Measure the part of the page on output sizes; `tell` hears (pictures done, pictures in all)."""
     checkpoint = load_checkpoint(weight_paths()[FIRST], labels=LABELS)
     faces = held_out(images, SIDE)
     decided = [checkpoint.sha256, faces.digest(), SIZES]
@@ -65,7 +65,7 @@ def size_counts(
 
 
 def shared_encoder(network: FPLIIF, sizes: Sequence[int]) -> tuple[nn.Module, dict[int, nn.Module]]:
-    """The deployed encoder once, and what follows it for each output size."""
+    """Build the deployed encoder once, and what follows it for each output size."""
     heads = {size: deploy(network, size, SIDE) for size in sizes}
     encoder = heads[sizes[0]].encoder
     for head in heads.values():
@@ -74,7 +74,7 @@ def shared_encoder(network: FPLIIF, sizes: Sequence[int]) -> tuple[nn.Module, di
 
 
 def three_ways(own: Tensor, native: Tensor) -> list[NDArray[np.uint8]]:
-    """uint8 label maps of the size of `own`: its own, by resized logits of `native`, by resized labels of it."""
+    """Return uint8 label maps of the size of `own`: its own, by resized logits of `native`, by resized labels of it."""
     from validation.runners.base.resizing import fit_mask
 
     size = (int(own.shape[2]), int(own.shape[3]))

@@ -42,7 +42,7 @@ class Setting:
 
 
 def measure(network: Network, setting: Setting, tell: Tell) -> dict[str, Any]:
-    """A row of the table; raises UsageError if segport refuses the network altogether."""
+    """Measure a row of the table; raises UsageError if segport refuses the network altogether."""
     folder = setting.work / network.name
     folder.mkdir(parents=True, exist_ok=True)
     tell(f"{network.title}: weights")
@@ -87,7 +87,7 @@ def _weights(network: Network, folder: Path) -> dict[str, int]:
 
 
 def _pictures(split: str, count: int) -> Any:
-    """float32 (count, 3, SIDE, SIDE), 0..1."""
+    """Draw float32 (count, 3, SIDE, SIDE), 0..1."""
     import torch
 
     from segdata.faces.synthetic import SyntheticFaces
@@ -103,16 +103,38 @@ def _options(network: Network) -> RunOptions:
 
 
 def _segport(network: Network, setting: Setting, folder: Path) -> Mapping[str, Any]:
-    """`segport run` as a person types it; its report. What was converted before is reused."""
+    """Run `segport run` as a person types it and return its report. What was converted before is reused."""
     command = [
-        sys.executable, "-c", "from toolkit.cli import main; main()", "run",
-        "--model", f"{FACTORIES}:{network.name}", "--weights", str(folder / "weights.safetensors"),
-        "--input-size", str(SIDE), *network.options,
-        "--photos", str(photographs(setting)), "--calibration-images", str(setting.calibration),
-        "--formats", "tflite,coreml", "--recipes", ",".join(setting.recipes),
-        "--latency-samples", "0", "--examples", "0", "--no-checks", "--threads", "1",
-        "--quiet", "--out", str(folder / "run"),
-    ]  # fmt: skip
+        sys.executable,
+        "-c",
+        "from toolkit.cli import main; main()",
+        "run",
+        "--model",
+        f"{FACTORIES}:{network.name}",
+        "--weights",
+        str(folder / "weights.safetensors"),
+        "--input-size",
+        str(SIDE),
+        *network.options,
+        "--photos",
+        str(photographs(setting)),
+        "--calibration-images",
+        str(setting.calibration),
+        "--formats",
+        "tflite,coreml",
+        "--recipes",
+        ",".join(setting.recipes),
+        "--latency-samples",
+        "0",
+        "--examples",
+        "0",
+        "--no-checks",
+        "--threads",
+        "1",
+        "--quiet",
+        "--out",
+        str(folder / "run"),
+    ]
     with (folder / "run.log").open("wb") as log:
         status = subprocess.run(command, check=False, stdout=log, stderr=log, stdin=subprocess.DEVNULL).returncode
     if status not in (ExitStatus.PASS, ExitStatus.GATE_FAILED, ExitStatus.TOOL_FAILED):

@@ -12,8 +12,15 @@ RESIZED = ("--upsample", "bilinear")
 
 DEFAULT = ("float32", "float16", "int8_dynamic", "int8_static", "int8_weights", "palette6", "w8a8")
 ON_REQUEST = (
-    "int16x8", "int4_dynamic", "int4_weights", "palette8", "palette4", "palette2", "pruned_palette6", "w8a8_torch",
-)  # fmt: skip
+    "int16x8",
+    "int4_dynamic",
+    "int4_weights",
+    "palette8",
+    "palette4",
+    "palette2",
+    "pruned_palette6",
+    "w8a8_torch",
+)
 """Names of recipes: those that `segport run` makes unasked and two that are asked for most, and all others."""
 
 

@@ -1,4 +1,7 @@
-"""docs/measured/networks.md: its tables, written between markers from docs/measured/figures/networks.json, which keeps what was measured."""
+"""docs/measured/networks.md.
+
+Its tables, written between markers from docs/measured/figures/networks.json, which keeps what was measured.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ TITLES = {"tflite": "TFLite, in LiteRT", "coreml": "Core ML, in milrun"}
 
 
 def table(result: Mapping[str, Any] | None) -> str:
-    """The networks, their agreement by format and recipe, and what could not be made, as Markdown."""
+    """Write the networks, their agreement by format and recipe, and what could not be made, as Markdown."""
     if result is None or not result["networks"]:
         return f"Not measured yet: `{COMMAND}`.\n"
     rows = result["networks"]
@@ -26,7 +29,8 @@ def table(result: Mapping[str, Any] | None) -> str:
         "| network | package | parameters | classes | of which win |",
         "| --- | --- | ---: | ---: | ---: |",
         *(
-            f"| {titles[name]} | {row['package']} | {row['parameters'] / 1e6:.2f} M | {row['classes']} | {row['winning']} |"
+            f"| {titles[name]} | {row['package']} | {row['parameters'] / 1e6:.2f} M | {row['classes']} | "
+            f"{row['winning']} |"
             for name, row in rows.items()
         ),
     ]
@@ -34,7 +38,8 @@ def table(result: Mapping[str, Any] | None) -> str:
         lines += ["", f"{title}: pixels in 100 that get torch's class.", "", *_agreements(form, rows, titles)]
     lines += ["", *_failures(rows, titles)]
     lines.append(
-        f"\n{result['pictures']} drawn faces judge, {result['calibration']} of the training split calibrate. Made by `{COMMAND}` "
+        f"\n{result['pictures']} drawn faces judge, {result['calibration']} of the training split calibrate. Made "
+        f"by `{COMMAND}` "
         f"and `{COMMAND} --every-recipe`."
     )
     return "\n".join(lines) + "\n"
@@ -60,7 +65,7 @@ def _cell(row: Mapping[str, Any], artifact: str) -> str:
 
 
 def _failures(rows: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
-    """What could not be made or run, one line for each reason."""
+    """Write what could not be made or run, one line for each reason."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for name, row in rows.items():
         missing = {artifact: _shortened(artifact, said) for artifact, said in row["failed"].items()}
@@ -76,7 +81,7 @@ def _failures(rows: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
 
 
 def _shortened(artifact: str, said: str) -> str:
-    """A reason without its artifact's name, and without paths, which lie on the machine that measured."""
+    """Shorten a reason by its artifact's name and by paths, which lie on the machine that measured."""
     words = said.split("; the whole story is in ", 1)[0].removeprefix(f"{artifact} could not be made through ")
     words = words.split("; its last words were ", 1)[0]  # a progress bar, often
     return re.sub(r"/\S*/site-packages/", "", words)

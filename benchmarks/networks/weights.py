@@ -1,11 +1,12 @@
 """Random weights that behave like trained ones: signals neither die nor explode, every class wins somewhere.
 
-Freshly made networks answer with one class everywhere (transformers starts at a standard deviation of 0.02, ConvNeXt's layer scales
-at a millionth); agreement of such answers would prove nothing. Weights are drawn anew by fan-in (LeCun et al. 1998 for linear
-layers, He et al. 2015 for convolutions), batch norms get the statistics of real pictures, and the last layer is scaled so that each
-class's logits have mean 0 and standard deviation 1 over those pictures. Batch norms shift by 1: with most values on one side of the
-ReLU, a difference passes through fifty layers at about its size; around 0 it would double every few layers, and even
-float16 would answer with other classes than float32.
+Freshly made networks answer with one class everywhere (transformers starts at a standard deviation of 0.02,
+ConvNeXt's layer scales at a millionth); agreement of such answers would prove nothing. Weights are drawn anew by fan-
+in (LeCun et al. 1998 for linear layers, He et al. 2015 for convolutions), batch norms get the statistics of real
+pictures, and the last layer is scaled so that each class's logits have mean 0 and standard deviation 1 over those
+pictures. Batch norms shift by 1: with most values on one side of the ReLU, a difference passes through fifty layers
+at about its size; around 0 it would double every few layers, and even float16 would answer with other classes than
+float32.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _standardise(network: nn.Module, adapted: nn.Module, pictures: Tensor) -> No
 
 
 def _head(network: nn.Module, adapted: nn.Module, pictures: Tensor) -> tuple[Any, Tensor]:
-    """The last convolution that runs, and what it answers."""
+    """Find the last convolution that runs, and what it answers."""
     last: list[tuple[nn.Module, Tensor]] = []
 
     def noted(module: nn.Module, _inputs: Any, answer: Tensor) -> None:
@@ -117,6 +118,6 @@ def _head(network: nn.Module, adapted: nn.Module, pictures: Tensor) -> tuple[Any
 
 
 def winners(logits: Tensor) -> Mapping[str, int]:
-    """How many classes there are, and how many win in at least one pixel in a thousand."""
+    """Count the classes there are, and those that win in at least one pixel in a thousand."""
     counts = torch.bincount(logits.argmax(1).flatten(), minlength=logits.shape[1])
     return {"classes": logits.shape[1], "winning": int((counts >= counts.sum() / 1000).sum())}

@@ -1,4 +1,5 @@
-"""The factories that `--model benchmarks.networks.zoo:NAME` names: networks built by the packages' own classes, nothing changed.
+"""The factories that `--model benchmarks.networks.zoo:NAME` names: networks built by the packages' own classes,
+nothing changed.
 
 Sizes are of the small members of each family, so that all recipes of all networks take an afternoon and not a week.
 """
@@ -14,21 +15,21 @@ SIDE = 128
 
 
 def segformer() -> nn.Module:
-    """Segformer-B0 (Xie et al. 2021), Cityscapes' 19 classes; logits at a quarter of the picture."""
+    """Build Segformer-B0 (Xie et al. 2021), Cityscapes' 19 classes; logits at a quarter of the picture."""
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
     return _built(SegformerForSemanticSegmentation, SegformerConfig(num_labels=19))
 
 
 def mobilenetv2_deeplab() -> nn.Module:
-    """MobileNetV2 with DeepLabV3+ (Chen et al. 2018), Pascal's 21 classes, TensorFlow's paddings."""
+    """Build MobileNetV2 with DeepLabV3+ (Chen et al. 2018), Pascal's 21 classes, TensorFlow's paddings."""
     from transformers import MobileNetV2Config, MobileNetV2ForSemanticSegmentation
 
     return _built(MobileNetV2ForSemanticSegmentation, MobileNetV2Config(num_labels=21, depth_multiplier=0.5))
 
 
 def mobilevit_deeplab() -> nn.Module:
-    """MobileViT-XXS with DeepLabV3 (Mehta and Rastegari 2022); takes BGR."""
+    """Build MobileViT-XXS with DeepLabV3 (Mehta and Rastegari 2022); takes BGR."""
     from transformers import MobileViTConfig, MobileViTForSemanticSegmentation
 
     config = MobileViTConfig(
@@ -38,14 +39,14 @@ def mobilevit_deeplab() -> nn.Module:
 
 
 def mobilevitv2_deeplab() -> nn.Module:
-    """MobileViTV2-0.5 (separable attention) with DeepLabV3; takes BGR."""
+    """Build MobileViTV2-0.5 (separable attention) with DeepLabV3; takes BGR."""
     from transformers import MobileViTV2Config, MobileViTV2ForSemanticSegmentation
 
     return _built(MobileViTV2ForSemanticSegmentation, MobileViTV2Config(num_labels=21, width_multiplier=0.5))
 
 
 def upernet_convnext() -> nn.Module:
-    """UperNet on a ConvNeXt of half the tiny one's widths, ADE20K's 150 classes."""
+    """Build UperNet on a ConvNeXt of half the tiny one's widths, ADE20K's 150 classes."""
     from transformers import ConvNextConfig, UperNetConfig, UperNetForSemanticSegmentation
 
     backbone = ConvNextConfig(
@@ -56,7 +57,7 @@ def upernet_convnext() -> nn.Module:
 
 
 def upernet_swin() -> nn.Module:
-    """UperNet on a Swin transformer of half the tiny one's widths (shifted windows)."""
+    """Build UperNet on a Swin transformer of half the tiny one's widths (shifted windows)."""
     from transformers import SwinConfig, UperNetConfig, UperNetForSemanticSegmentation
 
     backbone = SwinConfig(
@@ -67,40 +68,58 @@ def upernet_swin() -> nn.Module:
 
 
 def dpt() -> nn.Module:
-    """DPT on a ViT-tiny (Ranftl et al. 2021), ADE20K's 150 classes."""
+    """Build DPT on a ViT-tiny (Ranftl et al. 2021), ADE20K's 150 classes."""
     from transformers import DPTConfig, DPTForSemanticSegmentation
 
     config = DPTConfig(
-        image_size=SIDE, hidden_size=192, num_attention_heads=3, intermediate_size=768, num_labels=150,
-        neck_hidden_sizes=[24, 48, 96, 192], fusion_hidden_size=64, use_auxiliary_head=False,
-    )  # fmt: skip
+        image_size=SIDE,
+        hidden_size=192,
+        num_attention_heads=3,
+        intermediate_size=768,
+        num_labels=150,
+        neck_hidden_sizes=[24, 48, 96, 192],
+        fusion_hidden_size=64,
+        use_auxiliary_head=False,
+    )
     return _built(DPTForSemanticSegmentation, config)
 
 
 def beit() -> nn.Module:
-    """BEiT-tiny with its pyramid and a UperNet head: relative positions, transposed convolutions."""
+    """Build BEiT-tiny with its pyramid and a UperNet head: relative positions, transposed convolutions."""
     from transformers import BeitConfig, BeitForSemanticSegmentation
 
     config = BeitConfig(
-        image_size=SIDE, hidden_size=192, num_hidden_layers=8, num_attention_heads=3, intermediate_size=768,
-        use_relative_position_bias=True, out_indices=[2, 4, 6, 8], num_labels=19, use_auxiliary_head=False,
-    )  # fmt: skip
+        image_size=SIDE,
+        hidden_size=192,
+        num_hidden_layers=8,
+        num_attention_heads=3,
+        intermediate_size=768,
+        use_relative_position_bias=True,
+        out_indices=[2, 4, 6, 8],
+        num_labels=19,
+        use_auxiliary_head=False,
+    )
     return _built(BeitForSemanticSegmentation, config)
 
 
 def monai_unet() -> nn.Module:
-    """MONAI's residual U-Net: instance norms, PReLU, transposed convolutions; one channel, so two classes."""
+    """Build MONAI's residual U-Net: instance norms, PReLU, transposed convolutions; one channel, so two classes."""
     from monai.networks.nets import UNet
 
     return _plain(
         UNet(
-            spatial_dims=2, in_channels=3, out_channels=1, channels=(16, 32, 64, 128), strides=(2, 2, 2), num_res_units=2
+            spatial_dims=2,
+            in_channels=3,
+            out_channels=1,
+            channels=(16, 32, 64, 128),
+            strides=(2, 2, 2),
+            num_res_units=2,
         )
-    )  # fmt: skip
+    )
 
 
 def monai_attention_unet() -> nn.Module:
-    """MONAI's Attention U-Net (Oktay et al. 2018)."""
+    """Build MONAI's Attention U-Net (Oktay et al. 2018)."""
     from monai.networks.nets import AttentionUnet
 
     return _plain(
@@ -109,26 +128,32 @@ def monai_attention_unet() -> nn.Module:
 
 
 def monai_segresnet() -> nn.Module:
-    """MONAI's SegResNet (Myronenko 2018): group norms, resizing by factors."""
+    """Build MONAI's SegResNet (Myronenko 2018): group norms, resizing by factors."""
     from monai.networks.nets import SegResNet
 
     return _plain(SegResNet(spatial_dims=2, init_filters=16, in_channels=3, out_channels=4))
 
 
 def monai_unetr() -> nn.Module:
-    """MONAI's UNETR (Hatamizadeh et al. 2022) for pictures: a ViT encoder with a convolutional decoder."""
+    """Build MONAI's UNETR (Hatamizadeh et al. 2022) for pictures: a ViT encoder with a convolutional decoder."""
     from monai.networks.nets import UNETR
 
     return _plain(
         UNETR(
-            in_channels=3, out_channels=4, img_size=(SIDE, SIDE), spatial_dims=2,
-            feature_size=16, hidden_size=192, mlp_dim=768, num_heads=3,
+            in_channels=3,
+            out_channels=4,
+            img_size=(SIDE, SIDE),
+            spatial_dims=2,
+            feature_size=16,
+            hidden_size=192,
+            mlp_dim=768,
+            num_heads=3,
         )
-    )  # fmt: skip
+    )
 
 
 def _built(kind: Any, config: Any) -> nn.Module:
-    """transformers' model as its own documentation makes it from a configuration."""
+    """Build transformers' model as its own documentation makes it from a configuration."""
     return _plain(kind(config))
 
 

@@ -5,8 +5,8 @@
     python -m benchmarks.quantizers --fine-tuned         (networks fine-tuned for integers, class by class)
     python -m benchmarks quantizers                      (prints what was measured)
 
-All write their table into docs/measured/quantizers.md and docs/measured/figures/quantizers.json. Whatever was measured is kept in `--work`: the same
-command goes on where it was stopped.
+All write their table into docs/measured/quantizers.md and docs/measured/figures/quantizers.json. Whatever was
+measured is kept in `--work`: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations

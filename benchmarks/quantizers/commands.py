@@ -95,9 +95,12 @@ def _setting(options: argparse.Namespace) -> Setting:
     from toolkit.options import checked_options
 
     given = {
-        "formats": ("tflite",), "recipes": ("int8_static",), "calibration_images": options.calibration,
-        "threads": options.threads, "images": options.images,
-    }  # fmt: skip
+        "formats": ("tflite",),
+        "recipes": ("int8_static",),
+        "calibration_images": options.calibration,
+        "threads": options.threads,
+        "images": options.images,
+    }
     return Setting(checked_options(given), options.work)
 
 

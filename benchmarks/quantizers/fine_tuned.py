@@ -52,7 +52,8 @@ COLUMNS = (
 
 
 def measure_fine_tuned(setting: Setting, images: int, tell: Tell) -> dict[str, Any]:
-    """IoU of every class of every column's file on held-out faces.
+    """Measure the IoU of every class of every column's file on held-out faces.
+
 
     Raises:
         UsageError: a fine-tuned checkpoint is not there.
@@ -96,7 +97,7 @@ def _opener(artifact: Any, setting: Setting) -> Any:
 
 
 def fine_tuned_table(result: Mapping[str, Any] | None) -> str:
-    """The table as Markdown: the float network's IoU, and each file's difference from it, in points."""
+    """Write the table as Markdown: the float network's IoU, and each file's difference from it, in points."""
     if result is None:
         return "Not measured yet: `python -m benchmarks.quantizers --fine-tuned`.\n"
     columns: Sequence[Mapping[str, Any]] = result["columns"]
@@ -108,7 +109,8 @@ def fine_tuned_table(result: Mapping[str, Any] | None) -> str:
     lines += [_row(name, [column["iou"][name] for column in columns]) for name in reference["iou"]]
     lines.append(_row("**mean**", [column["miou"] for column in columns]))
     lines.append(
-        f"\nIoU in points; behind the first column, differences from it. {result['images']} drawn faces of the test split. "
+        f"\nIoU in points; behind the first column, differences from it. {result['images']} drawn faces of the test "
+        "split. "
         "Made by `python -m benchmarks.quantizers --fine-tuned`, whose module names the trainings."
     )
     return "\n".join(lines) + "\n"

@@ -1,4 +1,7 @@
-"""docs/measured/quantizers.md: its tables, written between markers from docs/measured/figures/quantizers.json, which keeps what was measured."""
+"""docs/measured/quantizers.md.
+
+Its tables, written between markers from docs/measured/figures/quantizers.json, which keeps what was measured.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ COMMANDS = {"peers": "python -m benchmarks.quantizers", "variants": "python -m b
 
 
 def table(part: str, result: Mapping[str, Any] | None) -> str:
-    """One part as Markdown."""
+    """Write one part as Markdown."""
     if result is None:
         return f"Not measured yet: `{COMMANDS[part]}`.\n"
     timed = all("latency_ms" in row for row in result["rows"])

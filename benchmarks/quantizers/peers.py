@@ -39,7 +39,7 @@ class Peer:
 
 
 def segport(name: str, title: str, **changes: Any) -> Peer:
-    """segport's own conversion with other options than its plain int8 run."""
+    """Convert with segport and other options than its plain int8 run has."""
 
     def make(setting: Setting, folder: Path) -> Artifact:
         from toolkit.progress import SilentProgress
@@ -66,7 +66,7 @@ def variant(
     choice: Literal["random", "balanced"] = "random",
     **changes: Any,
 ) -> Peer:
-    """A recipe of segport's with something changed, from the float graph and the statistics that all variants share."""
+    """Quantize by a changed recipe of segport's, from the float graph and the statistics that all variants share."""
 
     def make(setting: Setting, folder: Path) -> Artifact:
         from converters.formats.tflite.quantizing.quantize import quantize
@@ -81,7 +81,7 @@ def variant(
 
 
 def _ai_edge_quantizer(setting: Setting, folder: Path) -> Artifact:
-    """Its recipe `static_wi8_ai8`, its own calibration."""
+    """Quantize with ai-edge-quantizer: its recipe `static_wi8_ai8`, its own calibration."""
     from ai_edge_litert.interpreter import Interpreter
     from ai_edge_quantizer import quantizer
     from ai_edge_quantizer import recipe as recipes
@@ -96,7 +96,7 @@ def _ai_edge_quantizer(setting: Setting, folder: Path) -> Artifact:
 
 
 def _onnx2tf(setting: Setting, folder: Path) -> Artifact:
-    """`onnx2tf -oiqt` with the pictures as its calibration data; of the files it writes, the one with float borders."""
+    """Run `onnx2tf -oiqt` with the pictures as its calibration data; of its files, take the one with float borders."""
     np.save(folder / "pictures.npy", setting.pictures)
     # The name that onnx2tf looks for before it downloads pictures of its own.
     np.save(folder / "calibration_image_sample_data_20x128x128x3_float32.npy", np.zeros((20, 128, 128, 3), np.float32))
@@ -111,7 +111,8 @@ def _onnx2tf(setting: Setting, folder: Path) -> Artifact:
 
 
 def _onnxruntime(setting: Setting, folder: Path) -> Artifact:
-    """`quantize_static` with QDQ nodes and weights per channel, after the preparation that its documentation asks for."""
+    """Run `quantize_static` with QDQ nodes and weights per channel, after the preparation that its documentation asks
+    for."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

@@ -19,14 +19,21 @@ COMMAND = (
 
 
 TARGETS = {
-    "float16": (0.02, 0.05), "int8_dynamic": (0.1, 0.3), "int8_static": (0.2, 0.5), "int4_dynamic": (1.0, 2.5),
-    "int8_weights": (0.1, 0.3), "w8a8": (0.3, 0.8), "palette6": (0.2, 0.5), "int4_weights": (1.0, 2.5),
-}  # fmt: skip
+    "float16": (0.02, 0.05),
+    "int8_dynamic": (0.1, 0.3),
+    "int8_static": (0.2, 0.5),
+    "int4_dynamic": (1.0, 2.5),
+    "int8_weights": (0.1, 0.3),
+    "w8a8": (0.3, 0.8),
+    "palette6": (0.2, 0.5),
+    "int4_weights": (1.0, 2.5),
+}
 """Points of IoU that a recipe may cost the shipped network: in the mean, and any single class."""
 
 
 def read_recipes(run: Path) -> dict[str, Any]:
-    """The rows of the table.
+    """Read the rows of the table.
+
 
     Raises:
         UsageError: there is no readable report, or nothing in it was measured.
@@ -50,7 +57,7 @@ def read_recipes(run: Path) -> dict[str, Any]:
 
 
 def merged(earlier: Mapping[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
-    """`found`, with the earlier rows of recipes that are not in it if they are of the same weights and pictures."""
+    """Add to `found` the earlier rows of recipes that are not in it, if they are of the same weights and pictures."""
     same = ("images", "split", "weights_sha256")
     if earlier is None or any(earlier[key] != found[key] for key in same):
         return found
@@ -79,7 +86,7 @@ def _row(artifact: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def recipes_table(result: Mapping[str, Any] | None) -> str:
-    """The table as Markdown."""
+    """Write the table as Markdown."""
     if result is None:
         return f"Not measured yet: `{COMMAND}`.\n"
     lines = [
@@ -101,7 +108,8 @@ def recipes_table(result: Mapping[str, Any] | None) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     lines.append(
-        f"\n{result['images']} drawn faces of the {result['split']} split; targets in points, of the mean and of any class. Made by "
+        f"\n{result['images']} drawn faces of the {result['split']} split; targets in points, of the mean and of "
+        "any class. Made by "
         f"`{COMMAND}` and `python -m benchmarks.quantizers --recipes runs/recipes-400`."
     )
     return "\n".join(lines) + "\n"

@@ -69,14 +69,19 @@ def measure(
         for row, spread in zip(rows, _latency(artifacts, setting, pool, latency), strict=True):
             row["latency_ms"] = spread
     return {
-        "images": images, "split": split, "data": faces.digest(), "weights_sha256": source.weights_sha256,
-        "calibration": setting.calibration.pictures_digest(), "calibration_images": len(setting.calibration.images),
-        "threads": setting.options.threads, "rows": rows,
-    }  # fmt: skip
+        "images": images,
+        "split": split,
+        "data": faces.digest(),
+        "weights_sha256": source.weights_sha256,
+        "calibration": setting.calibration.pictures_digest(),
+        "calibration_images": len(setting.calibration.images),
+        "threads": setting.options.threads,
+        "rows": rows,
+    }
 
 
 def made_artifact(peer: Peer, setting: Setting) -> tuple[Artifact, float]:
-    """The artifact, made now or kept from an earlier run with the same pictures and weights; and how long it took."""
+    """Make the artifact, or keep an earlier run's with the same pictures and weights; and tell how long it took."""
     folder = setting.work / "made" / peer.name
     stamp = {"weights": setting.source.weights_sha256, "pictures": setting.calibration.pictures_digest()}
     record = folder / "made.json"
@@ -113,7 +118,8 @@ def pixel_counts(
 
 
 def _drops(counts: NDArray[np.int64], reference: NDArray[np.int64], classes: Sequence[str]) -> Mapping[str, Any]:
-    """mIoU, its change and that of the class which lost most, with 95 % intervals from a paired bootstrap over pictures."""
+    """Return mIoU, its change and that of the class which lost most, with 95 % intervals from a paired bootstrap over
+    pictures."""
     from validation.accuracy.confusion import scores
     from validation.verdict.bootstrap import delta_miou_ci95
 

@@ -37,14 +37,14 @@ class Setting:
 
     @cached_property
     def source(self) -> ModelSource:
-        """The network."""
+        """Load the network."""
         from toolkit.models import load_source
 
         return load_source(self.options)
 
     @cached_property
     def calibration(self) -> CalibrationSet:
-        """The pictures that segport's plain run calibrates with; others get the same."""
+        """Return the pictures that segport's plain run calibrates with; others get the same."""
         return self.calibrated("random")
 
     def calibrated(self, choice: Literal["random", "balanced"]) -> CalibrationSet:
@@ -55,7 +55,7 @@ class Setting:
 
     @cached_property
     def pictures(self) -> NDArray[np.float32]:
-        """The same as float32 (N, H, W, 3), as the network takes them."""
+        """Return the same pictures as float32 (N, H, W, 3), as the network takes them."""
         return np.concatenate(self.calibration.tensors(unit_range=self.options.pixel_range == "unit"))
 
     @cached_property
@@ -66,7 +66,7 @@ class Setting:
         return folder
 
     def float_tflite(self) -> Path:
-        """The float32 .tflite that segport quantizes."""
+        """Return the float32 .tflite that segport quantizes."""
         from converters.formats.tflite.float_file.float_graph import float_graph
 
         return float_graph(self.job(recipe("float32"), self.graphs / "unused.tflite")).path
@@ -78,14 +78,18 @@ class Setting:
         return Job(self.source, plan.conversions[0], destination, self.graphs, calibration)
 
     def float_onnx(self) -> Path:
-        """The float32 ONNX graph that answers with logits."""
+        """Return the float32 ONNX graph that answers with logits."""
         from converters.formats.onnx import logits_graph
 
         return logits_graph(self.source, self.graphs)
 
 
 def tflite_artifact(name: str, path: Path, source: ModelSource) -> Artifact:
-    """A .tflite of another tool as an artifact that segport's runners open; raises ConversionError for another interface."""
+    """Describe another tool's .tflite as an artifact that segport's runners open.
+
+
+    Raises ConversionError for another interface.
+    """
     from converters.formats.tflite.file.readback import read_back
 
     written = read_back(path, source, OutputKind.LOGITS)
@@ -93,7 +97,7 @@ def tflite_artifact(name: str, path: Path, source: ModelSource) -> Artifact:
 
 
 def onnx_artifact(name: str, path: Path, source: ModelSource) -> Artifact:
-    """An ONNX file with the float graph's interface, as an artifact."""
+    """Describe an ONNX file with the float graph's interface as an artifact."""
     image = ImageInput("image", *source.input_size, source.pixel_range, Layout.NCHW)
     answer = MapOutput("logits", *source.output_size, len(source.classes), OutputKind.LOGITS, Layout.NCHW)
     return _artifact(name, "onnx", path, source, image, answer)
@@ -115,10 +119,10 @@ def _artifact(name: str, form: str, path: Path, source: ModelSource, image: Imag
 
 
 def changed(options: RunOptions, **changes: Any) -> RunOptions:
-    """The options with some of them other."""
+    """Return the options with some of them other."""
     return options.model_copy(update=changes)
 
 
 def renamed(artifact: Artifact, name: str) -> Artifact:
-    """The same file under the name of a competitor."""
+    """Return the same file under the name of a competitor."""
     return dataclasses.replace(artifact, name=name)

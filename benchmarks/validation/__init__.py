@@ -1,7 +1,8 @@
-"""What a validation costs beyond the inferences: time, memory along many pictures, two workers against one, the bootstrap.
+"""What a validation costs beyond the inferences: time, memory along many pictures, two workers against one, the
+bootstrap.
 
-python -m benchmarks.validation --write            (on a quiet machine; fills in docs/measured/validation.md and its figure)
-python -m benchmarks.validation --images 40        (a quick look; prints only)
+python -m benchmarks.validation --write            (on a quiet machine; fills in docs/measured/validation.md and its
+figure) python -m benchmarks.validation --images 40        (a quick look; prints only)
 """
 
 from __future__ import annotations

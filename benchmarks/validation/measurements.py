@@ -71,7 +71,7 @@ def _in_turns(runner: Runner, dataset: Dataset, rounds: int) -> tuple[list[float
 
 
 def workers(folder: Path, pictures: int, tell: Tell) -> Figures:
-    """Two workers against one on the same pictures: seconds, and whether the counts are equal. One thread each."""
+    """Compare two workers with one on the same pictures: seconds, and whether the counts are equal. One thread each."""
     from validation.accuracy.evaluation import evaluate
     from validation.accuracy.workers import release_workers
     from validation.runners.onnxruntime import OnnxRuntimeRunner
@@ -162,7 +162,7 @@ def bootstrap(pictures: int) -> Figures:
 
 
 def _shipped(folder: Path, pictures: int, *kinds: tuple[str, str]) -> tuple[Dataset, list[Artifact]]:
-    """The shipped network as artifacts, and faces on disk as a user has them."""
+    """Make artifacts of the shipped network, and faces on disk as a user has them."""
     from toolkit.models import load_source
     from toolkit.options import RunOptions
 
@@ -220,7 +220,14 @@ def _small() -> ModelSource:
     layers = (torch.nn.Conv2d(3, 16, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(16, 16, 3, padding=1))
     network = torch.nn.Sequential(*layers, torch.nn.ReLU(), torch.nn.Conv2d(16, len(FACE11.names), 1)).eval()
     return ModelSource(
-        name="small", classes=FACE11.names, colours=FACE11.colours, input_size=(128, 128), output_size=(128, 128),
-        pixel_range=PixelRange.UNIT, parameters=sum(p.numel() for p in network.parameters()), weights_sha256="0" * 64,
-        origin="benchmarks.validation", module=network,
-    )  # fmt: skip
+        name="small",
+        classes=FACE11.names,
+        colours=FACE11.colours,
+        input_size=(128, 128),
+        output_size=(128, 128),
+        pixel_range=PixelRange.UNIT,
+        parameters=sum(p.numel() for p in network.parameters()),
+        weights_sha256="0" * 64,
+        origin="benchmarks.validation",
+        module=network,
+    )

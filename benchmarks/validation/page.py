@@ -16,7 +16,7 @@ MOST_OVERHEAD, MOST_SECONDS = 0.05, 3.0
 
 
 def lines(figures: Mapping[str, Any]) -> list[str]:
-    """A table of what was measured against what was wanted, and a sentence on each part."""
+    """Write what was measured against what was wanted, and a sentence on each part."""
     memory, bootstrap, workers = figures["memory"], figures["bootstrap"], figures["workers"]
     found = ["| what | measured | wanted |", "|---|---:|---:|"]
     found += [
@@ -33,8 +33,10 @@ def lines(figures: Mapping[str, Any]) -> list[str]:
         f"| one worker against two, {workers['pictures']} pictures ({workers['seconds_1']:.0f} s and "
         f"{workers['seconds_2']:.0f} s, processes started included) | {workers['ratio']:.2f} times as fast | |",
         f"| same counts from one and from two workers | {'yes' if workers['equal'] else 'NO'} | yes |",
-        f"| bootstrap, {bootstrap['resamples']:,} resamples of {bootstrap['pictures']:,} pictures x {bootstrap['classes']} "
-        f"classes (best of {len(bootstrap['seconds_of_each'])}) | {bootstrap['seconds']:.2f} s | under {MOST_SECONDS:.0f} s |",
+        f"| bootstrap, {bootstrap['resamples']:,} resamples of {bootstrap['pictures']:,} pictures x "
+        f"{bootstrap['classes']} "
+        f"classes (best of {len(bootstrap['seconds_of_each'])}) | {bootstrap['seconds']:.2f} s | under "
+        f"{MOST_SECONDS:.0f} s |",
     ]
     return found
 

@@ -24,7 +24,11 @@ BACKENDS = (("node", 1), ("chromium", 1), ("chromium-threads", THREADS))
 
 
 def artifacts(work: Path, tell: Tell) -> list[Artifact]:
-    """FP-LIIF as .tflite in float32 and int8 with float pictures and logits; made in the run folder `work`, or reused."""
+    """Convert FP-LIIF to .tflite in float32 and int8 with float pictures and logits.
+
+
+    Made in the run folder `work`, or reused.
+    """
     from toolkit.options import RunOptions
     from toolkit.pipeline import convert
 
@@ -37,7 +41,8 @@ def artifacts(work: Path, tell: Tell) -> list[Artifact]:
 
 
 def equality(files: list[Artifact], images: int, tell: Tell) -> dict[str, Any]:
-    """Raw answers and class maps of `images` held-out drawn faces in every backend, against LiteRT with XNNPACK here."""
+    """Compare raw answers and class maps of `images` held-out drawn faces in every backend with LiteRT's XNNPACK
+    here."""
     from validation.runners.arm64.agreement import Agreement
     from validation.runners.base.values import label_map
     from validation.runners.litert.runner import LiteRtRunner
@@ -56,16 +61,26 @@ def equality(files: list[Artifact], images: int, tell: Tell) -> dict[str, Any]:
                     agreement.add(mine, theirs)
                     same += int((label_map(mine) == label_map(theirs)).sum())
                     pixels += label_map(theirs).size
-            rows.append({
-                "artifact": artifact.name, "sha256": artifact.sha256, "backend": backend, "threads": threads,
-                **agreement.to_json(), "largest_logit": max(float(np.abs(item).max()) for item in expected),
-                "same_class": same, "pixels": pixels,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "artifact": artifact.name,
+                    "sha256": artifact.sha256,
+                    "backend": backend,
+                    "threads": threads,
+                    **agreement.to_json(),
+                    "largest_logit": max(float(np.abs(item).max()) for item in expected),
+                    "same_class": same,
+                    "pixels": pixels,
+                }
+            )
     return {"images": images, **_where(), "rows": rows}
 
 
 def latency(files: list[Artifact], seconds: float, tell: Tell) -> dict[str, Any]:
-    """Percentiles of an inference; all runtimes of one file open together and sampled in turns, so that drift hits all alike."""
+    """Percentiles of an inference.
+
+    All runtimes of one file open together and sampled in turns, so that drift hits all alike.
+    """
     from validation.results.latency import LatencySettings
     from validation.runners.litert.runner import LiteRtRunner
     from validation.timing.turns import Entrant, time_in_turns
@@ -75,9 +90,10 @@ def latency(files: list[Artifact], seconds: float, tell: Tell) -> dict[str, Any]
     rows = []
     for artifact in files:
         runners: list[tuple[str, Runner]] = [
-            ("litert", LiteRtRunner(artifact, "xnnpack", 1)), ("litert", LiteRtRunner(artifact, "xnnpack", THREADS)),
+            ("litert", LiteRtRunner(artifact, "xnnpack", 1)),
+            ("litert", LiteRtRunner(artifact, "xnnpack", THREADS)),
             *((backend, _web(artifact, backend, threads)) for backend, threads in BACKENDS),
-        ]  # fmt: skip
+        ]
         tell(f"{artifact.name}: sample in turns")
         (timed,) = time_in_turns([[Entrant(runner, picture) for _, runner in runners]], settings)
         for (name, runner), item in zip(runners, timed, strict=True):
@@ -112,9 +128,13 @@ def _where() -> dict[str, Any]:
     from validation.runners.web import packages
 
     browser = packages.chromium()
-    version = "" if browser is None else subprocess.run(
-        [str(browser), "--version"], capture_output=True, text=True, timeout=60, check=False
-    ).stdout.strip()  # fmt: skip
+    version = (
+        ""
+        if browser is None
+        else subprocess.run(
+            [str(browser), "--version"], capture_output=True, text=True, timeout=60, check=False
+        ).stdout.strip()
+    )
     locked = json.loads(packages.LOCK.read_text(encoding="utf-8"))["packages"]
     return {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -37,7 +37,8 @@ class _Isolated(_Quiet):
 
 @contextmanager
 def served(folder: Path, isolated: bool = False) -> Iterator[str]:
-    """The address of `folder` on loopback while the with-statement lasts.
+    """Serve `folder` on loopback while the with-statement lasts; yields the address.
+
 
     Served as `python -m http.server` does; if `isolated`, with the headers COOP and COEP besides.
     """
@@ -54,7 +55,8 @@ def served(folder: Path, isolated: bool = False) -> Iterator[str]:
 
 
 def take(demo: Path, scheme: str = "light", time: bool = False) -> bytes:
-    """A PNG of the exported demo in `demo` at phone size, once `CHOICE` has segmented its sample and been timed.
+    """Take a PNG of the exported demo in `demo` at phone size, once `CHOICE` has segmented its sample and been timed.
+
 
     Args:
         demo: the exported folder.
@@ -75,15 +77,19 @@ def take(demo: Path, scheme: str = "light", time: bool = False) -> bytes:
         running = playwright.chromium.launch(executable_path=str(browser), args=list(QUIETLY))
         try:
             page = running.new_page(
-                viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=PIXELS_A_POINT,
-                color_scheme="dark" if scheme == "dark" else "light", has_touch=True, is_mobile=True,
-            )  # fmt: skip
+                viewport={"width": WIDTH, "height": HEIGHT},
+                device_scale_factor=PIXELS_A_POINT,
+                color_scheme="dark" if scheme == "dark" else "light",
+                has_touch=True,
+                is_mobile=True,
+            )
             page.set_default_timeout(SECONDS * 1000)
             page.goto(address)
             done = "document.querySelector('#runs').textContent.startsWith('median of 5')"
             page.wait_for_function(done)
             index = page.evaluate(
-                "name => [...document.querySelectorAll('#artifact option')].findIndex(one => one.text.startsWith(name))",
+                "name => [...document.querySelectorAll('#artifact option')].findIndex(one => "
+                "one.text.startsWith(name))",
                 CHOICE,
             )
             page.select_option("#artifact", index=index)
@@ -98,7 +104,8 @@ def take(demo: Path, scheme: str = "light", time: bool = False) -> bytes:
 
 
 def small_png(content: bytes) -> bytes:
-    """The picture in steps of `COLOUR_STEP` a channel: half the bytes, and no colour far from its own.
+    """Encode the picture in steps of `COLOUR_STEP` a channel: half the bytes, and no colour far from its own.
+
 
     Raises:
         UsageError: it is still larger than `MOST_BYTES`.

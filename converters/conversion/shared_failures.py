@@ -1,4 +1,4 @@
-"""What every recipe of a plan begins with fails once, and not again for each recipe."""
+"""Reports a failure shared by all recipes of a plan once, not once per recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Delegate lint: what accelerators on phones are known not to take of an artifact, read from its file without running it.
+"""Delegate lint: what accelerators on phones are known not to take of an artifact, read from its file without running
+it.
 
 graph.py      operations of a file in one form
 reading.py    .tflite and .mlpackage into that form

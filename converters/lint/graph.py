@@ -36,12 +36,12 @@ class Step:
 
     @property
     def where(self) -> str:
-        """A name to find it by."""
+        """Return a name to find the operation by."""
         return self.outputs[0].name if self.outputs else self.op
 
     @property
     def types(self) -> frozenset[str]:
-        """Number types it reads from other operations and writes."""
+        """Return the number types it reads from other operations and writes."""
         return frozenset(value.dtype for value in (*self.flowing, *self.outputs))
 
 

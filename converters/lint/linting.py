@@ -70,7 +70,8 @@ class LintReport:
 
 
 def lint(path: Path, signature: str | None = None) -> list[LintReport]:
-    """Every target's view of the artifact at `path`; empty for formats no target runs.
+    """Return every target's view of the artifact at `path`; empty for formats no target runs.
+
 
     Args:
         path: .tflite, .mlpackage or .onnx.
@@ -89,7 +90,7 @@ def lint(path: Path, signature: str | None = None) -> list[LintReport]:
 
 
 def lint_graph(graph: LintGraph, target: Target) -> LintReport:
-    """One target's view of a graph."""
+    """Return one target's view of a graph."""
     reasons = [list(_reasons(step, target)) for step in graph.steps]
     # What reads constants alone is computed once, whoever does it.
     counted = [bool(step.flowing) for step in graph.steps]
@@ -108,9 +109,16 @@ def lint_graph(graph: LintGraph, target: Target) -> LintReport:
     total, mine = sum(counted), sum(one and counts for one, counts in zip(taken, counted, strict=True))
     pieces = sum(_worth_counting(part, counted) for part in parts)
     return LintReport(
-        target.name, target.title, total, mine, pieces, between,
-        tuple(sorted(findings, key=lambda item: not item.splits)), _sentence(target, total, mine, pieces, between), target.caveat,
-    )  # fmt: skip
+        target.name,
+        target.title,
+        total,
+        mine,
+        pieces,
+        between,
+        tuple(sorted(findings, key=lambda item: not item.splits)),
+        _sentence(target, total, mine, pieces, between),
+        target.caveat,
+    )
 
 
 def _worth_counting(part: Part, counted: list[bool]) -> bool:
@@ -118,7 +126,7 @@ def _worth_counting(part: Part, counted: list[bool]) -> bool:
 
 
 def _reasons(step: Step, target: Target) -> Iterator[tuple[str, str, str, bool]]:
-    """(reason, rewrite, source, splits) of all that speaks against a step."""
+    """Yield (reason, rewrite, source, splits) of all that speaks against a step."""
     if target.takes is not None and step.op not in target.takes:
         rewrite = target.rewrites.get(
             step.op, "express it through operations that are taken, or keep it out of the graph"

@@ -1,4 +1,5 @@
-"""MediaPipe's custom operations, which delegates of TensorFlow Lite compute although its interpreter does not know them."""
+"""MediaPipe's custom operations, which delegates of TensorFlow Lite compute although its interpreter does not know
+them."""
 
 from __future__ import annotations
 
@@ -11,7 +12,10 @@ CUSTOM_OPERATIONS = frozenset({"Convolution2DTransposeBias", "MaxPoolingWithArgm
 MUST_BE_REGISTERED = Rule(
     ops=CUSTOM_OPERATIONS,
     breaks=lambda step: True,
-    reason="an operation of MediaPipe's: LiteRT's CompiledModel knows it, a plain TensorFlow Lite interpreter refuses the file",
+    reason=(
+        "an operation of MediaPipe's: LiteRT's CompiledModel knows it, a plain TensorFlow Lite interpreter refuses "
+        "the file"
+    ),
     rewrite="open it with CompiledModel or register MediaPipe's operations in the app; or use built-in operations only",
     source=REGISTERED,
     splits=False,

@@ -1,8 +1,8 @@
 """Where a delegate splits a graph.
 
-The rule is TensorFlow Lite's (`PartitionGraphIntoIndependentNodeSubsets`, greedy, in tensorflow/lite/graph_info.cc): the first
-operation that is ready says whether a part is the delegate's; every operation of the same kind joins it as soon as all it reads
-is there; then the next part begins.
+The rule is TensorFlow Lite's (`PartitionGraphIntoIndependentNodeSubsets`, greedy, in tensorflow/lite/graph_info.cc):
+the first operation that is ready says whether a part is the delegate's; every operation of the same kind joins it as
+soon as all it reads is there; then the next part begins.
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/lite/graph_info.cc
 """
 
@@ -23,7 +23,7 @@ class Part:
 
 
 def partition(graph: LintGraph, taken: Sequence[bool]) -> tuple[Part, ...]:
-    """The parts in order; `taken` says of every operation whether the delegate takes it."""
+    """Return the parts in order; `taken` says of every operation whether the delegate takes it."""
     ready = set(graph.inputs)
     waiting = list(range(len(graph.steps)))
     parts = []

@@ -13,7 +13,8 @@ from converters.lint.graph import LintGraph, Step, Value
 
 
 def read_graph(path: Path, signature: str | None = None) -> LintGraph | None:
-    """The operations of an artifact's graph; None for formats that no target of the lint runs.
+    """Read the operations of an artifact's graph; None for formats that no target of the lint runs.
+
 
     Raises:
         SourceError: missing, damaged, or of another kind.
@@ -55,7 +56,7 @@ def _tensor(graph: Graph, place: int, constant: bool) -> Value:
 
 
 def _name(graph: Graph, place: int) -> str:
-    """Unique: the same name may stand on two tensors."""
+    """Make a unique name: the same one may stand on two tensors."""
     return f"{graph.tensors[place].name}#{place}"
 
 

@@ -1,4 +1,7 @@
-"""A target of the lint, as data: which operations it takes, what it does not take of them, and where that is written."""
+"""A target of the lint, as data.
+
+Which operations it takes, what it does not take of them, and where that is written.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,8 @@ def names(text: str) -> frozenset[str]:
 
 @cache
 def targets() -> dict[str, Target]:
-    """All targets by name: every module in `converters.lint.targets` that defines TARGET.
+    """List all targets by name: every module in `converters.lint.targets` that defines TARGET.
+
 
     Raises:
         SourceError: two targets share a name.

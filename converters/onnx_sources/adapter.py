@@ -6,8 +6,9 @@ open are fixed first, and shape arithmetic is folded away.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,8 +93,9 @@ def adapted_onnx(model: Any, origin: str, form: OnnxForm, scale: float) -> Any:
     size = form.picture.sizes_in(sizes_of(picture_and_answers(whole)[0][0]))
     _put_before(whole, form.picture, size, origin, scale)
     grey = np.full((1, form.picture.given, *size), 0.5 * scale, dtype=np.float32)
-    _put_behind(whole, _answers(whole, grey, origin), form, size, origin)
-    (logits,) = _answers(whole, grey, origin).values()
+    advise = partial(_what_to_do, model, form.picture.shape_at(size), form)
+    _put_behind(whole, _answers(whole, grey, origin, advise), form, size, origin)
+    (logits,) = _answers(whole, grey, origin, advise).values()
     _state_shape(whole.graph.output[0], logits.shape)
     del whole.graph.value_info[:]
     onnx.checker.check_model(whole, full_check=True)
@@ -140,7 +142,7 @@ def _what_to_do(model: Any, refused: tuple[int, ...], form: OnnxForm) -> str:
         number = np.dtype(_NUMBERS.get(given.type, "float32"))
         return session.run(None, {given.name: np.zeros(form.picture.shape_at(size), number)})
 
-    otherwise = "export it with fixed sizes"
+    otherwise = "export it with fixed sizes, of operations that ONNX Runtime has"
     size = form.picture.sizes_in(refused)
     try:
         session = runtime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
@@ -268,8 +270,10 @@ def _put_behind(
     prune(nodes.graph)
 
 
-def _answers(model: Any, picture: NDArray[np.float32], origin: str) -> dict[str, NDArray[Any]]:
-    """What ONNX Runtime makes of the picture, by the outputs' names."""
+def _answers(
+    model: Any, picture: NDArray[np.float32], origin: str, advise: Callable[[], str]
+) -> dict[str, NDArray[Any]]:
+    """Return what ONNX Runtime makes of the picture, by the outputs' names; a failure ends with what `advise` says."""
     runtime = tool("onnxruntime", "onnx")
     settings = runtime.SessionOptions()
     settings.log_severity_level = 3
@@ -279,8 +283,7 @@ def _answers(model: Any, picture: NDArray[np.float32], origin: str) -> dict[str,
         found = session.run(None, {given.name: picture})
     except Exception as error:  # its errors share no base class
         raise SourceError(
-            f"{origin} could not answer to a picture {_shown(picture.shape)}: {in_one_line(error)}; export it again, for this size "
-            "and with operations that ONNX Runtime has"
+            f"{origin} could not answer to a picture {_shown(picture.shape)}: {in_one_line(error)}; {advise()}"
         ) from error
     return dict(zip([item.name for item in session.get_outputs()], found, strict=True))
 

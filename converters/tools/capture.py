@@ -22,7 +22,7 @@ from converters.tools.noise import looks_like_an_error, says_nothing, shortened
 
 
 def terminal() -> TextIO:
-    """A text stream on what standard error is now; it stays that while tools are captured."""
+    """Return a text stream on what standard error is now; it stays that while tools are captured."""
     return os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
 
 
@@ -55,7 +55,8 @@ def captured(log: Path) -> Iterator[None]:
 def temporary_files_in(folder: Path) -> Iterator[None]:
     """Until the block ends, `tempfile` and programs started here put what they make into `folder`; then it is removed.
 
-    coremltools leaves a package for every model where its process does not end in peace, which a guarded one never does.
+    coremltools leaves a package for every model where its process does not end in peace, which a guarded one never
+    does.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
@@ -73,7 +74,10 @@ def temporary_files_in(folder: Path) -> Iterator[None]:
 
 @cache
 def _on_descriptor(number: int) -> TextIO:
-    """One lasting stream on a descriptor: tools keep references to it (logging handlers), so it is never closed."""
+    """Return the one lasting stream on a descriptor.
+
+    Tools keep references to it (logging handlers), so it is never closed.
+    """
     return open(number, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)
 
 

@@ -1,4 +1,7 @@
-"""Asking a network: the pictures it is tried on, and its answer or the sentence that names where it failed. Imports torch."""
+"""Asking a network: the pictures it is tried on, and its answer or the sentence that names where it failed.
+
+Imports torch.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from converters.other_sizes import advice, mending_size
 from toolkit.models.watching import followed, with_module
 from toolkit.options import RunOptions
 
-_CHANNELS = re.compile(r"to have \d+ channels, but got \d+", re.I)
-"""What torch says of a convolution that is given a picture of other channels."""
+_CHANNELS = re.compile(r"expected input(\[[\d, ]+\]) to have \d+ channels, but got \d+", re.I)
+"""What torch says of a convolution that is given other channels than it takes; in brackets what it was given."""
 
 
 def grey_picture(options: RunOptions) -> torch.Tensor:
@@ -30,7 +33,10 @@ def noisy_picture(options: RunOptions) -> torch.Tensor:
 
 
 def dark_picture(options: RunOptions) -> torch.Tensor:
-    """Noise whose mean is a third of the pixel range: what is read off it differs from what is read off the grey one."""
+    """Noise whose mean is a third of the pixel range.
+
+    What is read off it differs from what is read off the grey one.
+    """
     scale = PixelRange(options.pixel_range).scale
     return (noisy_picture(options) / scale).square() * scale
 
@@ -51,8 +57,12 @@ def answered(module: torch.nn.Module, picture: torch.Tensor, origin: str) -> Any
 
 
 def _what_to_do(module: torch.nn.Module, picture: torch.Tensor, said: str) -> str:
-    """Advise the option that is shown to be at fault: channels by what was said, the size by another that is answered."""
-    if _CHANNELS.search(said):
+    """Advise the option that is shown to be at fault.
+
+    Channels by what was said, the size by another that is answered.
+    """
+    refused = _CHANNELS.search(said)
+    if refused is not None and refused[1] == str([*picture.shape]):
         return "check --channel-order, --channels and --model-layout, or the network"
     rows = 1 if picture.shape[3] < picture.shape[1] else 2  # (1, H, W, C) or (1, C, H, W)
 

@@ -12,7 +12,8 @@ from validation.errors import RunnerError, ValidationError
 
 @cache
 def checks() -> dict[str, ArtifactCheck | RunCheck]:
-    """All checks by name: every module in `validation.checks` that defines CHECK.
+    """List all checks by name: every module in `validation.checks` that defines CHECK.
+
 
     Raises:
         ValidationError: two checks share a name.
@@ -28,7 +29,7 @@ def checks() -> dict[str, ArtifactCheck | RunCheck]:
 
 
 def check_artifact(evidence: ArtifactEvidence) -> list[CheckResult]:
-    """Every check that applies to an artifact's format; a runtime that is missing or fails is a result."""
+    """Make every check that applies to an artifact's format; a runtime that is missing or fails is a result."""
     wanted = [check for check in checks().values() if isinstance(check, ArtifactCheck)]
     name = evidence.artifact.name
     applying = [check for check in wanted if not check.formats or evidence.artifact.format in check.formats]
@@ -36,7 +37,7 @@ def check_artifact(evidence: ArtifactEvidence) -> list[CheckResult]:
 
 
 def check_run(evidence: RunEvidence) -> list[CheckResult]:
-    """Every check of the run as a whole."""
+    """Make every check of the run as a whole."""
     wanted = [check for check in checks().values() if isinstance(check, RunCheck)]
     return [_named(check.name, check.look(evidence), None) for check in wanted]
 

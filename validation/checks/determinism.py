@@ -19,9 +19,11 @@ def look(evidence: ArtifactEvidence) -> Finding:
         )
     differing = int((first != again).sum())
     facts = {
-        "pictures_between": between, "values": int(first.size), "differing": differing,
+        "pictures_between": between,
+        "values": int(first.size),
+        "differing": differing,
         "largest_difference": float(np.abs(first.astype(np.float64) - again.astype(np.float64)).max()),
-    }  # fmt: skip
+    }
     return Finding(
         CheckStatus.FAIL,
         f"{name} is not deterministic: shown the same picture twice, {differing:,} of {first.size:,} values differ; "

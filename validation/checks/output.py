@@ -57,7 +57,8 @@ def _error_if_read(shown: tuple[Answer, ...], expected: list[Values], read: Read
 
 
 def class_order(shown: tuple[Answer, ...], expected: list[Values]) -> tuple[int, ...] | None:
-    """Which class of the network each class of the answer is, if that is a permutation that explains the answer; else None.
+    """Find which class of the network each class of the answer is, if a permutation explains the answer; else None.
+
 
     Logits: channels matched by their correlation; label maps: by the pixels they share. Both by the assignment that
     makes the sum largest (Kuhn, "The Hungarian method for the assignment problem", 1955; scipy's implementation).
@@ -83,7 +84,7 @@ def class_order(shown: tuple[Answer, ...], expected: list[Values]) -> tuple[int,
 
 
 def _columns(answers: list[Answer]) -> NDArray[np.float64]:
-    """(C, pixels), each class about its mean and of unit length; a class that never varies is all zeros."""
+    """Return (C, pixels), each class about its mean and of unit length; a class that never varies is all zeros."""
     columns = np.concatenate([item.reshape(-1, item.shape[2]) for item in answers]).astype(np.float64).T
     columns -= columns.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(columns, axis=1, keepdims=True)
@@ -98,9 +99,15 @@ def _correlation(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDAr
 
 def _naming(artifact: str, found: tuple[str, ...], names: tuple[str, ...], channels: int) -> str:
     if len(found) != len(names) or channels != len(names):
-        return f"{artifact} answers with {channels} classes and names {len(found)}, but the network has {len(names)}; convert it again"
+        return (
+            f"{artifact} answers with {channels} classes and names {len(found)}, but the network has {len(names)}; "
+            "convert it again"
+        )
     place = next(index for index, (mine, theirs) in enumerate(zip(found, names, strict=True)) if mine != theirs)
-    return f"{artifact} calls class {place} {found[place]!r} where the network has {names[place]!r}; give its names in the network's order"
+    return (
+        f"{artifact} calls class {place} {found[place]!r} where the network has {names[place]!r}; give its names in "
+        "the network's order"
+    )
 
 
 def _permuted(artifact: str, order: tuple[int, ...], names: tuple[str, ...]) -> str:

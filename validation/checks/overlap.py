@@ -1,4 +1,5 @@
-"""Were pictures that judge also used to fix integer ranges? A model examined on its own exercises looks better than it is."""
+"""Were pictures that judge also used to fix integer ranges? A model examined on its own exercises looks better than
+it is."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ def look(evidence: RunEvidence) -> Finding:
     if evidence.calibration is None:
         return Finding(
             CheckStatus.NOT_RUN,
-            "the digests of the calibration pictures were not recorded when these artifacts were made; `segport convert --again RUN` records them",
+            "the digests of the calibration pictures were not recorded when these artifacts were made; `segport "
+            "convert --again RUN` records them",
         )
     used = {digest: name for name, digest in evidence.calibration.items()}
     shared = []
@@ -27,16 +29,18 @@ def look(evidence: RunEvidence) -> Finding:
         if digest in used:
             shared.append((sample.id, used[digest]))
     facts = {
-        "judging": len(evidence.dataset), "calibration": len(evidence.calibration),
+        "judging": len(evidence.dataset),
+        "calibration": len(evidence.calibration),
         "shared": [{"judging": mine, "calibration": theirs} for mine, theirs in shared],
-    }  # fmt: skip
+    }
     if not shared:
         return Finding(CheckStatus.PASS, "no picture both calibrated and judges", facts)
     named = ", ".join(f"{mine} (calibration: {theirs})" for mine, theirs in shared[:_NAMED])
     more = f" and {len(shared) - _NAMED} more" if len(shared) > _NAMED else ""
     return Finding(
         CheckStatus.FAIL,
-        f"{len(shared)} of {len(evidence.dataset)} pictures that judge also calibrated {', '.join(evidence.calibrated)}: "
+        f"{len(shared)} of {len(evidence.dataset)} pictures that judge also calibrated "
+        f"{', '.join(evidence.calibrated)}: "
         f"{named}{more}; judge on other pictures",
         facts,
     )

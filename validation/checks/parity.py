@@ -1,4 +1,7 @@
-"""Are the answers the network's own? For floats they must be; integers may lose some, which the accuracy gates judge."""
+"""Are the answers the network's own? For floats they must be.
+
+Integers may lose some, which the accuracy gates judge.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,16 @@ def look(evidence: ArtifactEvidence) -> Finding:
     if evidence.lossless and own > FAR:
         return Finding(
             CheckStatus.FAIL,
-            f"{name} computes in floats but its answers are only {far} dB from the network's (20 are asked for); unless another "
+            f"{name} computes in floats but its answers are only {far} dB from the network's (20 are asked for); "
+            "unless another "
             "check names the mistake, compare operation by operation (segport inspect --compare) or convert again",
             facts,
         )
     if own > UNRELATED:
         return Finding(
             CheckStatus.WARN,
-            f"{name} answers little like the network ({far} dB); its recipe loses too much, or its calibration pictures are not "
+            f"{name} answers little like the network ({far} dB); its recipe loses too much, or its calibration "
+            "pictures are not "
             "like these",
             facts,
         )

@@ -1,6 +1,7 @@
 """Do the integers at an artifact's ends cover what goes in and comes out?
 
-An input scale of another range clips the picture or wastes its levels; an output scale too small clips the logits that decide.
+An input scale of another range clips the picture or wastes its levels; an output scale too small clips the logits
+that decide.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ MOST_CLIPPED = 0.05
 
 
 def look(evidence: ArtifactEvidence) -> Finding:
-    """Fail on scales that are no scales, on a clipped picture or clipped logits, and on a file that is not its manifest."""
+    """Fail on scales that are no scales, on a clipped picture or clipped logits, and on a file that is not its
+    manifest."""
     name = evidence.artifact.name
     edges = {"input": evidence.input_edge, "output": evidence.output_edge}
     facts: dict[str, Any] = {title: _facts(edge) for title, edge in edges.items() if edge is not None}
@@ -46,13 +48,19 @@ def look(evidence: ArtifactEvidence) -> Finding:
 def _facts(edge: Edge) -> dict[str, Any]:
     low, high = edge.bounds
     return {
-        "dtype": edge.dtype, "scale": edge.quantization.scale, "zero_point": edge.quantization.zero_point,
-        "declared": edge.declared, "range": [low, high],
-    }  # fmt: skip
+        "dtype": edge.dtype,
+        "scale": edge.quantization.scale,
+        "zero_point": edge.quantization.zero_point,
+        "declared": edge.declared,
+        "range": [low, high],
+    }
 
 
 def _mismatch(evidence: ArtifactEvidence) -> str:
-    """What the runner says of a file whose tensors are not those its manifest promises; the runner compares them on opening."""
+    """Quote the runner on a file whose tensors are not those its manifest promises.
+
+    The runner compares them on opening.
+    """
     if evidence.input_edge is None and evidence.output_edge is None:
         return ""
     try:
@@ -86,7 +94,8 @@ def _input(evidence: ArtifactEvidence, edge: Edge, facts: dict[str, Any]) -> Fin
     if high - low > MOST_WASTE * white + 2 * step:
         return Finding(
             CheckStatus.WARN,
-            f"the input of {name} holds {low:.4g} to {high:.4g} but pixels are 0 to {white:g}: only {white / step:.0f} levels are "
+            f"the input of {name} holds {low:.4g} to {high:.4g} but pixels are 0 to {white:g}: only "
+            f"{white / step:.0f} levels are "
             "left for them; calibrate with pictures in the network's pixel range",
             facts,
         )
@@ -94,7 +103,7 @@ def _input(evidence: ArtifactEvidence, edge: Edge, facts: dict[str, Any]) -> Fin
 
 
 def _output(evidence: ArtifactEvidence, edge: Edge, facts: dict[str, Any]) -> Finding | None:
-    """The network's own winning logits must fit; losing ones may be clipped, they decide nothing."""
+    """Check that the network's own winning logits fit; losing ones may be clipped, since they decide nothing."""
     count = len(evidence.expectations.pictures)
     winning = np.concatenate(
         [evidence.expectations.answer(n, "right", right).max(axis=2).reshape(-1) for n in range(count)]
@@ -107,7 +116,8 @@ def _output(evidence: ArtifactEvidence, edge: Edge, facts: dict[str, Any]) -> Fi
         return None
     return Finding(
         CheckStatus.FAIL,
-        f"the output of {evidence.artifact.name} holds {low:.4g} to {high:.4g}, which clips {clipped:.1%} of the network's winning "
+        f"the output of {evidence.artifact.name} holds {low:.4g} to {high:.4g}, which clips {clipped:.1%} of the "
+        "network's winning "
         f"logits ({winning.min():.4g} to {winning.max():.4g}); calibrate with pictures like these",
         facts,
     )

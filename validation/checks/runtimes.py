@@ -1,8 +1,8 @@
 """Do runtimes of one format agree on what the file says?
 
-The reference kernels define what each operation means; XNNPACK, the builtin kernels and the runtime of older apps must come
-to the same classes. Which ones are asked is decided where the evidence is gathered: reference kernels are minutes a picture
-on large networks.
+The reference kernels define what each operation means; XNNPACK, the builtin kernels and the runtime of older apps
+must come to the same classes. Which ones are asked is decided where the evidence is gathered: reference kernels are
+minutes a picture on large networks.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from validation.errors import RunnerError
 from validation.runners.base.values import label_map
 
 _PICTURES = 1
-"""Shown to the other runtimes: some of them are slow, and a kernel that computes something else shows on any picture."""
+"""Shown to the other runtimes.
+
+Some of them are slow, and a kernel that computes something else shows on any picture.
+"""
 LIMITS = {True: (0.999, 0.99), False: (0.99, 0.95)}
-"""By lossless: shares of pixels with the same class below which it is a warning and a failure. Integer kernels round the same
-sum in more than one way, so pixels near an edge may tip."""
+"""By lossless: shares of pixels with the same class below which it is a warning and a failure. Integer kernels round
+the same sum in more than one way, so pixels near an edge may tip."""
 
 
 def look(evidence: ArtifactEvidence) -> Finding:
@@ -56,7 +59,8 @@ def _judged(
         status = CheckStatus.FAIL if apart[worst] < fails_below else CheckStatus.WARN
         return Finding(
             status,
-            f"{name} answers differently in {here} and {worst}: the same class at only {apart[worst]:.2%} of the pixels; "
+            f"{name} answers differently in {here} and {worst}: the same class at only {apart[worst]:.2%} of the "
+            "pixels; "
             "one of them computes an operation wrongly, so do not ship it to both",
             facts,
         )

@@ -66,7 +66,8 @@ STRING = _BY_NAME["string"]
 
 
 def dtype_of_code(code: int) -> DType:
-    """The element type with this number.
+    """Find the element type with this number.
+
 
     Raises:
         ModelFileError: no such type, or one that milrun cannot hold (8-bit floats, bfloat16).
@@ -77,7 +78,8 @@ def dtype_of_code(code: int) -> DType:
 
 
 def dtype_named(name: str) -> DType:
-    """The element type spelled as in a program's own parameters ("fp16", "int32", ...).
+    """Find the element type by its name in a program's own parameters ("fp16", "int32", ...).
+
 
     Raises:
         ValueError: no such type.
@@ -89,7 +91,7 @@ def dtype_named(name: str) -> DType:
 
 
 def held_tensor(array: NDArray[Any], dtype: DType) -> torch.Tensor:
-    """A numpy array of stored values as the tensor that milrun computes with (always a copy of its own)."""
+    """Copy stored values into the tensor that milrun computes with."""
     if dtype.held is None:
         raise ModelFileError(f"{dtype.name} values cannot be tensors")
     wide = {torch.float32: np.float32, torch.float64: np.float64, torch.int32: np.int32, torch.int64: np.int64}
@@ -98,7 +100,8 @@ def held_tensor(array: NDArray[Any], dtype: DType) -> torch.Tensor:
 
 
 def unpack_bits(raw: NDArray[np.uint8], dtype: DType, count: int) -> NDArray[Any]:
-    """`count` elements of fewer than 8 bits, stored back to back from the least significant bit of each byte.
+    """Unpack `count` elements of fewer than 8 bits, stored back to back from the least significant bit of each byte.
+
 
     Returns:
         int8 or uint8, shape (count,).

@@ -15,7 +15,7 @@ class MilRunError(RuntimeError):
     exit_code: ClassVar[int] = 4
 
     def __init__(self, message: str) -> None:
-        """Names from a damaged file may hold line ends and control characters, which would break the sentence apart."""
+        """Keep the message on one line: names from a damaged file may hold line ends and control characters."""
         super().__init__("".join(letter if letter.isprintable() else "?" for letter in message))
 
 

@@ -14,8 +14,12 @@ from validation.milrun.file.limits import MAX_RANK
 from validation.milrun.file.program import ValueType
 
 _ARRAY_TYPES: dict[int, type[np.generic]] = {
-    65568: np.float32, 65600: np.float64, 131104: np.int32, 131080: np.int8, 65552: np.float16,
-}  # fmt: skip
+    65568: np.float32,
+    65600: np.float64,
+    131104: np.int32,
+    131080: np.int8,
+    65552: np.float16,
+}
 COLOR_SPACES = {10: "grayscale", 20: "rgb", 30: "bgr", 40: "grayscale_float16"}
 
 
@@ -45,7 +49,7 @@ class Feature:
     default: float = 0.0
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
-        """Whether an array (or a picture of (height, width)) of this shape may be given."""
+        """Tell whether an array (or a picture of (height, width)) of this shape may be given."""
         if self.allowed:
             return shape in self.allowed
         if self.bounds:
@@ -56,7 +60,7 @@ class Feature:
         return self.shape is None or shape == self.shape
 
     def describe_shapes(self) -> str:
-        """The shapes it takes, for messages."""
+        """Name the shapes that are taken, for messages."""
         if self.allowed:
             return " or ".join(str(shape) for shape in self.allowed)
         if self.bounds:
@@ -65,7 +69,8 @@ class Feature:
 
 
 def decode_feature(proto: Any) -> Feature:
-    """A FeatureDescription message as a `Feature`.
+    """Read a FeatureDescription message into a `Feature`.
+
 
     Raises:
         ModelFileError: a type that no ML Program has.
@@ -122,7 +127,8 @@ def _range(proto: Any) -> tuple[int, int | None]:
 
 
 def array_to_tensor(value: Any, feature: Feature, declared: ValueType) -> torch.Tensor:
-    """What the caller gave for an array input, as the program's input tensor.
+    """Turn what the caller gave for an array input into the program's input tensor.
+
 
     Raises:
         PredictInputError: no numbers, or a shape the model does not take.
@@ -155,7 +161,8 @@ def _as_declared(tensor: torch.Tensor, declared: ValueType) -> torch.Tensor:
 
 
 def output_value(value: Any, feature: Feature) -> Any:
-    """A result of the program as the caller gets it.
+    """Turn a result of the program into what the caller gets.
+
 
     Returns:
         array: numpy array of the described type; a single number has shape (1,), as in Core ML, whose arrays have at

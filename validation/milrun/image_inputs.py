@@ -17,7 +17,8 @@ from validation.milrun.features import Feature
 
 
 def picture_to_tensor(value: Any, feature: Feature) -> torch.Tensor:
-    """A picture as float32 1xCxHxW.
+    """Turn a picture into float32 (1, C, H, W).
+
 
     Args:
         value: PIL image (mode RGB or RGBA for colour, L for grayscale, F for float16 grayscale), or a uint8 array,

@@ -76,7 +76,7 @@ class Interpreter:
 
     @property
     def operations(self) -> tuple[tuple[str, str], ...]:
-        """(name, kind) of the operations that run on every predict, in order; nested blocks are not listed."""
+        """List (name, kind) of the operations that run on every predict, in order, without those of nested blocks."""
         return tuple((step.name, step.kind) for step in self._compiled.steps)
 
     @property
@@ -85,7 +85,7 @@ class Interpreter:
         return self._operands
 
     def make_state(self) -> State:
-        """Fresh state for a stateful model: zeros, as Core ML's make_state gives."""
+        """Make the first state of a stateful model: zeros, as Core ML's make_state gives."""
         cells = {}
         for feature in self.states:
             _, declared = self._program_input(feature.name)

@@ -13,7 +13,8 @@ from validation.milrun.file.limits import check_size
 def amounts(
     pad_type: str, pad: Sequence[int] | None, sizes: Sequence[int], kernel: Sequence[int], strides: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """(before, after) per spatial dimension.
+    """Return (before, after) per spatial dimension.
+
 
     Args:
         pad_type: "valid", "same" (odd amounts go after), "same_lower" (odd amounts go before) or "custom".
@@ -46,7 +47,7 @@ def amounts(
 
 
 def pad_spatial(x: Tensor, pads: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
-    """`x` with its last len(pads) dimensions padded by a constant."""
+    """Pad the last len(pads) dimensions of `x` by a constant."""
     leading = x.dim() - len(pads)
     grown = [size + sum(pads[i]) for i, size in enumerate(x.shape[leading:])]
     check_size([*x.shape[:leading], *grown])
@@ -55,5 +56,5 @@ def pad_spatial(x: Tensor, pads: Sequence[tuple[int, int]], value: float = 0.0) 
 
 
 def is_symmetric(pads: Sequence[tuple[int, int]]) -> bool:
-    """Same amount, and none negative, before and after in every dimension."""
+    """Tell whether every dimension has the same amount, and none negative, before and after."""
     return all(before == after >= 0 for before, after in pads)

@@ -78,7 +78,8 @@ def op(*kinds: str, since: int = 13, exact: bool = False, fold: bool = False) ->
 
 
 def find(kind: str, opset: int) -> OpImplementation:
-    """The implementation of `kind` that applies at `opset`.
+    """Find the implementation of `kind` that applies at `opset`.
+
 
     Raises:
         UnsupportedOpError: no such operation at this opset; the message lists the nearest names.
@@ -96,7 +97,7 @@ def find(kind: str, opset: int) -> OpImplementation:
 
 
 def known_operations() -> dict[str, tuple[int, ...]]:
-    """All operations and the opsets at which their meaning changed."""
+    """List all operations and the opsets at which their meaning changed."""
     _load_operations()
     return {kind: tuple(sorted(versions)) for kind, versions in sorted(_REGISTRY.items())}
 
@@ -125,7 +126,7 @@ def _implementation(kind: str, since: int, function: OpFunction, exact: bool, fo
 
 
 def _without_none(hint: Any) -> Any:
-    """`X | None` as X: a missing argument keeps the function's default, so None needs no conversion."""
+    """Read `X | None` as X: a missing argument keeps the function's default, so None needs no conversion."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         members = [member for member in typing.get_args(hint) if member is not type(None)]
         return members[0]
@@ -133,12 +134,13 @@ def _without_none(hint: Any) -> Any:
 
 
 def as_given(value: Any) -> Any:
-    """The value itself."""
+    """Return the value itself."""
     return value
 
 
 def as_tensor(value: Any) -> Tensor:
-    """A tensor argument.
+    """Check that an argument is a tensor.
+
 
     Raises:
         TypeError: something else was given.

@@ -64,7 +64,10 @@ class Noise:
 
     @property
     def sqnr_db(self) -> float:
-        """10 log10(signal power / error power): inf if equal, -inf if values overflowed or the signal is zero."""
+        """Return 10 log10(signal power / error power).
+
+        Inf if equal, -inf if values overflowed or the signal is zero.
+        """
         if not self.finite:
             return -math.inf
         if self.error == 0.0:
@@ -129,13 +132,16 @@ class Departure:
 
     @property
     def first(self) -> OperationNoise | None:
-        """The first operation in program order below the threshold; None if there is none."""
+        """Find the first operation in program order below the threshold; None if there is none."""
         below = (item for item in self.operations if item.sqnr_db is not None and item.sqnr_db < self.threshold_db)
         return next(below, None)
 
     @property
     def cause(self) -> Literal["rounding", "conversion"] | None:
-        """Of the first departure: "rounding" if float32 arithmetic on the same file repairs it, else "conversion"."""
+        """Name the cause of the first departure.
+
+        "rounding" if float32 arithmetic on the same file repairs it, else "conversion".
+        """
         if self.first is None:
             return None
         repaired = self.first.float32_db is not None and self.first.float32_db >= self.threshold_db
@@ -143,7 +149,7 @@ class Departure:
 
     @property
     def largest_loss(self) -> OperationNoise | None:
-        """The operation that adds most noise of its own; None if nothing was compared."""
+        """Find the operation that adds most noise of its own; None if nothing was compared."""
         return max(
             (item for item in self.operations if item.lost_db is not None),
             key=lambda item: item.lost_db or 0.0,
@@ -197,7 +203,10 @@ def compare_packages(
 
 
 def compare_output(name: str, against: str, expected: Sequence[Any], actual: Sequence[Any]) -> OutputNoise:
-    """One output against another reference, picture by picture; raises ValidationError for arrays of different shapes."""
+    """Compare one output with another reference, picture by picture.
+
+    Raises ValidationError for arrays of different shapes.
+    """
     agreement = _Agreement()
     for first, second in zip(expected, actual, strict=True):
         agreement.add(first, second)
@@ -205,7 +214,8 @@ def compare_output(name: str, against: str, expected: Sequence[Any], actual: Seq
 
 
 def given(model: Interpreter, picture: Picture, pixel_maximum: float) -> dict[str, NDArray[Any]]:
-    """`picture` as the model's only input: a picture, or an array (1, channels, H, W).
+    """Return `picture` as the model's only input: a picture, or an array (1, channels, H, W).
+
 
     Raises:
         ValidationError: the model takes something else.
@@ -226,7 +236,7 @@ def given(model: Interpreter, picture: Picture, pixel_maximum: float) -> dict[st
 
 
 def base_name(name: str) -> str:
-    """The name that an operation has in every precision."""
+    """Return the name that an operation has in every precision."""
     return name.removesuffix(CAST_SUFFIX)
 
 
@@ -305,11 +315,12 @@ class _Agreement:
     pixels: int = 0
 
     def add(self, expected: Any, actual: Any) -> None:
-        """Raises ValidationError for arrays of different shapes: they are no answers of one network."""
+        """Pool one pair of arrays; raises ValidationError for different shapes, which are no answers of one network."""
         first, second = np.asarray(expected), np.asarray(actual)
         if first.shape != second.shape:
             raise ValidationError(
-                f"the package answers {second.shape} where its reference answers {first.shape}; give the network it was converted from"
+                f"the package answers {second.shape} where its reference answers {first.shape}; give the network it "
+                "was converted from"
             )
         if first.dtype.kind not in "fiu":
             return

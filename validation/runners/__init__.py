@@ -1,4 +1,7 @@
-"""One module a runtime, or one folder with a `runner.py`. Each defines RUNNER; nothing else needs editing to add one."""
+"""One module a runtime, or one folder with a `runner.py`.
+
+Each defines RUNNER; nothing else needs editing to add one.
+"""
 
 import importlib
 import pkgutil
@@ -14,7 +17,8 @@ ENTRY_POINTS = "segport.runners"
 
 @cache
 def runners() -> dict[str, type[Runner]]:
-    """All runners by name: each module here (of a folder, its `runner`), then those of other packages.
+    """List all runners by name: each module here (of a folder, its `runner`), then those of other packages.
+
 
     Raises:
         ValidationError: two runners share a name, or a package offers something else.

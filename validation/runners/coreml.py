@@ -75,8 +75,8 @@ class CoreMlRunner(Runner):
     def _invoke_timed(self) -> int:
         """By coremltools' MLModelBenchmarker: the framework's own account of the call, without the bridge to Python.
 
-        One prediction at a time, so that artifacts can be sampled in turns. The benchmarker loads the model once more, at
-        the first call.
+        One prediction at a time, so that artifacts can be sampled in turns. The benchmarker loads the model once
+        more, at the first call.
         """
         with self._translated(RuntimeError, ValueError):
             if self._benchmarker is None:
@@ -89,7 +89,8 @@ class CoreMlRunner(Runner):
         return round(float(milliseconds) * NS_PER_MS)
 
     def undelegated(self) -> dict[str, int] | None:
-        """Operations that Core ML's compute plan leaves on the CPU, by kind, where GPU or Neural Engine may take them."""
+        """Operations that Core ML's compute plan leaves on the CPU, by kind, where GPU or Neural Engine may take
+        them."""
         self._check_open()
         if self.backend == "cpu_only":
             return None

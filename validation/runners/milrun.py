@@ -25,7 +25,7 @@ class MilRunRunner(Runner):
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
-        """milrun computes with torch and reads the file with coremltools' format definitions."""
+        """Say what is missing: milrun computes with torch and reads the file with coremltools' format definitions."""
         for package in ("torch", "coremltools"):
             if find_spec(package) is None:
                 return Availability(False, f"{package} is not installed; run: pip install 'segport[coreml]'")
@@ -33,12 +33,15 @@ class MilRunRunner(Runner):
 
     @classmethod
     def emulates(cls, backend: str) -> str:
-        """It stands in for Core ML, whose own kernels sum in another order and, in float16, round at other places."""
+        """Name Core ML as what is imitated.
+
+        Its own kernels sum in another order and, in float16, round at other places.
+        """
         return "segport's own interpreter stands in for Core ML"
 
     @classmethod
     def latency_reason(cls, backend: str) -> str:
-        """Its time and memory are those of an interpreter in Python."""
+        """Say why time is no latency: it is that of an interpreter in Python, as is its memory."""
         return "milrun checks what the file computes; its time is not a phone's"
 
     @classmethod

@@ -30,14 +30,14 @@ class OnnxRuntimeRunner(Runner):
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
-        """ONNX Runtime is a pip package with wheels for Linux, macOS and Windows."""
+        """Say how to install ONNX Runtime if it is missing: a pip package with wheels for Linux, macOS and Windows."""
         if find_spec("onnxruntime") is None:
             return Availability(False, "ONNX Runtime is not installed; run: pip install 'segport[onnx]'")
         return Availability(True)
 
     @classmethod
     def operations_reason(cls, backend: str) -> str:
-        """Its profiler records every kernel."""
+        """Give no reason: ONNX Runtime's profiler records every kernel."""
         return ""
 
     @classmethod
@@ -51,9 +51,16 @@ class OnnxRuntimeRunner(Runner):
         if not self.artifact.path.is_file():
             raise RunnerError(f"{self.artifact.path} does not exist; convert {self.artifact.name} again")
         self._errors = (
-            state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile,
-            state.NotImplemented, state.RuntimeException, RuntimeError, ValueError,
-        )  # fmt: skip
+            state.Fail,
+            state.InvalidArgument,
+            state.InvalidGraph,
+            state.InvalidProtobuf,
+            state.NoSuchFile,
+            state.NotImplemented,
+            state.RuntimeException,
+            RuntimeError,
+            ValueError,
+        )
         with self._translated(*self._errors):
             self._session: Any = self._new_session(self._session_options())
         self._input = self._name("input", self._session.get_inputs(), self.artifact.image.name)
@@ -66,7 +73,8 @@ class OnnxRuntimeRunner(Runner):
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
-        # Its threads go on spinning after a run, on cores that whoever is sampled next in turns needs (27 % of its time, seen).
+        # Its threads go on spinning after a run, on cores that whoever is sampled next in turns needs (27 % of its
+        # time, seen).
         options.add_session_config_entry("session.force_spinning_stop", "1")
         return options
 
@@ -96,7 +104,9 @@ class OnnxRuntimeRunner(Runner):
         return self._answer
 
     def _operation_times(self, runs: int) -> Iterator[OperationTime]:
-        """From a second session, whose profile (Chrome's trace format, microseconds) goes to a temporary folder."""
+        """Time operations in a second session, whose profile (Chrome's trace format, microseconds) goes to a
+        temporary folder.
+        """
         with tempfile.TemporaryDirectory() as folder, self._translated(*self._errors):
             options = self._session_options()
             options.enable_profiling = True

@@ -46,9 +46,18 @@ def torch_artifact(
 ) -> TorchArtifact:
     """Wrap a module so that `TorchRunner` takes it; nothing is written to disk."""
     return TorchArtifact(
-        name=name, format=TORCH, recipe="float32", path=Path(), sha256=weights_sha256, size_bytes=0,
-        key=weights_sha256, image=image, output=output, classes=classes, module=module,
-    )  # fmt: skip
+        name=name,
+        format=TORCH,
+        recipe="float32",
+        path=Path(),
+        sha256=weights_sha256,
+        size_bytes=0,
+        key=weights_sha256,
+        image=image,
+        output=output,
+        classes=classes,
+        module=module,
+    )
 
 
 class TorchRunner(Runner):
@@ -67,17 +76,17 @@ class TorchRunner(Runner):
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
-        """torch is a dependency of segport."""
+        """Answer that torch is there: segport depends on it."""
         return Availability(True)
 
     @classmethod
     def memory_reason(cls, backend: str) -> str:
-        """A module in memory cannot be opened in a process of its own."""
+        """Say why memory is not reported: a module in memory cannot be opened in a process of its own."""
         return "the reference is a module in memory; it is not loaded from a file"
 
     @classmethod
     def operations_reason(cls, backend: str) -> str:
-        """torch.profiler records every operator."""
+        """Give no reason: torch.profiler records every operator."""
         return ""
 
     @classmethod
@@ -103,7 +112,7 @@ class TorchRunner(Runner):
             self._answer = self._module(self._given)
 
     def _operation_times(self, runs: int) -> Iterator[OperationTime]:
-        """The operators' own times, those they call taken out; torch knows kinds of operators, not layers."""
+        """Return the operators' own times, those they call taken out; torch knows kinds of operators, not layers."""
         import torch
 
         self._invoke()

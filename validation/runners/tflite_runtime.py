@@ -41,7 +41,7 @@ class TfliteRuntimeRunner(WorkerRunner):
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
-        """Its last wheels are for Linux and Python 3.11."""
+        """Say what is missing: the last wheels are for Linux and Python 3.11."""
         if sys.platform != "linux" or sys.version_info[:2] > (3, 11):
             return Availability(False, "tflite-runtime 2.14 exists only for Linux and Python up to 3.11")
         if not ENVIRONMENT.exists():
@@ -61,7 +61,7 @@ class TfliteRuntimeRunner(WorkerRunner):
         return None if found is None else int(found)
 
     def undelegated(self) -> dict[str, int] | None:
-        """What its own XNNPACK did not take."""
+        """Count what its own XNNPACK did not take."""
         return left_behind(self._ask("operations")[0]["operations"])
 
     def _start_worker(self) -> WorkerProcess:

@@ -35,7 +35,8 @@ class DenseNetwork(nn.Module):
         raise NotImplementedError
 
     def forward(self, image: Tensor, output_size: tuple[int, int] | None = None) -> Tensor:
-        """Logits: float RGB 0..1 (N, 3, H, W) -> (N, classes, *output_size), the picture's size when None.
+        """Compute logits: float RGB 0..1 (N, 3, H, W) -> (N, classes, *output_size), the picture's size when None.
+
 
         Any other size is a bilinear resize of those logits: these networks have one size of answer.
         """
@@ -190,7 +191,7 @@ class BiSeNetLike(DenseNetwork):
 
 
 def initialise(network: nn.Module, head: nn.Conv2d) -> None:
-    """He's normal start for every convolution, and a small one for the last, as FP-LIIF's trainer has it."""
+    """Start every convolution as He proposed, and the last with a small one, as FP-LIIF's trainer has it."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -215,7 +216,7 @@ class _Static(nn.Module):
 
 
 def static_graph(network: DenseNetwork) -> nn.Module:
-    """A copy with folded norms in eval mode, float RGB 0..1 (1, 3, H, W) -> logits of the same size, for converters."""
+    """Copy with folded norms in eval mode, float RGB 0..1 (1, 3, H, W) -> logits of the same size, for converters."""
     still = copy.deepcopy(network).cpu().float().eval()
     for module in still.modules():
         if isinstance(module, ConvNormReLU):

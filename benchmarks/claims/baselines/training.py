@@ -122,9 +122,7 @@ class _Trainer:
         self.augmenter = Augmenter(config.augment, config.label_set)
         self.standing = Standing(0, 0, 0.0, 0.0, self.digest, config.to_dict())
         if self.state.exists():
-            self.standing = load_state(
-                self.state, self.network, self.average, self.optimizer, config, self.digest
-            )  # fmt: skip
+            self.standing = load_state(self.state, self.network, self.average, self.optimizer, config, self.digest)
 
     def run(self) -> None:
         config, step, seconds = self.config, self.standing.step, self.standing.seconds
@@ -194,7 +192,5 @@ class _Trainer:
             observer.validated(step, scores, better)
 
     def _save(self, step: int, seconds: float) -> None:
-        self.standing = dataclasses.replace(
-            self.standing, step=step, averaged=self.average.updates, seconds=seconds
-        )  # fmt: skip
+        self.standing = dataclasses.replace(self.standing, step=step, averaged=self.average.updates, seconds=seconds)
         save_state(self.state, self.network, self.average, self.optimizer, self.standing)

@@ -1,4 +1,7 @@
-"""The baselines' weights on disk: float16 safetensors beside this module, one metadata entry that says what they are."""
+"""The baselines' weights on disk.
+
+Float16 safetensors beside this module, one metadata entry that says what they are.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +40,12 @@ class Baseline:
 
 
 def shipped_path(name: str, labels: LabelSet) -> Path:
-    """Where the weights of a baseline for a label set lie once they are trained."""
+    """Return where the weights of a baseline for a label set lie once they are trained."""
     return WEIGHTS / f"{name}-{labels.name}.safetensors"
 
 
 def make_baseline(name: str, labels: LabelSet) -> DenseNetwork:
-    """A baseline with random weights; raises CheckpointError listing the names there are."""
+    """Make a baseline with random weights; raises CheckpointError listing the names there are."""
     if name not in BASELINES:
         raise CheckpointError(f"there is no baseline {name!r}; choose one of: {', '.join(BASELINES)}")
     return BASELINES[name](len(labels))

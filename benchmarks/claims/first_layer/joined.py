@@ -21,8 +21,11 @@ class StillEncoder(nn.Module):
     def __init__(self, still: DeployedFPLIIF, side: int) -> None:
         super().__init__()
         self.encoder, self.reduce1, self.reduce2, self.average = (
-            still.encoder, still.reduce1, still.reduce2, still.average,
-        )  # fmt: skip
+            still.encoder,
+            still.reduce1,
+            still.reduce2,
+            still.average,
+        )
         self.side = side
 
     def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,8 +37,8 @@ class StillEncoder(nn.Module):
 class JoinedFPLIIF(StillEncoder):
     """Upsampled features, average and positional code joined, then every pixel layer on all pixels.
 
-    `forward` takes float32 RGB 0..1 (1, 3, side, side) and answers logits (1, classes, side, side). Everything but the first pixel layer is
-    the deployed network's own: norms are folded, unfolding is a convolution.
+    `forward` takes float32 RGB 0..1 (1, 3, side, side) and answers logits (1, classes, side, side). Everything but
+    the first pixel layer is the deployed network's own: norms are folded, unfolding is a convolution.
     """
 
     def __init__(self, network: FPLIIF, side: int) -> None:
@@ -62,4 +65,5 @@ class JoinedFPLIIF(StillEncoder):
         upsampled = F.interpolate(grid, size=size, mode="bilinear", align_corners=False)
         # Upsampling the average of one cell repeats it; converters take that where they refuse to expand it.
         average = F.interpolate(self.average(z), size=size, mode="bilinear", align_corners=False)
-        return self.rest(self.first(torch.cat([upsampled, average, self.places], dim=1)))  # type: ignore[no-any-return,list-item]
+        joined = torch.cat([upsampled, average, self.places], dim=1)  # type: ignore[list-item]
+        return self.rest(self.first(joined))  # type: ignore[no-any-return]

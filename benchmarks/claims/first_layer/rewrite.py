@@ -1,4 +1,7 @@
-"""FP-LIIF's first pixel layer in every exact form: parity, work, size, memory, accuracy, ARM64 instructions and, by itself, time."""
+"""FP-LIIF's first pixel layer in every exact form.
+
+Parity, work, size, memory, accuracy, ARM64 instructions and, by itself, time.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ TIMED = ("latency", "profile")
 
 
 def measure_rewrite(images: int, work: Path, before: Mapping[str, Any], tell: Callable[[str], None]) -> dict[str, Any]:
-    """The part of the page on the forms, without times: nothing here depends on what else the machine does.
+    """Measure the part of the page on the forms, without times: nothing here depends on what else the machine does.
+
 
     Args:
         images: held-out pictures that the files are judged on.
@@ -62,7 +66,8 @@ def measure_rewrite(images: int, work: Path, before: Mapping[str, Any], tell: Ca
 
 
 def measure_times(seconds: float, work: Path, part: Mapping[str, Any], tell: Callable[[str], None]) -> dict[str, Any]:
-    """`part` with the times of all its files, sampled in turns; needs a machine that does nothing else.
+    """Add to `part` the times of all its files, sampled in turns; needs a machine that does nothing else.
+
 
     Raises:
         UsageError: `part` was measured of other files, or not at all.
@@ -88,7 +93,9 @@ def _times_before(before: Mapping[str, Any], name: str, artifact: Artifact) -> d
 
 
 def _parity(models: Mapping[str, Model]) -> dict[str, Any]:
-    """How far each form's float logits lie from the trained network's, and the share of pixels with the same class."""
+    """Measure how far each form's float logits lie from the trained network's, and the share of pixels with the same
+    class.
+    """
     import torch
 
     from fpliif.checkpoint import load_checkpoint
@@ -124,7 +131,7 @@ def _counts(model: Model, artifact: Artifact, pool: Pool, data: str, work: Path)
 
 
 def _static(model: Model, artifact: Artifact) -> dict[str, Any]:
-    """What is known without running it."""
+    """Return what is known without running it."""
     from converters.formats.tflite.file.arena import plan_arena
 
     assert model.source.module is not None

@@ -1,19 +1,23 @@
-"""Other exact forms of FP-LIIF's first pixel layer, beside `joined` (as trained) and `fpliif.deploy` (rows and columns).
+"""Other exact forms of FP-LIIF's first pixel layer, beside `joined` (as trained) and `fpliif.deploy` (rows and
+columns).
 
     form                        features F on the small grid -> what the second pixel layer reads
     ----                        -----------------------------------------------------------------
     rows and columns            project, + average, resize rows, + row bias, resize columns, + column bias
     ... in bands                the same, but columns and all that follows in four bands of rows, one after another
     one resize                  project, resize, + (average + row bias), + column bias
-    depth to space              one convolution to 16 times the pixel width, interleave, + (average + row bias), + column bias
-    ... by channel              project, 16 depthwise convolutions, interleave, + (average + row bias), + column bias
-    ... by axis                 project, + average, 4 depthwise convolutions along columns of the grid, interleave rows, + row bias,
+    depth to space              one convolution to 16 times the pixel width, interleave, + (average + row bias), +
+    column bias ... by channel              project, 16 depthwise convolutions, interleave, + (average + row bias), +
+    column bias ... by axis                 project, + average, 4 depthwise convolutions along columns of the grid,
+    interleave rows, + row bias,
                                   4 along its rows, interleave columns, + column bias
 
-Depth to space is bilinear upsampling by 4 written as convolutions: a pixel reads the cell it lies in and the nearest neighbour on
-each axis, by weights that its place in the cell decides. The grid's edge is repeated, as bilinear resizing has it.
+Depth to space is bilinear upsampling by 4 written as convolutions: a pixel reads the cell it lies in and the nearest
+neighbour on each axis, by weights that its place in the cell decides. The grid's edge is repeated, as bilinear
+resizing has it.
 
-The two biases never stand side by side as constants: a converter would fold them into one of pixel width x height x width.
+The two biases never stand side by side as constants: a converter would fold them into one of pixel width x height x
+width.
 """
 
 from __future__ import annotations
@@ -34,7 +38,10 @@ if TYPE_CHECKING:
     from fpliif.network import FPLIIF
 
 TAPS = ((0.375, 0.625, 0.0), (0.125, 0.875, 0.0), (0.0, 0.875, 0.125), (0.0, 0.625, 0.375))
-"""Of cells i - 1, i and i + 1 in pixel 4 i + k, for each k: its centre lies (k - 1.5) / 4 of a cell from that of cell i."""
+"""Of cells i - 1, i and i + 1 in pixel 4 i + k, for each k.
+
+Its centre lies (k - 1.5) / 4 of a cell from that of cell i.
+"""
 BANDS = 4
 
 
@@ -104,7 +111,8 @@ class DepthToSpace(_Interleaving):
         assert project.bias is not None
         kernels = torch.stack([torch.outer(torch.tensor(down), torch.tensor(along)) for down in TAPS for along in TAPS])
         places = len(kernels)
-        self.upsample = nn.Conv2d(project.in_channels, places * project.out_channels, kernels.shape[1:])  # type: ignore[arg-type]
+        size = kernels.shape[1:]
+        self.upsample = nn.Conv2d(project.in_channels, places * project.out_channels, size)  # type: ignore[arg-type]
         assert self.upsample.bias is not None
         with torch.no_grad():
             self.upsample.weight.copy_((kernels[:, None, None] * project.weight).flatten(0, 1))
@@ -164,7 +172,8 @@ Files are kept by name and weights: after changing a form, delete runs/claims/co
 
 
 def variant(name: str, network: FPLIIF, side: int) -> Variant:
-    """The named form in eval mode, equal to `network` at side x side up to rounding.
+    """Build the named form in eval mode, equal to `network` at side x side up to rounding.
+
 
     Raises:
         ConfigError: the form does not upsample to this side.
@@ -183,7 +192,7 @@ def _edged(grid: Tensor) -> Tensor:
 
 
 def _depthwise(channels: int, kernel: Sequence[Sequence[float]]) -> nn.Conv2d:
-    """The same kernel on every channel."""
+    """Apply the same kernel to every channel."""
     taps = torch.tensor(kernel)
     conv = nn.Conv2d(channels, channels, tuple(taps.shape), groups=channels, bias=False)  # type: ignore[arg-type]
     with torch.no_grad():
@@ -192,13 +201,13 @@ def _depthwise(channels: int, kernel: Sequence[Sequence[float]]) -> nn.Conv2d:
 
 
 def _interleaved_rows(x: Tensor) -> Tensor:
-    """(1, 4 c, h, w), place in the cell before channel, to (1, c, 4 h, w)."""
+    """Bring (1, 4 c, h, w), place in the cell before channel, to (1, c, 4 h, w)."""
     _, channels, height, width = x.shape
     split = x.permute(0, 2, 3, 1).reshape(height, width, DOWNSAMPLING, channels // DOWNSAMPLING)
     return split.permute(0, 2, 1, 3).reshape(1, height * DOWNSAMPLING, width, -1).permute(0, 3, 1, 2)
 
 
 def _interleaved_columns(x: Tensor) -> Tensor:
-    """(1, 4 c, h, w) to (1, c, h, 4 w); channels last, nothing moves."""
+    """Bring (1, 4 c, h, w) to (1, c, h, 4 w); channels last, nothing moves."""
     _, _, height, width = x.shape
     return x.permute(0, 2, 3, 1).reshape(1, height, width * DOWNSAMPLING, -1).permute(0, 3, 1, 2)

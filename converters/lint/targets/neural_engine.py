@@ -24,31 +24,49 @@ def _in_float32(step: Step) -> bool:
 
 RULES = (
     Rule(
-        frozenset(), _in_float32, "it is computed in 32-bit floats, which run on the GPU and the CPU only",
-        "convert with --recipes float16, and keep single operations in 32 bits with --keep only where they need it", TYPED,
+        frozenset(),
+        _in_float32,
+        "it is computed in 32-bit floats, which run on the GPU and the CPU only",
+        "convert with --recipes float16, and keep single operations in 32 bits with --keep only where they need it",
+        TYPED,
     ),
     Rule(
-        frozenset({"lstm", "gru", "rnn"}), lambda step: True, "recurrent layers are known not to run there",
-        "unroll a short sequence, or replace it by convolutions", UNSUPPORTED,
+        frozenset({"lstm", "gru", "rnn"}),
+        lambda step: True,
+        "recurrent layers are known not to run there",
+        "unroll a short sequence, or replace it by convolutions",
+        UNSUPPORTED,
     ),
     Rule(
-        frozenset({"gather", "gather_along_axis", "gather_nd"}), lambda step: True, "gathers are known not to run there",
-        "slice or split in its place", UNSUPPORTED,
+        frozenset({"gather", "gather_along_axis", "gather_nd"}),
+        lambda step: True,
+        "gathers are known not to run there",
+        "slice or split in its place",
+        UNSUPPORTED,
     ),
     Rule(
-        frozenset({"conv"}), _dilated, "dilated convolutions are known not to run there",
-        "a larger kernel, two small ones, or a smaller grid and a resize", UNSUPPORTED,
+        frozenset({"conv"}),
+        _dilated,
+        "dilated convolutions are known not to run there",
+        "a larger kernel, two small ones, or a smaller grid and a resize",
+        UNSUPPORTED,
     ),
     Rule(
-        frozenset({"custom_layer", "while_loop", "cond"}), lambda step: True,
-        "custom layers have no implementation for it, and control flow goes through the CPU", "take it out of the graph", UNSUPPORTED,
+        frozenset({"custom_layer", "while_loop", "cond"}),
+        lambda step: True,
+        "custom layers have no implementation for it, and control flow goes through the CPU",
+        "take it out of the graph",
+        UNSUPPORTED,
     ),
     Rule(
-        frozenset({"linear", "matmul"}), lambda step: any(len(value.shape) != 4 for value in step.flowing),
-        "tensors that are not (batch, channels, 1, sequence) are slower there", "write it as a 1 x 1 convolution", TRANSFORMERS,
+        frozenset({"linear", "matmul"}),
+        lambda step: any(len(value.shape) != 4 for value in step.flowing),
+        "tensors that are not (batch, channels, 1, sequence) are slower there",
+        "write it as a 1 x 1 convolution",
+        TRANSFORMERS,
         splits=False,
     ),
-)  # fmt: skip
+)
 
 TARGET = Target(
     name="neural-engine",
@@ -58,5 +76,8 @@ TARGET = Target(
     source=UNSUPPORTED,
     rules=RULES,
     rewrites={},
-    caveat="Apple publishes no list: what is not known to be refused is counted as taken, and Core ML may still choose the GPU or CPU",
+    caveat=(
+        "Apple publishes no list: what is not known to be refused is counted as taken, and Core ML may still choose "
+        "the GPU or CPU"
+    ),
 )

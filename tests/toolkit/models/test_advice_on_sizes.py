@@ -95,12 +95,19 @@ def test_channels_are_blamed_for_channels() -> None:
 
 def file(path: Path, size: tuple[int, int], network: nn.Module, **options: Any) -> Path:
     torch.onnx.export(
-        network.eval(), (torch.zeros(1, 3, *size),), path, dynamo=False, input_names=["picture"], output_names=["logits"],
-        dynamic_axes={"picture": {2: "h", 3: "w"}}, **options,
-    )  # fmt: skip
+        network.eval(),
+        (torch.zeros(1, 3, *size),),
+        path,
+        dynamo=False,
+        input_names=["picture"],
+        output_names=["logits"],
+        dynamic_axes={"picture": {2: "h", 3: "w"}},
+        **options,
+    )
     return path
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_open_onnx_files_that_answer_to_one_size(tmp_path: Path) -> None:
     path = file(tmp_path / "net.onnx", (224, 224), Positions(224))
     with pytest.raises(SourceError, match=r"it answers to 224 x 224: give --input-size 224x224"):

@@ -42,11 +42,14 @@ class CheckResult:
     artifact: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The entry of the report's `checks`."""
+        """Return the entry in the report's `checks`."""
         return {
-            "name": self.name, "artifact": self.artifact, "status": self.status.value, "message": self.message,
+            "name": self.name,
+            "artifact": self.artifact,
+            "status": self.status.value,
+            "message": self.message,
             "facts": self.facts,
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)

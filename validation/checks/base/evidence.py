@@ -126,7 +126,7 @@ class ArtifactEvidence:
 
     @property
     def shown(self) -> Shown:
-        """Its answers, made once; raises RunnerError if the runtime refuses or fails."""
+        """Return its answers, made once; raises RunnerError if the runtime refuses or fails."""
         if isinstance(self._shown, RunnerError):
             raise self._shown
         return self._shown
@@ -162,7 +162,8 @@ class RunEvidence:
     Attributes:
         dataset: the pictures that judge.
         input_size: (height, width) they are brought to.
-        calibration: digests (`picture_digest`) of the pictures that fixed integer ranges, by sample id; None if they were not recorded.
+        calibration: digests (`picture_digest`) of the pictures that fixed integer ranges, by sample id; None if they
+            were not recorded.
         calibrated: names of the artifacts made with them.
     """
 

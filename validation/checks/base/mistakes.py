@@ -1,7 +1,9 @@
-"""The mistakes people make on the way from a picture to a network and back, as functions, and which of them explains an answer.
+"""The mistakes people make on the way from a picture to a network and back, as functions, and which of them explains
+an answer.
 
-An answer that is not the network's own is held against what the network would answer if a picture had been prepared wrongly
-(or its own answer had been read wrongly): the mistake that explains it far better than "no mistake" is the one that was made.
+An answer that is not the network's own is held against what the network would answer if a picture had been prepared
+wrongly (or its own answer had been read wrongly): the mistake that explains it far better than "no mistake" is the
+one that was made.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ Prepare = Callable[[Picture, Size], Values]
 
 
 def resized(picture: Picture, size: Size, mode: str = "bilinear", antialias: bool = True) -> Values:
-    """float32 (h, w, C) on the scale 0..255 through torch, apart from the picture path's own resizing."""
+    """Resize to float32 (h, w, C) on the scale 0..255 through torch, apart from the picture path's own resizing."""
     values: Values = picture.astype(np.float32)
     if picture.shape[:2] == size:
         return values
@@ -74,7 +76,7 @@ def _normalised(mean: Iterable[float], deviation: Iterable[float]) -> Prepare:
 
 
 def right(picture: Picture, size: Size) -> Values:
-    """The picture as it should be prepared."""
+    """Prepare the picture as it should be prepared."""
     return resized(picture, size)
 
 
@@ -146,7 +148,7 @@ OUTPUT_MISTAKES: dict[str, tuple[str, ReadWrongly]] = {
 
 
 def sampled(answer: Answer) -> Answer:
-    """The answer at up to GRID rows and columns."""
+    """Take the answer at up to GRID rows and columns."""
     rows, columns = (_spread(size) for size in answer.shape[:2])
     return answer[rows[:, np.newaxis], columns[np.newaxis, :]]
 
@@ -157,7 +159,8 @@ def _spread(size: int) -> NDArray[np.intp]:
 
 
 def error(answers: Iterable[Answer], expected: Iterable[Values]) -> float:
-    """How far answers are from expected logits (h, w, C), compared at sampled places.
+    """Measure how far answers are from expected logits (h, w, C), compared at sampled places.
+
 
     Logits: power of the difference over the power of what varies in the expected ones. Label maps: twice the share of
     pixels with another class, so that both are about 0 for equal answers and 1 or more for unrelated ones.
@@ -177,7 +180,10 @@ def error(answers: Iterable[Answer], expected: Iterable[Values]) -> float:
 
 @dataclass(frozen=True)
 class Explanation:
-    """How well "no mistake" and the best of the mistakes explain an answer, as `error`s; below `least` nothing needs explaining."""
+    """How well "no mistake" and the best of the mistakes explain an answer, as `error`s.
+
+    Below `least` nothing needs explaining.
+    """
 
     own: float
     mistake: str | None
@@ -186,21 +192,24 @@ class Explanation:
 
     @property
     def found(self) -> bool:
-        """True if a mistake was made: it explains what the network's own answer does not."""
+        """Tell whether a mistake was made: it explains what the network's own answer does not."""
         return self.mistake is not None and self.own > self.least and self.left < min(PLAUSIBLE, EXPLAINS * self.own)
 
     def facts(self) -> dict[str, Any]:
         """Decibels for the report; None where an answer is exact or the network's answer is flat."""
         return {
-            "sqnr_db": decibels(self.own), "best_mistake": self.mistake,
+            "sqnr_db": decibels(self.own),
+            "best_mistake": self.mistake,
             "sqnr_db_with_mistake": None if self.mistake is None else decibels(self.left),
-        }  # fmt: skip
+        }
 
 
 def explain(own: float, mistakes: Mapping[str, Callable[[], float]], *, logits: bool) -> Explanation:
-    """The best of the mistakes, each a function that gives its error; none is asked where `own` is small already.
+    """Find the best of the mistakes, each a function that gives its error; none is asked where `own` is small already.
 
-    Label maps (`logits` False) differ in whole pixels, a few of which any mistake may hit by chance: they must differ more.
+
+    Label maps (`logits` False) differ in whole pixels, a few of which any mistake may hit by chance: they must differ
+    more.
     """
     least = CLOSE if logits else FAR
     if own < least or not mistakes:

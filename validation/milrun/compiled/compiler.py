@@ -59,14 +59,14 @@ class Compiler:
         self.declared: dict[str, ValueType] = {}
 
     def new_register(self, value: Any = None, constant: bool = False) -> int:
-        """A fresh register, preloaded if it is a constant."""
+        """Add a register and return its number; a constant's value is put in at once."""
         self.registers.append(value)
         if constant:
             self._constant.add(len(self.registers) - 1)
         return len(self.registers) - 1
 
     def define(self, outputs: Iterable[Output], scope: Scope) -> tuple[int, ...]:
-        """Registers for named values, entered into `scope`."""
+        """Give every named value a register, enter it into `scope` and return the numbers."""
         slots = []
         for output in outputs:
             scope[output.name] = self.new_register()
@@ -75,7 +75,7 @@ class Compiler:
         return tuple(slots)
 
     def block(self, block: Block, scope: Scope, keep: Sequence[str]) -> tuple[list[Step], set[int]]:
-        """Steps of a block and the registers it reads; values named in `keep` outlive the block."""
+        """Compile a block into steps and the registers it reads; values named in `keep` outlive the block."""
         own: set[int] = set()
         steps: list[Step] = []
         reads: list[set[int]] = []
@@ -100,7 +100,8 @@ class Compiler:
             self.registers[slot] = None
 
     def lookup(self, name: str, scope: Scope) -> int:
-        """The register of a name.
+        """Find the register of a name.
+
 
         Raises:
             ModelFileError: nothing before defines it.
@@ -156,7 +157,7 @@ class Compiler:
     def _bind(
         self, operation: Operation, implementation: OpImplementation, scope: Scope
     ) -> tuple[Callable[[Registers], Any], set[int]]:
-        """The function with its constants bound, reading the rest from registers; and the registers it reads."""
+        """Bind an operation's constants to its function; return that, and the registers the rest is read from."""
         self._check_parameters(operation, implementation)
         bound: dict[str, Any] = {}
         plain: list[tuple[str, int]] = []
@@ -283,7 +284,7 @@ def _caller(
     converted: list[tuple[str, int, Callable[[Any], Any]]],
     several: list[tuple[str, list[int]]],
 ) -> Callable[[Registers], Any]:
-    """A function of the registers alone; the common case, one tensor and constants, costs one call."""
+    """Make a function of the registers alone. The common case, one tensor and constants, costs one call."""
     if len(plain) == 1 and not converted and not several:
         ((name, slot),) = plain
         return lambda registers: function(**{name: registers[slot]})

@@ -26,7 +26,8 @@ class State:
     cells: Mapping[str, StateCell]
 
     def read_state(self, name: str) -> NDArray[Any]:
-        """A copy of the present value.
+        """Copy the present value of a state.
+
 
         Raises:
             PredictInputError: no such state.

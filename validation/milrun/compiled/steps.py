@@ -19,9 +19,16 @@ Finish = Callable[[Any], Any] | None
 
 # What torch and Python raise on operands that do not fit; anything else is a mistake in milrun and should surface.
 OPERATION_FAILURES = (
-    RuntimeError, ValueError, TypeError, IndexError, KeyError, ArithmeticError, MemoryError, AttributeError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    ArithmeticError,
+    MemoryError,
+    AttributeError,
     AssertionError,
-)  # fmt: skip
+)
 
 
 @dataclass(slots=True)
@@ -43,7 +50,7 @@ class Step:
     frees: tuple[int, ...] = ()
 
     def execute(self, registers: Registers, observe: Observer | None) -> None:
-        """Compute, convert, store."""
+        """Compute, convert and store the operation's results."""
         results = self.compute(registers)
         if len(self.outputs) == 1 and not isinstance(results, tuple):
             finish = self.finish[0]
@@ -98,7 +105,7 @@ class WhileStep(Step):
     body: SubProgram | None = None
 
     def execute(self, registers: Registers, observe: Observer | None) -> None:
-        """Loop, but not for ever."""
+        """Repeat the body while the condition holds, up to a limit."""
         if self.condition is None or self.body is None:
             raise ValueError("a block of the loop is missing")
         values = self.compute(registers)
@@ -137,5 +144,5 @@ def _first_line(error: BaseException) -> str:
 
 
 def round_to_float16(value: torch.Tensor) -> torch.Tensor:
-    """The nearest float16 values (ties to even, overflow to infinity), still held as float32."""
+    """Round to the nearest float16 values (ties to even, overflow to infinity), still held as float32."""
     return value.to(torch.float16).to(torch.float32)

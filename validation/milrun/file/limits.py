@@ -27,6 +27,6 @@ def check_size(shape: Iterable[int]) -> None:
 
 
 def broadcast_shape(first: Sequence[int], second: Sequence[int]) -> list[int]:
-    """The shape two operands have together; sizes that do not fit are left to the operation to refuse."""
+    """Return the shape two operands have together; sizes that do not fit are left to the operation to refuse."""
     pairs = zip_longest(reversed(first), reversed(second), fillvalue=1)
     return [b if a == 1 else a for a, b in pairs][::-1]

@@ -32,7 +32,8 @@ class Package:
         self.model = _parse(specification)
 
     def weight_path(self, name: str) -> Path:
-        """The file behind a weight file name of the program.
+        """Find the file behind a name of a weight file in the program.
+
 
         Raises:
             ModelFileError: the name leads out of the package.
@@ -74,7 +75,7 @@ def _specification_path(path: Path) -> Path:
 
 
 def _manifest_root(package: Path) -> Path:
-    """The specification file that the package's manifest names as its root."""
+    """Find the specification file that the package's manifest names as its root."""
     manifest = package / "Manifest.json"
     if not manifest.is_file():
         raise ModelFileError(f"{package} has no Manifest.json; it is no .mlpackage or was copied in part")

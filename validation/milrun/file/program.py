@@ -87,7 +87,7 @@ class Function:
 
 
 def operands(block: Block) -> dict[str, tuple[str, ...]]:
-    """Names of the values each operation reads, by operation name, operations of nested blocks included."""
+    """List the values each operation reads, by operation name, operations of nested blocks included."""
     found: dict[str, tuple[str, ...]] = {}
     for operation in block.operations:
         arguments = (argument for several in operation.inputs.values() for argument in several)

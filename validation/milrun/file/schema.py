@@ -79,15 +79,23 @@ DictionaryValue: values=1:KeyValuePair*
 """
 
 _SCALARS = {
-    "double": 1, "float": 2, "int64": 3, "uint64": 4, "int32": 5, "bool": 8, "string": 9, "bytes": 12, "uint32": 13,
-}  # fmt: skip
+    "double": 1,
+    "float": 2,
+    "int64": 3,
+    "uint64": 4,
+    "int32": 5,
+    "bool": 8,
+    "string": 9,
+    "bytes": 12,
+    "uint32": 13,
+}
 _MESSAGE_TYPE = 11
 _OPTIONAL, _REPEATED = 1, 3
 
 
 @cache
 def model_class() -> Any:
-    """The protobuf message class of a whole model file."""
+    """Build the protobuf message class of a whole model file."""
     from google.protobuf import (  # type: ignore[import-untyped, unused-ignore]
         descriptor_pb2,
         descriptor_pool,
@@ -122,7 +130,10 @@ def _add_message(message: Any, fields: list[str]) -> None:
 
 
 def _add_map_entry(message: Any, field_name: str, value_kind: str) -> str:
-    """A map is a repeated nested message with the two fields key and value, marked as a map entry."""
+    """Add a map as protobuf writes it.
+
+    A repeated nested message with the fields key and value, marked as a map entry.
+    """
     entry_name = "".join(_words(field_name)) + "Entry"
     entry = message.nested_type.add(name=entry_name)
     entry.options.map_entry = True

@@ -21,7 +21,8 @@ _MAX_DIMENSION = 2**40
 
 
 def decode_type(proto: Any) -> ValueType:
-    """A ValueType message as a `ValueType`.
+    """Read a ValueType message into a `ValueType`.
+
 
     Raises:
         ModelFileError: unknown kinds, element types, ranks that do not agree.
@@ -65,13 +66,14 @@ class ValueDecoder:
     """Decodes constant values; opens each weight file once and shares equal weights."""
 
     def __init__(self, weight_path: Callable[[str], Path]) -> None:
-        """`weight_path` finds the file behind a name such as "@model_path/weights/weight.bin"."""
+        """Take `weight_path`, which finds the file behind a name such as "@model_path/weights/weight.bin"."""
         self._weight_path = weight_path
         self._files: dict[str, WeightFile] = {}
         self._shared: dict[tuple[str, int, DType, tuple[int, ...]], torch.Tensor] = {}
 
     def decode(self, proto: Any) -> Literal:
-        """A Value message as a `Literal`.
+        """Read a Value message into a `Literal`.
+
 
         Raises:
             ModelFileError: the value does not fit its type, or the weight file is missing or damaged.

@@ -24,9 +24,21 @@ _VERSION = 2
 _SENTINEL = 0xDEADBEEF
 
 _BLOB_TYPES = {
-    1: "float16", 2: "float32", 3: "uint8", 4: "int8", 6: "int16", 7: "uint16", 8: "int4", 9: "uint1", 10: "uint2",
-    11: "uint4", 12: "uint3", 13: "uint6", 14: "int32", 15: "uint32",
-}  # fmt: skip
+    1: "float16",
+    2: "float32",
+    3: "uint8",
+    4: "int8",
+    6: "int16",
+    7: "uint16",
+    8: "int4",
+    9: "uint1",
+    10: "uint2",
+    11: "uint4",
+    12: "uint3",
+    13: "uint6",
+    14: "int32",
+    15: "uint32",
+}
 
 
 class WeightFile:
@@ -54,7 +66,8 @@ class WeightFile:
             raise ModelFileError(f"the weight file {path} has version {version}, milrun reads version {_VERSION}")
 
     def read(self, offset: int, dtype: DType, count: int) -> NDArray[Any]:
-        """`count` elements of the blob whose metadata is at `offset`; shape (count,), in the stored numpy type.
+        """Read `count` elements of the blob whose metadata is at `offset`; shape (count,), in the stored numpy type.
+
 
         Raises:
             ModelFileError: the offset, type or size does not fit the file.

@@ -13,37 +13,37 @@ from validation.milrun.registry import op
 
 @op("relu", exact=True)
 def relu(x: Tensor) -> Tensor:
-    """max(x, 0)."""
+    """Compute max(x, 0)."""
     return torch.relu(x)
 
 
 @op("relu6", exact=True)
 def relu6(x: Tensor) -> Tensor:
-    """min(max(x, 0), 6)."""
+    """Compute min(max(x, 0), 6)."""
     return x.clamp(0, 6)
 
 
 @op("clamped_relu")
 def clamped_relu(x: Tensor, alpha: float, beta: float) -> Tensor:
-    """min(x, beta) where x >= 0, min(alpha * x, beta) elsewhere."""
+    """Compute min(x, beta) where x >= 0, min(alpha * x, beta) elsewhere."""
     return F.leaky_relu(x, alpha).clamp(max=beta)
 
 
 @op("leaky_relu")
 def leaky_relu(x: Tensor, alpha: float = 0.01) -> Tensor:
-    """alpha * x below zero."""
+    """Compute alpha * x below zero."""
     return F.leaky_relu(x, alpha)
 
 
 @op("prelu")
 def prelu(x: Tensor, alpha: Tensor) -> Tensor:
-    """alpha * x below zero, one alpha per channel (axis 1)."""
+    """Compute alpha * x below zero, one alpha per channel (axis 1)."""
     return torch.where(x >= 0, x, x * _per_channel(alpha, x))
 
 
 @op("elu")
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
-    """alpha * (exp(x) - 1) below zero."""
+    """Compute alpha * (exp(x) - 1) below zero."""
     return F.elu(x, alpha)
 
 
@@ -52,7 +52,7 @@ _GELU: dict[str, Literal["none", "tanh"]] = {"EXACT": "none", "TANH_APPROXIMATIO
 
 @op("gelu")
 def gelu(x: Tensor, mode: str = "EXACT") -> Tensor:
-    """x * Phi(x), exactly or by one of two approximations."""
+    """Compute x * Phi(x), exactly or by one of two approximations."""
     if mode == "SIGMOID_APPROXIMATION":
         return x * torch.sigmoid(1.702 * x)
     return F.gelu(x, approximate=_GELU[mode])
@@ -60,62 +60,62 @@ def gelu(x: Tensor, mode: str = "EXACT") -> Tensor:
 
 @op("linear_activation")
 def linear_activation(x: Tensor, alpha: float = 1.0, beta: float = 0.0) -> Tensor:
-    """alpha * x + beta."""
+    """Compute alpha * x + beta."""
     return alpha * x + beta
 
 
 @op("scaled_tanh")
 def scaled_tanh(x: Tensor, alpha: float = 1.0, beta: float = 1.0) -> Tensor:
-    """alpha * tanh(beta * x)."""
+    """Compute alpha * tanh(beta * x)."""
     return alpha * torch.tanh(beta * x)
 
 
 @op("sigmoid")
 def sigmoid(x: Tensor) -> Tensor:
-    """1 / (1 + exp(-x))."""
+    """Compute 1 / (1 + exp(-x))."""
     return torch.sigmoid(x)
 
 
 @op("sigmoid_hard")
 def sigmoid_hard(x: Tensor, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
-    """min(max(alpha * x + beta, 0), 1)."""
+    """Compute min(max(alpha * x + beta, 0), 1)."""
     return (alpha * x + beta).clamp(0, 1)
 
 
 @op("silu")
 def silu(x: Tensor) -> Tensor:
-    """x * sigmoid(x)."""
+    """Compute x * sigmoid(x)."""
     return F.silu(x)
 
 
 @op("softplus")
 def softplus(x: Tensor) -> Tensor:
-    """log(1 + exp(x))."""
+    """Compute log(1 + exp(x))."""
     return torch.logaddexp(x, torch.zeros_like(x))
 
 
 @op("softplus_parametric")
 def softplus_parametric(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
-    """alpha * log(1 + exp(beta * x)), one alpha and beta per channel (axis 1)."""
+    """Compute alpha * log(1 + exp(beta * x)), one alpha and beta per channel (axis 1)."""
     scaled = x * _per_channel(beta, x)
     return _per_channel(alpha, x) * torch.logaddexp(scaled, torch.zeros_like(scaled))
 
 
 @op("softmax")
 def softmax(x: Tensor, axis: int = -1) -> Tensor:
-    """exp(x) / sum(exp(x)) along `axis`."""
+    """Compute exp(x) / sum(exp(x)) along `axis`."""
     return torch.softmax(x, axis)
 
 
 @op("softsign")
 def softsign(x: Tensor) -> Tensor:
-    """x / (1 + |x|)."""
+    """Compute x / (1 + |x|)."""
     return F.softsign(x)
 
 
 @op("thresholded_relu", exact=True)
 def thresholded_relu(x: Tensor, alpha: float = 1.0) -> Tensor:
-    """x where x >= alpha, else 0."""
+    """Compute x where x >= alpha, else 0."""
     return torch.where(x >= alpha, x, torch.zeros_like(x))
 
 

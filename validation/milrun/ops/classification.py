@@ -12,7 +12,7 @@ from validation.milrun.registry import op
 
 @op("classify")
 def classify(probabilities: Tensor, classes: Any) -> tuple[Any, dict[Any, float]]:
-    """The most probable label, and the probability of every label."""
+    """Return the most probable label, and the probability of every label."""
     labels = [int(label) if isinstance(label, torch.Tensor) else label for label in classes]
     values = [float(value) for value in probabilities.flatten().tolist()]
     table = dict(zip(labels, values, strict=True))

@@ -19,7 +19,7 @@ from validation.milrun.registry import op
 
 @op("constexpr_affine_dequantize", since=16, fold=True)
 def affine_dequantize(quantized_data: Tensor, zero_point: Tensor, scale: Tensor, axis: int) -> Tensor:
-    """scale * (data - zero_point), scale and zero point for all or one per entry of `axis`."""
+    """Compute scale * (data - zero_point), with scale and zero point for all or one per entry of `axis`."""
     shape = [-1 if i == axis % quantized_data.dim() else 1 for i in range(quantized_data.dim())]
     shift = zero_point.reshape(shape) if zero_point.dim() == 1 else zero_point
     factor = scale.reshape(shape) if scale.dim() == 1 else scale
@@ -47,14 +47,14 @@ def lut_to_dense_packed(indices: Tensor, lut: Tensor, shape: list[int]) -> Tenso
 
 @op("constexpr_sparse_to_dense", since=16, fold=True, exact=True)
 def sparse_to_dense_packed(nonzero_data: Tensor, mask: Tensor, shape: list[int]) -> Tensor:
-    """Values where the packed mask has a 1, zero elsewhere."""
+    """Put the values where the packed mask has a 1, and zeros elsewhere."""
     check_size(shape)
     bits = unpack_bits(mask.to(torch.uint8).numpy(), dtype_named("uint1"), prod(shape))
     return sparse_to_dense(nonzero_data, torch.from_numpy(bits).reshape(shape))
 
 
 def _spread(values: Tensor, shape: torch.Size | list[int]) -> Tensor:
-    """Block-wise parameters repeated to the shape of the data."""
+    """Repeat block-wise parameters to the shape of the data."""
     for axis, (have, want) in enumerate(zip(values.shape, shape, strict=True)):
         if have != want:
             if have < 1 or want % have:
@@ -65,7 +65,7 @@ def _spread(values: Tensor, shape: torch.Size | list[int]) -> Tensor:
 
 @op("constexpr_blockwise_shift_scale", since=18, fold=True)
 def blockwise_shift_scale(data: Tensor, scale: Tensor, offset: Tensor | None = None) -> Tensor:
-    """scale * (data - offset), scale and offset per block."""
+    """Compute scale * (data - offset), with scale and offset per block."""
     shifted = data if offset is None else data - _spread(offset, data.shape)
     return shifted * _spread(scale, data.shape)
 
@@ -90,7 +90,7 @@ def lut_to_dense(indices: Tensor, lut: Tensor, vector_axis: int | None = None) -
 
 @op("constexpr_sparse_to_dense", since=18, fold=True, exact=True)
 def sparse_to_dense(nonzero_data: Tensor, mask: Tensor) -> Tensor:
-    """Values where the mask is 1, zero elsewhere."""
+    """Put the values where the mask is 1, and zeros elsewhere."""
     chosen = mask != 0
     count = int(chosen.sum())
     if count != nonzero_data.numel():
@@ -116,6 +116,6 @@ def lut_to_sparse(
 def sparse_blockwise_shift_scale(
     data_mask: Tensor, nonzero_data: Tensor, scale: Tensor, offset: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Block-wise dequantization of the entries where the mask is 1; gives the mask and the values."""
+    """Dequantize, block by block, the entries where the mask is 1; return the mask and the values."""
     dense = blockwise_shift_scale(sparse_to_dense(nonzero_data, data_mask), scale, offset)
     return data_mask, dense[data_mask != 0]

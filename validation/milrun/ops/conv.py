@@ -30,7 +30,7 @@ def conv(
     dilations: list[int] | None = None,
     groups: int = 1,
 ) -> Tensor:
-    """x (n, C_in, *D), weight (C_out, C_in / groups, *K); sums in float32."""
+    """Convolve x (n, C_in, *D) with weight (C_out, C_in / groups, *K), adding in float32."""
     spatial = x.dim() - 2
     strides, dilations = strides or [1] * spatial, dilations or [1] * spatial
     kernel = _dilated(weight, dilations)
@@ -55,7 +55,9 @@ def conv_transpose(
     dilations: list[int] | None = None,
     groups: int = 1,
 ) -> Tensor:
-    """x (n, C_in, *D), weight (C_in, C_out / groups, *K); the full result is cropped to the padding or output_shape."""
+    """Convolve x (n, C_in, *D) transposed with weight (C_in, C_out / groups, *K), cropped to the padding or
+    output_shape.
+    """
     spatial = x.dim() - 2
     strides, dilations = strides or [1] * spatial, dilations or [1] * spatial
     kernel = _dilated(weight, dilations)
@@ -75,7 +77,7 @@ def conv_transpose(
 def _transpose_crops(
     x: Tensor, full: list[int], pad_type: str, pad: list[int] | None, strides: list[int], output_shape: list[int] | None
 ) -> list[tuple[int, int]]:
-    """(before, after) to take off the full result; negative amounts are filled with zeros."""
+    """Return (before, after) to take off the full result; negative amounts are filled with zeros."""
     sizes = x.shape[2:]
     if output_shape is not None:
         wanted = output_shape[-len(full) :]

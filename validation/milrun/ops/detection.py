@@ -47,7 +47,7 @@ def non_maximum_suppression(
     score_threshold: float = float("-inf"),
     per_class_suppression: bool = False,
 ) -> tuple[Tensor, ...]:
-    """boxes (n, B, 4) as centre and size, scores (n, B, K): kept boxes, their scores, numbers (-1: none), counts."""
+    """Keep the best of overlapping boxes (n, B, 4), centre and size, by their scores (n, B, K)."""
     n, _, classes = scores.shape
     check_size([n, max_boxes, classes + 5])
     out_boxes, out_scores = torch.zeros(n, max_boxes, 4), torch.zeros(n, max_boxes, classes)

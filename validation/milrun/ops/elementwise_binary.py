@@ -17,28 +17,28 @@ def _fit(x: Tensor, y: Tensor) -> None:
 
 @op("add")
 def add(x: Tensor, y: Tensor) -> Tensor:
-    """x + y."""
+    """Compute x + y."""
     _fit(x, y)
     return x + y
 
 
 @op("sub")
 def sub(x: Tensor, y: Tensor) -> Tensor:
-    """x - y."""
+    """Compute x - y."""
     _fit(x, y)
     return x - y
 
 
 @op("mul")
 def mul(x: Tensor, y: Tensor) -> Tensor:
-    """x * y."""
+    """Compute x * y."""
     _fit(x, y)
     return x * y
 
 
 @op("real_div")
 def real_div(x: Tensor, y: Tensor) -> Tensor:
-    """x / y; the quotient of integers is cut towards zero."""
+    """Compute x / y; the quotient of integers is cut towards zero."""
     _fit(x, y)
     if x.is_floating_point():
         return x / y
@@ -50,91 +50,91 @@ def real_div(x: Tensor, y: Tensor) -> Tensor:
 
 @op("floor_div")
 def floor_div(x: Tensor, y: Tensor) -> Tensor:
-    """floor(x / y)."""
+    """Compute floor(x / y)."""
     _fit(x, y)
     return torch.div(x, y, rounding_mode="floor")
 
 
 @op("mod")
 def mod(x: Tensor, y: Tensor) -> Tensor:
-    """x - floor(x / y) * y."""
+    """Compute x - floor(x / y) * y."""
     _fit(x, y)
     return torch.remainder(x, y)
 
 
 @op("pow")
 def power(x: Tensor, y: Tensor) -> Tensor:
-    """x ** y."""
+    """Compute x ** y."""
     _fit(x, y)
     return torch.pow(x, y)
 
 
 @op("maximum", exact=True)
 def maximum(x: Tensor, y: Tensor) -> Tensor:
-    """The larger one."""
+    """Return the larger of x and y, element by element."""
     _fit(x, y)
     return torch.maximum(x, y)
 
 
 @op("minimum", exact=True)
 def minimum(x: Tensor, y: Tensor) -> Tensor:
-    """The smaller one."""
+    """Return the smaller of x and y, element by element."""
     _fit(x, y)
     return torch.minimum(x, y)
 
 
 @op("equal")
 def equal(x: Tensor, y: Tensor) -> Tensor:
-    """x == y."""
+    """Compute x == y."""
     _fit(x, y)
     return x == y
 
 
 @op("not_equal")
 def not_equal(x: Tensor, y: Tensor) -> Tensor:
-    """x != y."""
+    """Compute x != y."""
     _fit(x, y)
     return x != y
 
 
 @op("greater")
 def greater(x: Tensor, y: Tensor) -> Tensor:
-    """x > y."""
+    """Compute x > y."""
     _fit(x, y)
     return x > y
 
 
 @op("greater_equal")
 def greater_equal(x: Tensor, y: Tensor) -> Tensor:
-    """x >= y."""
+    """Compute x >= y."""
     _fit(x, y)
     return x >= y
 
 
 @op("less")
 def less(x: Tensor, y: Tensor) -> Tensor:
-    """x < y."""
+    """Compute x < y."""
     _fit(x, y)
     return x < y
 
 
 @op("less_equal")
 def less_equal(x: Tensor, y: Tensor) -> Tensor:
-    """x <= y."""
+    """Compute x <= y."""
     _fit(x, y)
     return x <= y
 
 
 @op("logical_and")
 def logical_and(x: Tensor, y: Tensor) -> Tensor:
-    """x and y."""
+    """Compute x and y."""
     _fit(x, y)
     return torch.logical_and(x, y)
 
 
 @op("logical_or")
 def logical_or(x: Tensor, y: Tensor) -> Tensor:
-    """x or y."""
+    """Compute x or y."""
     _fit(x, y)
     return torch.logical_or(x, y)
 

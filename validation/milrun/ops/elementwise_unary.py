@@ -12,7 +12,7 @@ from validation.milrun.registry import op
 
 
 def _exact(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """A function whose results on integers are the integers themselves."""
+    """Wrap a function that leaves integers as they are."""
 
     def apply(x: Tensor) -> Tensor:
         return function(x) if x.is_floating_point() else x
@@ -62,31 +62,31 @@ for _kind, _function in _EXACT_FUNCTIONS.items():
 
 @op("clip", exact=True)
 def clip(x: Tensor, alpha: float, beta: float) -> Tensor:
-    """min(max(x, alpha), beta)."""
+    """Compute min(max(x, alpha), beta)."""
     return x.clamp(alpha, beta)
 
 
 @op("threshold", exact=True)
 def threshold(x: Tensor, alpha: float) -> Tensor:
-    """max(x, alpha)."""
+    """Compute max(x, alpha)."""
     return x.clamp(min=alpha)
 
 
 @op("inverse")
 def inverse(x: Tensor, epsilon: float = 1e-4) -> Tensor:
-    """1 / (x + epsilon)."""
+    """Compute 1 / (x + epsilon)."""
     return 1.0 / (x + epsilon)
 
 
 @op("log")
 def log(x: Tensor, epsilon: float = 1e-45) -> Tensor:
-    """log(x + epsilon)."""
+    """Compute log(x + epsilon)."""
     return torch.log(x + epsilon)
 
 
 @op("rsqrt")
 def rsqrt(x: Tensor, epsilon: float = 1e-12) -> Tensor:
-    """1 / sqrt(x + epsilon)."""
+    """Compute 1 / sqrt(x + epsilon)."""
     return torch.rsqrt(x + epsilon)
 
 
@@ -95,7 +95,10 @@ _INTEGER_LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(2**15), 2
 
 @op("cast")
 def cast(x: Tensor, dtype: str) -> Tensor:
-    """`x` as another element type: floats are cut towards zero, values outside a narrow integer's range are clamped."""
+    """Convert `x` to another element type.
+
+    Floats are cut towards zero, values beyond a narrow integer's range clamped.
+    """
     target = dtype_named(dtype)
     if target.held is None:
         raise ValueError(f"cannot cast to {dtype}")

@@ -27,7 +27,7 @@ class Rule(Enum):
 
 
 def _index(indices: Tensor, size: int, rule: Rule) -> Tensor:
-    """int64 indices within a dimension of `size`, or an IndexError, as the rule says."""
+    """Bring indices into a dimension of `size`, as int64; raise IndexError where the rule refuses one."""
     wide = indices.to(torch.int64)
     if rule is Rule.FREE:
         return torch.where((wide < 0) | (wide >= size), size - 1, wide)
@@ -42,7 +42,7 @@ def _index(indices: Tensor, size: int, rule: Rule) -> Tensor:
 
 
 def _gather(x: Tensor, indices: Tensor, axis: int, batch_dims: int, rule: Rule) -> Tensor:
-    """x's dimension `axis` replaced by the dimensions of `indices` after its first `batch_dims`, which are shared."""
+    """Replace x's dimension `axis` by the dimensions of `indices` after its first `batch_dims`, which both share."""
     axis = axis % max(1, x.dim())
     index = _index(indices, x.shape[axis], rule)
     batch, inner = list(x.shape[:batch_dims]), list(indices.shape[batch_dims:])
@@ -60,12 +60,12 @@ def _gather(x: Tensor, indices: Tensor, axis: int, batch_dims: int, rule: Rule) 
 
 
 def _gather_along_axis(x: Tensor, indices: Tensor, axis: int, rule: Rule) -> Tensor:
-    """As numpy's take_along_axis."""
+    """Pick along one axis as numpy's take_along_axis does."""
     return torch.take_along_dim(x, _index(indices, x.shape[axis], rule), axis)
 
 
 def _gather_nd(x: Tensor, indices: Tensor, batch_dims: int, rule: Rule) -> Tensor:
-    """The last dimension of `indices` holds positions in the dimensions of x after the shared batch ones."""
+    """Pick by positions in the last dimension of `indices`, in the dimensions of x after the shared batch ones."""
     depth = indices.shape[-1]
     if batch_dims + depth > x.dim():
         raise ValueError(f"positions of {depth} coordinates do not fit rank {x.dim()} with {batch_dims} batch ones")
@@ -93,7 +93,7 @@ def gather(x: Tensor, indices: Tensor, axis: int = 0, batch_dims: int = 0) -> Te
 def gather_ios17(
     x: Tensor, indices: Tensor, axis: int = 0, batch_dims: int = 0, validate_indices: bool = False
 ) -> Tensor:
-    """As before, without negative indices."""
+    """Pick along an axis; from iOS17 on, negative indices are refused where indices are validated."""
     return _gather(x, indices, axis, batch_dims, _rule(validate_indices))
 
 
@@ -105,7 +105,10 @@ def gather_along_axis(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
 
 @op("gather_along_axis", since=17, exact=True)
 def gather_along_axis_ios17(x: Tensor, indices: Tensor, axis: int = 0, validate_indices: bool = False) -> Tensor:
-    """As before, without negative indices."""
+    """Pick along one axis element by element.
+
+    From iOS17 on, negative indices are refused where indices are validated.
+    """
     return _gather_along_axis(x, indices, axis, _rule(validate_indices))
 
 
@@ -117,7 +120,7 @@ def gather_nd(x: Tensor, indices: Tensor, batch_dims: int = 0) -> Tensor:
 
 @op("gather_nd", since=17, exact=True)
 def gather_nd_ios17(x: Tensor, indices: Tensor, batch_dims: int = 0, validate_indices: bool = False) -> Tensor:
-    """As before, without negative indices."""
+    """Pick by positions; from iOS17 on, negative indices are refused where indices are validated."""
     return _gather_nd(x, indices, batch_dims, _rule(validate_indices))
 
 
@@ -137,7 +140,7 @@ _MODES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 
 
 def _numbers(data: Tensor, rule: Rule, axes: list[int]) -> Tensor:
-    """The number of every element; where indices are not validated, one more entry per axis, numbered past the end."""
+    """Number every element; where indices are not validated, one more entry per axis, numbered past the end."""
     numbers = torch.arange(data.numel()).reshape(data.shape)
     if rule is not Rule.FREE:
         return numbers
@@ -180,7 +183,7 @@ def scatter(data: Tensor, indices: Tensor, updates: Tensor, axis: int = 0, mode:
 def scatter_ios17(
     data: Tensor, indices: Tensor, updates: Tensor, axis: int = 0, mode: str = "add", validate_indices: bool = False
 ) -> Tensor:
-    """As before, without negative indices."""
+    """Write updates along an axis; from iOS17 on, negative indices are refused where indices are validated."""
     return _scatter_axis(data, indices, updates, axis, mode, _rule(validate_indices))
 
 
@@ -194,7 +197,7 @@ def scatter_along_axis(data: Tensor, indices: Tensor, updates: Tensor, axis: int
 def scatter_along_axis_ios17(
     data: Tensor, indices: Tensor, updates: Tensor, axis: int = 0, mode: str = "add", validate_indices: bool = False
 ) -> Tensor:
-    """As before, without negative indices."""
+    """Write updates along one axis element by element; from iOS17 on, validated indices may not be negative."""
     return _scatter_along(data, indices, updates, axis, mode, _rule(validate_indices))
 
 
@@ -208,5 +211,5 @@ def scatter_nd(data: Tensor, indices: Tensor, updates: Tensor, mode: str = "add"
 def scatter_nd_ios17(
     data: Tensor, indices: Tensor, updates: Tensor, mode: str = "add", validate_indices: bool = False
 ) -> Tensor:
-    """As before, without negative indices."""
+    """Write updates by positions; from iOS17 on, negative indices are refused where indices are validated."""
     return _scatter_position(data, indices, updates, mode, _rule(validate_indices))

@@ -13,7 +13,7 @@ from validation.milrun.sampling import grid_points
 
 
 def _box_corners(box: list[float], mode: str) -> tuple[float, float, float, float]:
-    """(top, left, bottom, right) of a box in any of the four conventions."""
+    """Return (top, left, bottom, right) of a box in any of the four conventions."""
     if mode.endswith("WIDTH_FIRST"):
         box = [box[1], box[0], box[3], box[2]]
     if mode.startswith("CENTER_SIZE"):
@@ -74,7 +74,7 @@ def _crop_boxes(
     mode: str,
     pad_value: float,
 ) -> Tensor:
-    """One crop (C, *size) per box, from the picture of that number; shape (N, C, *size)."""
+    """Cut one crop (C, *size) per box out of the picture of that number; shape (N, C, *size)."""
     height, width = x.shape[-2:]
     check_size([len(boxes), x.shape[1], *size])
     crops = []
@@ -105,7 +105,9 @@ def crop_resize(
     sampling_mode: str = "DEFAULT",
     pad_value: float = 0.0,
 ) -> Tensor:
-    """Every box of roi (N, 1, 4, 1, 1) from every picture, or with a picture number before each box (N, 1, 5, 1, 1)."""
+    """Crop every box of roi (N, 1, 4, 1, 1) from every picture, or of (N, 1, 5, 1, 1) from the picture numbered in
+    front.
+    """
     rows = roi.reshape(roi.shape[0], -1).tolist()
     size = (target_height, target_width)
     rest = (size, normalized_coordinates, spatial_scale, box_coordinate_mode, sampling_mode, pad_value)
@@ -130,7 +132,7 @@ def crop_resize_ios17(
     sampling_mode: str = "DEFAULT",
     pad_value: float = 0.0,
 ) -> Tensor:
-    """One crop per box (N, 4), from the picture box_indices names, or box i from picture i."""
+    """Crop one box (N, 4) each from the picture that box_indices names, or box i from picture i."""
     numbers = list(range(boxes.shape[0])) if box_indices is None else [int(i) for i in box_indices.tolist()]
     size = (target_height, target_width)
     rest = (size, normalized_coordinates, spatial_scale, box_coordinate_mode, sampling_mode, pad_value)
@@ -190,7 +192,7 @@ class _Sampler:
         self._x, self._mode, self._value = x, padding_mode, padding_value
 
     def pixels(self, row: Tensor, column: Tensor) -> Tensor:
-        """Values (B, C, H2, W2)."""
+        """Return the values (B, C, H2, W2) at whole coordinates."""
         height, width = self._x.shape[-2:]
         border = _BORDERS[self._mode]
         flat = (border(row, height) * width + border(column, width)).flatten(1)
@@ -212,7 +214,7 @@ def resample(
     coordinates_mode: str,
     align_corners: bool,
 ) -> Tensor:
-    """x (B, C, H, W) at coordinates (B, H2, W2, 2), each (x, y)."""
+    """Sample x (B, C, H, W) at coordinates (B, H2, W2, 2), each (x, y)."""
     check_size([x.shape[0], x.shape[1], *coordinates.shape[1:3]])
     where = coordinates.to(torch.float32)
     column = _to_pixels(where[..., 0], x.shape[3], coordinates_mode, align_corners)

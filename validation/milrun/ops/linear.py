@@ -12,7 +12,7 @@ from validation.milrun.registry import op
 
 @op("linear")
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x @ weight.T + bias; weight (D_out, D_in)."""
+    """Compute x @ weight.T + bias; weight (D_out, D_in)."""
     x, weight = _joined(x, weight)
     if x.is_floating_point() and (bias is None or bias.dtype == x.dtype):
         return F.linear(x, weight, bias)
@@ -21,7 +21,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def _joined(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Both as one type: integers join floats as floats."""
+    """Bring both to one type: integers join floats as floats."""
     common = torch.promote_types(x.dtype, y.dtype)
     return x.to(common), y.to(common)
 

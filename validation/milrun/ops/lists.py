@@ -23,14 +23,14 @@ class TensorList:
     grows: bool
 
     def read(self, index: int) -> Tensor:
-        """The element; zeros if it was never written."""
+        """Return an element, or zeros if it was never written."""
         if not 0 <= index < len(self.items):
             raise IndexError(f"element {index} of a list of {len(self.items)} is read")
         item = self.items[index]
         return item if item is not None else torch.zeros(self.element_shape, dtype=self.dtype)
 
     def write(self, index: int, value: Tensor) -> TensorList:
-        """A list with one element replaced; one that grows gets as long as needed."""
+        """Return a list with one element replaced; one that grows gets as long as needed."""
         if index < 0 or (index >= len(self.items) and not self.grows):
             raise IndexError(f"element {index} of a list of {len(self.items)} is written")
         _check_length(index + 1)
@@ -40,7 +40,7 @@ class TensorList:
 
 
 def as_list(value: Any) -> TensorList:
-    """A list argument."""
+    """Check that an argument is a list."""
     if not isinstance(value, TensorList):
         raise TypeError("a list was expected")
     return value
@@ -55,7 +55,7 @@ def _check_length(length: int) -> None:
 def make_list(
     elem_shape: list[Any], init_length: int = 1, dynamic_length: bool = True, dtype: str = "fp32"
 ) -> TensorList:
-    """An empty list; element sizes that are names are only known once something is written."""
+    """Make an empty list; element sizes that are names are only known once something is written."""
     held = dtype_named(dtype).held
     if held is None:
         raise ValueError(f"a list of {dtype} is not possible")
@@ -67,19 +67,19 @@ def make_list(
 
 @op("list_length")
 def list_length(ls: Any) -> Tensor:
-    """Number of elements."""
+    """Count the elements."""
     return torch.tensor(len(as_list(ls).items), dtype=torch.int32)
 
 
 @op("list_read", exact=True)
 def list_read(ls: Any, index: int) -> Tensor:
-    """One element."""
+    """Read one element."""
     return as_list(ls).read(index)
 
 
 @op("list_write")
 def list_write(ls: Any, index: int, value: Tensor) -> TensorList:
-    """The list with one element replaced."""
+    """Return the list with one element replaced."""
     return as_list(ls).write(index, value)
 
 

@@ -18,13 +18,13 @@ def batch_norm(
     beta: Tensor | None = None,
     epsilon: float = 1e-5,
 ) -> Tensor:
-    """Per channel (axis 1), with stored statistics."""
+    """Normalize every channel (axis 1) with stored statistics."""
     return F.batch_norm(x, mean, variance, gamma, beta, False, 0.0, epsilon)
 
 
 @op("instance_norm")
 def instance_norm(x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, epsilon: float = 1e-5) -> Tensor:
-    """Per picture and channel over the spatial dimensions (population variance)."""
+    """Normalize every picture and channel over the spatial dimensions (population variance)."""
     axes = tuple(range(2, x.dim()))
     variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
     shape = [1, -1] + [1] * (x.dim() - 2)
@@ -56,12 +56,12 @@ def layer_norm(
 
 @op("l2_norm")
 def l2_norm(x: Tensor, epsilon: float = 1e-6) -> Tensor:
-    """x / sqrt(sum(x²) + epsilon) over the last three dimensions."""
+    """Compute x / sqrt(sum(x²) + epsilon) over the last three dimensions."""
     axes = tuple(range(max(0, x.dim() - 3), x.dim()))
     return x * torch.rsqrt(x.square().sum(axes, keepdim=True) + epsilon)
 
 
 @op("local_response_norm")
 def local_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
-    """x / (k + alpha / size * sum of squares over `size` neighbouring channels) ** beta."""
+    """Compute x / (k + alpha / size * sum of squares over `size` neighbouring channels) ** beta."""
     return F.local_response_norm(x, size, alpha, beta, k)

@@ -78,12 +78,12 @@ def max_pool(
 
 
 def _torch_can(pads: Pads, kernel: list[int]) -> bool:
-    """torch pads symmetrically, by half a window at most."""
+    """Tell whether torch pads this way: symmetrically, by half a window at most."""
     return is_symmetric(pads) and all(2 * before <= size for (before, _), size in zip(pads, kernel, strict=True))
 
 
 def _extra(x: Tensor, pads: Pads, kernel: list[int], strides: list[int], ceil_mode: bool) -> Pads:
-    """What ceil_mode adds behind the padding so that the last, partial window exists."""
+    """Return what ceil_mode adds behind the padding so that the last, partial window exists."""
     extra = []
     for size, pad, width, stride in zip(x.shape[2:], pads, kernel, strides, strict=True):
         span = size + sum(pad) - width

@@ -11,7 +11,7 @@ _LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
 
 
 def _along(values: Tensor, x: Tensor, axis: int | None) -> Tensor:
-    """A parameter per entry of `axis`, shaped to broadcast."""
+    """Shape a parameter with one value per entry of `axis` so that it broadcasts."""
     if values.dim() == 0 or axis is None:
         return values
     return values.reshape([-1 if i == axis % x.dim() else 1 for i in range(x.dim())])
@@ -25,7 +25,7 @@ def quantize(
     zero_point: Tensor | None = None,
     axis: int | None = None,
 ) -> Tensor:
-    """clip(round(x / scale) + zero_point), rounding half to even."""
+    """Compute clip(round(x / scale) + zero_point), rounding half to even."""
     low, high = _LIMITS[output_dtype]
     steps = torch.round(input / _along(scale, input, axis))
     if zero_point is not None:
@@ -40,6 +40,6 @@ def dequantize(
     zero_point: Tensor | None = None,
     axis: int | None = None,
 ) -> Tensor:
-    """scale * (x - zero_point)."""
+    """Compute scale * (x - zero_point)."""
     shifted = input if zero_point is None else input - _along(zero_point, input, axis)
     return shifted * _along(scale, input, axis)

@@ -23,13 +23,13 @@ def _uniform(shape: list[int], seed: int) -> Tensor:
 
 @op("random_bernoulli")
 def random_bernoulli(shape: list[int], prob: float = 0.5, seed: int = -1) -> Tensor:
-    """1 with probability `prob`, else 0."""
+    """Draw 1 with probability `prob`, else 0."""
     return (_uniform(shape, seed) < prob).to(torch.float32)
 
 
 @op("random_categorical")
 def random_categorical(x: Tensor, mode: str = "logits", size: int = 1, seed: int = -1) -> Tensor:
-    """`size` class numbers per row, drawn with the probabilities (or logits) in the last dimension."""
+    """Draw `size` class numbers per row, with the probabilities (or logits) in the last dimension."""
     check_size([*x.shape[:-1], size])
     weights = x.to(torch.float32)
     if mode == "logits":

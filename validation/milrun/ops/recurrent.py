@@ -30,7 +30,7 @@ def _activation(name: str) -> Activation:
 
 
 def _sequence(states: list[Tensor], output_sequence: bool) -> Tensor:
-    """All hidden states in the order they were computed (so from the end if the direction is reverse), or the last."""
+    """Stack all hidden states in the order they were computed (reverse: from the end on), or return the last one."""
     return torch.stack(states) if output_sequence else states[-1].unsqueeze(0)
 
 
@@ -51,7 +51,7 @@ def rnn(
     output_sequence: bool = False,
     activation: str = "tanh",
 ) -> tuple[Tensor, Tensor]:
-    """h = act(W_ih x + W_hh h + b)."""
+    """Compute h = act(W_ih x + W_hh h + b)."""
     act = _activation(activation)
     inputs = torch.matmul(_order(x, direction), weight_ih.T)
     if bias is not None:
@@ -77,7 +77,10 @@ def gru(
     reset_after: bool = False,
     input_bias: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Gates in the order reset, output, update; the reset gate acts on h, or after its product (reset_after)."""
+    """Run a GRU: gates in the order reset, output, update.
+
+    The reset gate acts on h, or after its product (reset_after).
+    """
     gate, act = _activation(recurrent_activation), _activation(activation)
     inputs = torch.matmul(_order(x, direction), weight_ih.T)
     if input_bias is not None:
@@ -157,7 +160,7 @@ def lstm(
     activation: str = "tanh",
     clip: float | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Forward, reverse or both; both directions' states lie side by side in the last dimension."""
+    """Run an LSTM forward, in reverse or both ways; both directions' states lie side by side in the last dimension."""
     activations = (recurrent_activation, cell_activation, activation)
     cell = _LstmCell((weight_ih, weight_hh), bias, peephole, activations, clip)
     if direction != "bidirectional":

@@ -53,11 +53,11 @@ _register("reduce_min", lambda x, axes, keep: x.amin(axes, keepdim=keep), exact=
 
 @op("reduce_argmax")
 def reduce_argmax(x: Tensor, axis: int = -1, keep_dims: bool = False, output_dtype: str = "int32") -> Tensor:
-    """Index of the largest value along `axis`; of equal ones, the first."""
+    """Return the index of the largest value along `axis`; of equal ones, the first."""
     return x.argmax(axis, keepdim=keep_dims)
 
 
 @op("reduce_argmin")
 def reduce_argmin(x: Tensor, axis: int = -1, keep_dims: bool = False, output_dtype: str = "int32") -> Tensor:
-    """Index of the smallest value along `axis`; of equal ones, the first."""
+    """Return the index of the smallest value along `axis`; of equal ones, the first."""
     return x.argmin(axis, keepdim=keep_dims)

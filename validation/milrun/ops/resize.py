@@ -44,7 +44,7 @@ def upsample_bilinear(
     align_corners: bool = True,
     half_pixel_centers: bool | None = None,
 ) -> Tensor:
-    """Bilinear, output sizes floor(size * factor); the factor is recomputed from the sizes."""
+    """Resize bilinearly to floor(size * factor); the factor is recomputed from the sizes."""
     half = not align_corners if half_pixel_centers is None else half_pixel_centers
     mode = "STRICT_ALIGN_CORNERS" if align_corners else "UNALIGN_CORNERS" if half else "DEFAULT"
     return _bilinear(x, _scaled(x, scale_factor_height, scale_factor_width), mode)
@@ -66,7 +66,7 @@ def resize(
     interpolation_mode: str = "LINEAR",
     sampling_mode: str = "DEFAULT",
 ) -> Tensor:
-    """The last `resized_dims` dimensions to the last sizes of `shape`; a size of 0 keeps the dimension."""
+    """Resize the last `resized_dims` dimensions to the last sizes of `shape`; a size of 0 keeps the dimension."""
     count = resized_dims
     if not 0 < count <= min(len(shape), x.dim()):
         raise ValueError(f"resized_dims is {count} for a shape of {len(shape)} sizes and rank {x.dim()}")

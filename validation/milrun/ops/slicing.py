@@ -9,7 +9,7 @@ from validation.milrun.registry import op
 
 
 def _positions(size: int, begin: int | None, end: int | None, step: int) -> tuple[int, int]:
-    """First index and count that a Python slice has on a dimension of `size`."""
+    """Return the first index and the count that a Python slice has on a dimension of `size`."""
     first, last, step = slice(begin, end, step).indices(size)
     return first, len(range(first, last, step))
 
@@ -23,7 +23,7 @@ def _selectors(
     end_mask: list[bool] | None,
     squeeze_mask: list[bool] | None,
 ) -> list[tuple[int, int, int, bool]]:
-    """Per dimension: first index, count, step, and whether the dimension disappears."""
+    """Return, per dimension, first index, count, step, and whether the dimension disappears."""
     rank = x.dim()
     if len(begin) != rank or len(end) != rank:
         raise ValueError(f"{len(begin)} begins and {len(end)} ends for rank {rank}")
@@ -71,7 +71,7 @@ def slice_by_index(
 
 @op("slice_by_size", exact=True)
 def slice_by_size(x: Tensor, begin: list[int], size: list[int]) -> Tensor:
-    """`size` entries from `begin` on, per dimension; -1 takes the rest."""
+    """Take `size` entries from `begin` on, per dimension; -1 takes the rest."""
     for axis, (first, count) in enumerate(zip(begin, size, strict=True)):
         start = first + x.shape[axis] if first < 0 else first
         x = x.narrow(axis, start, x.shape[axis] - start if count == -1 else count)
@@ -89,7 +89,7 @@ def slice_update(
     end_mask: list[bool] | None = None,
     squeeze_mask: list[bool] | None = None,
 ) -> Tensor:
-    """A copy of `x` with the slice replaced by `update`."""
+    """Copy `x` with the slice replaced by `update`."""
     selectors = _selectors(x, begin, end, stride, begin_mask, end_mask, squeeze_mask)
     index = []
     shape = []

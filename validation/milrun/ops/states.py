@@ -18,7 +18,7 @@ def _cell(value: Any) -> StateCell:
 
 @op("read_state", since=18, exact=True)
 def read_state(input: Any) -> Tensor:  # noqa: A002 (the name in the file)
-    """The present value."""
+    """Return the present value of the state."""
     return _cell(input).value
 
 

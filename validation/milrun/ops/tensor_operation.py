@@ -52,7 +52,7 @@ def tile(x: Tensor, reps: list[int]) -> Tensor:
 
 @op("fill", exact=True)
 def fill(shape: list[int], value: Tensor | None = None) -> Tensor:
-    """A tensor of one value."""
+    """Fill a tensor of the given shape with one value."""
     check_size(shape)
     if value is None:
         return torch.zeros(shape)
@@ -61,13 +61,13 @@ def fill(shape: list[int], value: Tensor | None = None) -> Tensor:
 
 @op("fill_like", since=16, exact=True)
 def fill_like(ref_tensor: Tensor, value: Tensor | None = None) -> Tensor:
-    """A tensor of one value in the shape of another."""
+    """Fill a tensor of another one's shape with one value."""
     return fill(list(ref_tensor.shape), value)
 
 
 @op("range_1d")
 def range_1d(start: Tensor, end: Tensor, step: Tensor) -> Tensor:
-    """start, start + step, ... up to, not including, end."""
+    """Count from start in steps up to, not including, end."""
     first, last, by = start.item(), end.item(), step.item()
     if by == 0:
         raise ValueError("the step of range_1d is 0")
@@ -83,7 +83,7 @@ def one_hot(
     on_value: Tensor | None = None,
     off_value: Tensor | None = None,
 ) -> Tensor:
-    """on_value where a new axis equals the index, off_value elsewhere; negative indices give no on_value."""
+    """Put on_value where a new axis equals the index, off_value elsewhere; negative indices give no on_value."""
     check_size([*indices.shape, one_hot_vector_size])
     where = axis % (indices.dim() + 1)
     shape = [1] * (indices.dim() + 1)
@@ -133,7 +133,7 @@ def band_part(x: Tensor, lower: int = -1, upper: int = -1) -> Tensor:
 
 @op("cumsum")
 def cumsum(x: Tensor, axis: int = 0, exclusive: bool = False, reverse: bool = False) -> Tensor:
-    """Running sum along `axis`; exclusive sums leave out the element itself."""
+    """Add up along `axis`; exclusive sums leave out the element itself."""
     turned = x.flip(axis) if reverse else x
     sums = turned.cumsum(axis, dtype=x.dtype)
     if exclusive:
@@ -143,7 +143,7 @@ def cumsum(x: Tensor, axis: int = 0, exclusive: bool = False, reverse: bool = Fa
 
 @op("argsort")
 def argsort(x: Tensor, axis: int = -1, ascending: bool = False) -> Tensor:
-    """Indices that sort along `axis`; equal values keep their order."""
+    """Return the indices that sort along `axis`; equal values keep their order."""
     return torch.argsort(x, dim=axis, descending=not ascending, stable=True)
 
 
@@ -157,7 +157,7 @@ def _topk(x: Tensor, k: int, axis: int, ascending: bool) -> tuple[Tensor, Tensor
 
 @op("topk", exact=True)
 def topk(x: Tensor, k: int = 1, axis: int = -1, ascending: bool = False) -> tuple[Tensor, Tensor]:
-    """The k largest (ascending: smallest) values along `axis` and their indices; -1 takes all."""
+    """Return the k largest (ascending: smallest) values along `axis` and their indices; -1 takes all."""
     values, indices = _topk(x, k, axis, ascending)
     return values, indices.to(torch.int32)
 
@@ -172,24 +172,24 @@ def topk_ios16(
     return_indices: bool = True,
     output_indices_dtype: str = "int32",
 ) -> tuple[Tensor, ...]:
-    """As before; without indices only the values. Unsorted results may come in any order, so they are sorted too."""
+    """Return the k largest values along `axis`, with indices if wanted; results that need no order are sorted too."""
     values, indices = _topk(x, k, axis, ascending)
     return (values, indices.to(torch.int32)) if return_indices else (values,)
 
 
 @op("non_zero")
 def non_zero(x: Tensor) -> Tensor:
-    """Positions of the values that are not zero, one row each."""
+    """Return the positions of the values that are not zero, one row each."""
     return torch.nonzero(x)
 
 
 @op("shape")
 def shape(x: Tensor) -> Tensor:
-    """The sizes of `x`."""
+    """Return the sizes of `x`."""
     return torch.tensor(list(x.shape), dtype=torch.int32)
 
 
 @op("select", exact=True)
 def select(cond: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """a where cond holds, else b."""
+    """Return a where cond holds, else b."""
     return torch.where(cond.to(torch.bool), a, b)

@@ -14,7 +14,7 @@ from validation.milrun.registry import op
 
 @op("reshape", exact=True)
 def reshape(x: Tensor, shape: list[int]) -> Tensor:
-    """New shape, same elements; 0 keeps a size, -1 is inferred."""
+    """Give the same elements a new shape; 0 keeps a size, -1 is inferred."""
     if len(shape) > MAX_RANK:
         raise ValueError(f"rank {len(shape)} is not allowed (at most {MAX_RANK})")
     if 0 in shape and x.numel() > 0:
@@ -26,7 +26,10 @@ def reshape(x: Tensor, shape: list[int]) -> Tensor:
 
 @op("reshape", since=17, exact=True)
 def reshape_ios17(x: Tensor, shape: list[int]) -> Tensor:
-    """As before, but zeros match the input's sizes counted from the right, and 1 where it has none."""
+    """Give the same elements a new shape.
+
+    From iOS17 on, zeros match sizes counted from the right, and 1 where there is none.
+    """
     if len(shape) > MAX_RANK:
         raise ValueError(f"rank {len(shape)} is not allowed (at most {MAX_RANK})")
     if 0 in shape and x.numel() > 0:
@@ -39,7 +42,7 @@ def reshape_ios17(x: Tensor, shape: list[int]) -> Tensor:
 def reshape_like(
     x: Tensor, ref_tensors: list[Tensor], begins: list[Tensor], ends: list[Tensor], end_masks: list[Tensor]
 ) -> Tensor:
-    """A shape joined from slices of the shapes of other tensors."""
+    """Reshape to a shape joined from slices of other tensors' shapes."""
     shape: list[int] = []
     for ref, begin, end, whole in zip(ref_tensors, begins, ends, end_masks, strict=True):
         stop = None if bool(whole) else int(end)
@@ -49,7 +52,7 @@ def reshape_like(
 
 @op("expand_dims", exact=True)
 def expand_dims(x: Tensor, axes: list[int]) -> Tensor:
-    """Sizes of 1 at the given positions of the result."""
+    """Insert sizes of 1 at the given positions of the result."""
     rank = x.dim() + len(axes)
     if rank > MAX_RANK:
         raise ValueError(f"rank {rank} is not allowed (at most {MAX_RANK})")
@@ -60,7 +63,7 @@ def expand_dims(x: Tensor, axes: list[int]) -> Tensor:
 
 @op("squeeze", exact=True)
 def squeeze(x: Tensor, axes: list[int] | None = None) -> Tensor:
-    """Without the given dimensions of size 1, or all of them."""
+    """Drop the given dimensions of size 1, or all of them."""
     if axes is None:
         return x.squeeze()
     for axis in sorted((axis % x.dim() for axis in axes), reverse=True):
@@ -72,26 +75,26 @@ def squeeze(x: Tensor, axes: list[int] | None = None) -> Tensor:
 
 @op("transpose", exact=True)
 def transpose(x: Tensor, perm: list[int]) -> Tensor:
-    """Dimensions in the order `perm`."""
+    """Put the dimensions in the order `perm`."""
     return x.permute(perm)
 
 
 @op("flatten2d", exact=True)
 def flatten2d(x: Tensor, axis: int = 1) -> Tensor:
-    """Two dimensions: everything before `axis`, everything from it on."""
+    """Make two dimensions: everything before `axis`, everything from it on."""
     first = axis % x.dim() if axis < 0 else axis
     return x.reshape(prod(x.shape[:first]), prod(x.shape[first:]))
 
 
 @op("reverse", exact=True)
 def reverse(x: Tensor, axes: list[int] | None = None) -> Tensor:
-    """Back to front along the given dimensions, or all."""
+    """Turn the given dimensions, or all, back to front."""
     return x.flip(list(range(x.dim())) if axes is None else axes)
 
 
 @op("reverse_sequence", exact=True)
 def reverse_sequence(x: Tensor, lengths: Tensor, seq_axis: int = 0, batch_axis: int = 0) -> Tensor:
-    """Per entry of `batch_axis`, the first lengths[i] entries of `seq_axis` back to front."""
+    """Turn, per entry of `batch_axis`, the first lengths[i] entries of `seq_axis` back to front."""
     sequence = x.shape[seq_axis]
     position = torch.arange(sequence)[None]
     length = lengths.to(torch.int64)[:, None]
@@ -102,7 +105,7 @@ def reverse_sequence(x: Tensor, lengths: Tensor, seq_axis: int = 0, batch_axis: 
 
 @op("depth_to_space", exact=True)
 def depth_to_space(x: Tensor, block_size: int) -> Tensor:
-    """Blocks out of the channels; the block position is the slow part of the channel number."""
+    """Spread channels into blocks; the block position is the slow part of the channel number."""
     n, c, h, w = x.shape
     b = block_size
     return x.reshape(n, b, b, c // (b * b), h, w).permute(0, 3, 4, 1, 5, 2).reshape(n, c // (b * b), h * b, w * b)
@@ -110,7 +113,7 @@ def depth_to_space(x: Tensor, block_size: int) -> Tensor:
 
 @op("space_to_depth", exact=True)
 def space_to_depth(x: Tensor, block_size: int) -> Tensor:
-    """Blocks into the channels; the block position is the slow part of the channel number."""
+    """Gather blocks into channels; the block position is the slow part of the channel number."""
     n, c, h, w = x.shape
     b = block_size
     return x.reshape(n, c, h // b, b, w // b, b).permute(0, 3, 5, 1, 2, 4).reshape(n, c * b * b, h // b, w // b)
@@ -118,13 +121,13 @@ def space_to_depth(x: Tensor, block_size: int) -> Tensor:
 
 @op("pixel_shuffle", exact=True)
 def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
-    """Blocks out of the channels; the block position is the fast part of the channel number."""
+    """Spread channels into blocks; the block position is the fast part of the channel number."""
     return torch.pixel_shuffle(x, upscale_factor)
 
 
 @op("pixel_unshuffle", since=16, exact=True)
 def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
-    """Blocks into the channels; the block position is the fast part of the channel number."""
+    """Gather blocks into channels; the block position is the fast part of the channel number."""
     return torch.pixel_unshuffle(x, downscale_factor)
 
 
@@ -150,7 +153,7 @@ def batch_to_space(x: Tensor, block_shape: list[int], crops: list[int]) -> Tenso
 
 @op("sliding_windows", exact=True)
 def sliding_windows(x: Tensor, axis: int, size: int, stride: int = 1) -> Tensor:
-    """All windows of `size` along `axis`, `stride` apart; the window's own dimension follows `axis`."""
+    """Cut all windows of `size` along `axis`, `stride` apart; the window's own dimension follows `axis`."""
     where = axis % x.dim()
     if size < 1 or stride < 1 or x.shape[where] < size:
         raise ValueError(f"no window of {size} every {stride} fits a dimension of {x.shape[where]}")
@@ -160,7 +163,7 @@ def sliding_windows(x: Tensor, axis: int, size: int, stride: int = 1) -> Tensor:
 
 @op("crop", exact=True)
 def crop(x: Tensor, crop_height: list[int], crop_width: list[int]) -> Tensor:
-    """Without the given rows above and below and columns left and right."""
+    """Cut off the given rows above and below and columns left and right."""
     top, bottom = crop_height
     left, right = crop_width
     return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]

@@ -1,1 +1,4 @@
-"""Running .tflite files on an Android phone: adb's protocol, the phone's side of it, and what `benchmark_model` prints."""
+"""Running .tflite files on an Android phone.
+
+Adb's protocol, the phone's side of it, and what `benchmark_model` prints.
+"""

@@ -17,8 +17,12 @@ FOLDER = "/data/local/tmp"
 _ELF_MACHINES = {183: "arm64-v8a", 40: "armeabi-v7a", 62: "x86_64", 3: "x86", 243: "riscv64"}
 """e_machine of an ELF header, by Android's name of the instruction set."""
 _PROPERTIES = (
-    "ro.product.manufacturer", "ro.product.model", "ro.build.version.release", "ro.product.cpu.abilist", "ro.soc.model",
-)  # fmt: skip
+    "ro.product.manufacturer",
+    "ro.product.model",
+    "ro.build.version.release",
+    "ro.product.cpu.abilist",
+    "ro.soc.model",
+)
 _ASK_SECONDS = 10.0
 
 
@@ -35,7 +39,7 @@ class Phone:
     serial: str
 
     def facts(self) -> PhoneFacts:
-        """What it is; raises AdbError if it does not say."""
+        """Ask the phone what it is; raises AdbError if it does not say."""
         answer = self.server.shell(self.serial, "; ".join(f"getprop {name}" for name in _PROPERTIES), _ASK_SECONDS)
         lines = [line.strip() for line in answer.stdout.splitlines()]
         if len(lines) != len(_PROPERTIES):
@@ -67,13 +71,14 @@ class PhoneFacts:
 
     @property
     def machine(self) -> OtherMachine:
-        """As reports describe it."""
+        """Describe the phone as reports do."""
         name = f"{self.name} (Android {self.android})"
         return OtherMachine(name, "Android", self.android, chip=self.chip, model=self.name)
 
 
 def find_phone(server: AdbServer) -> Phone:
-    """The phone that `ANDROID_SERIAL` names, or the only one there is.
+    """Find the phone that `ANDROID_SERIAL` names, or the only one there is.
+
 
     Raises:
         AdbError: no server, no phone, several without a choice, or one that cannot be used now.
@@ -102,7 +107,10 @@ _STATES = {
     "unauthorized": "has not been told to trust this computer; unlock it and accept the question on its screen",
     "authorizing": "is still being asked whether it trusts this computer; unlock it and accept",
     "offline": "is offline; plug it in again, or run: adb reconnect",
-    "no permissions": "may not be opened by this user; add a udev rule (Debian and Ubuntu: apt install android-sdk-platform-tools-common)",
+    "no permissions": (
+        "may not be opened by this user; add a udev rule (Debian and Ubuntu: apt install "
+        "android-sdk-platform-tools-common)"
+    ),
 }
 
 
@@ -114,7 +122,8 @@ def _check_usable(phone: Attached) -> None:
 
 
 def find_tool() -> Path:
-    """The user's `benchmark_model`, which is an Android program for some processor.
+    """Find the user's `benchmark_model`, an Android program for some processor.
+
 
     Raises:
         AdbError: none is named, or the file is not one.
@@ -134,7 +143,7 @@ def find_tool() -> Path:
 
 
 def built_for(tool: Path) -> str:
-    """Android's name of the instruction set that a program is for; AdbError if it is no program for any of them."""
+    """Return Android's name of the instruction set that a program is for; AdbError if it is for none of them."""
     with tool.open("rb") as file:
         header = file.read(20)
     order = {1: "<", 2: ">"}.get(header[5] if len(header) == 20 and header[:4] == b"\x7fELF" else 0)
@@ -151,5 +160,6 @@ def check_fits(tool: Path, phone: PhoneFacts) -> None:
     made_for = built_for(tool)
     if made_for not in phone.abis:
         raise AdbError(
-            f"{tool} is for {made_for} and the {phone.name} executes {', '.join(phone.abis)}; get the one for {phone.abis[0]}"
+            f"{tool} is for {made_for} and the {phone.name} executes {', '.join(phone.abis)}; get the one for "
+            f"{phone.abis[0]}"
         )

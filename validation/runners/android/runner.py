@@ -1,7 +1,7 @@
 """LiteRT on an Android phone: the user's `benchmark_model`, pushed and called over adb.
 
-The tool times itself, in one process a call, and tells statistics only; segport takes them over and adds nothing to them.
-Answers are pulled as the tool writes them (`--output_filepath`), picture by picture.
+The tool times itself, in one process a call, and tells statistics only; segport takes them over and adds nothing to
+them. Answers are pulled as the tool writes them (`--output_filepath`), picture by picture.
 """
 
 from __future__ import annotations
@@ -74,32 +74,34 @@ class AndroidRunner(Runner):
 
     @classmethod
     def operations_reason(cls, backend: str) -> str:
-        """The tool's profile is a table for people."""
+        """Say why operations are not timed: the tool's profile is a table for people."""
         return "benchmark_model's profile is not read; see docs/runtimes/android.md"
 
     @classmethod
     def images_limit(cls, backend: str) -> int | None:
-        """A few; more if the variable says so."""
+        """Limit accuracy to a few pictures, or to as many as the variable says."""
         given = os.environ.get(IMAGES_VARIABLE, "")
         return int(given) if given.isdecimal() and int(given) else _IMAGES
 
     def machine(self) -> OtherMachine:
-        """The phone."""
+        """Return the phone's description."""
         return find_phone(AdbServer()).facts().machine
 
     def benchmark(self, image: NDArray[np.uint8], settings: LatencySettings) -> OwnBenchmark:
-        """One call of the tool with a warm-up and then `settings.samples` runs; see `Runner.benchmark`."""
+        """Call the tool once, with a warm-up and then `settings.samples` runs; see `Runner.benchmark`."""
         from validation.results.latency import OwnBenchmark
 
         self._check_open()
         self._check_image(image)
         self._feed(image)
         report = self._measure(
-            f"--num_runs={settings.samples}", "--min_secs=0", f"--max_secs={settings.max_seconds:g}",
+            f"--num_runs={settings.samples}",
+            "--min_secs=0",
+            f"--max_secs={settings.max_seconds:g}",
             f"--warmup_runs={min(_WARM_UP_RUNS, settings.max_warmup)}",
             f"--warmup_min_secs={min(_WARM_UP_SECONDS, settings.max_warmup_seconds):g}",
             seconds=self.tool_seconds + 2 * settings.max_seconds,
-        )  # fmt: skip
+        )
         return OwnBenchmark(self._latency(report), report.held_bytes)
 
     def _open(self) -> None:
@@ -117,7 +119,7 @@ class AndroidRunner(Runner):
         self._delegation = _delegation(opened, _DELEGATES[self.backend])
 
     def delegation(self) -> Delegation | None:
-        """Of XNNPACK, the GPU delegate or NNAPI."""
+        """Return what XNNPACK, the GPU delegate or NNAPI took."""
         return self._delegation
 
     def undelegated(self) -> dict[str, int] | None:
@@ -125,7 +127,7 @@ class AndroidRunner(Runner):
         return {} if self._delegation is not None and self._delegation.whole else None
 
     def load_ns(self) -> int | None:
-        """What the tool needed to open the model with its delegate, its own start excluded."""
+        """Return how long the tool needed to open the model with its delegate, its own start excluded."""
         return self._load_ns
 
     def _feed(self, image: NDArray[np.uint8]) -> None:
@@ -142,11 +144,15 @@ class AndroidRunner(Runner):
         return round(inference.last * 1000)
 
     def _once(self, warm_up: int) -> ToolReport:
-        """One inference that is timed, after `warm_up` that are not."""
+        """Time one inference after `warm_up` that are not timed."""
         return self._measure(
-            "--num_runs=1", "--min_secs=0", f"--warmup_runs={warm_up}", "--warmup_min_secs=0",
-            f"--output_filepath={self._folder}/output.raw", seconds=self.tool_seconds,
-        )  # fmt: skip
+            "--num_runs=1",
+            "--min_secs=0",
+            f"--warmup_runs={warm_up}",
+            "--warmup_min_secs=0",
+            f"--output_filepath={self._folder}/output.raw",
+            seconds=self.tool_seconds,
+        )
 
     def _fetch(self) -> NDArray[Any]:
         phone, spec = self._on_phone(), self.artifact.output
@@ -162,9 +168,12 @@ class AndroidRunner(Runner):
         """Call the tool on the picture that was fed; raises RunnerError unless it measured."""
         shape = ",".join(map(str, self.artifact.image.shape))
         report = self._call(
-            "--input_layer=image", f"--input_layer_shape={shape}",
-            f"--input_layer_value_files=image:{self._folder}/input.raw", *options, seconds=seconds,
-        )  # fmt: skip
+            "--input_layer=image",
+            f"--input_layer_shape={shape}",
+            f"--input_layer_value_files=image:{self._folder}/input.raw",
+            *options,
+            seconds=seconds,
+        )
         if report.inference is None or not report.inference.count:
             raise RunnerError(
                 f"{self.name} ({self.backend}) failed on {self.artifact.name}: benchmark_model made no inference"
@@ -175,9 +184,12 @@ class AndroidRunner(Runner):
         """Call the tool; raises RunnerError unless it ended well, with the delegate that was asked for."""
         phone = self._on_phone()
         command = [
-            f"{self._folder}/benchmark_model", f"--graph={self._folder}/model.tflite", f"--num_threads={self.threads}",
-            f"--use_{_DELEGATES[self.backend].lower()}=true", *options,
-        ]  # fmt: skip
+            f"{self._folder}/benchmark_model",
+            f"--graph={self._folder}/model.tflite",
+            f"--num_threads={self.threads}",
+            f"--use_{_DELEGATES[self.backend].lower()}=true",
+            *options,
+        ]
         if self.artifact.signature is not None:
             command.append(f"--signature_to_run_for={self.artifact.signature}")
         answer = phone.server.shell(phone.serial, shlex.join(command), seconds)
@@ -187,20 +199,28 @@ class AndroidRunner(Runner):
         return report
 
     def _problem(self, answer: Answer, report: ToolReport) -> str:
-        """What is wrong with a call of the tool, in one sentence; empty if nothing is."""
+        """Say in one sentence what is wrong with a call of the tool; empty if nothing is."""
         if report.unknown_flags:
-            return f"this benchmark_model does not know {report.unknown_flags[0].partition('=')[0]}; get a newer one (docs/runtimes/android.md)"
+            return (
+                f"this benchmark_model does not know {report.unknown_flags[0].partition('=')[0]}; get a newer one "
+                "(docs/runtimes/android.md)"
+            )
         said = "; ".join(report.complaints[-2:]) or _last_line(answer)
         if answer.status in (126, 127):
-            return f"the phone cannot execute benchmark_model ({said}); get the one for its processor (docs/runtimes/android.md)"
+            return (
+                f"the phone cannot execute benchmark_model ({said}); get the one for its processor "
+                "(docs/runtimes/android.md)"
+            )
         if answer.status:
             return said or f"benchmark_model ended with status {answer.status} and said nothing; try again"
         return self._delegate_problem(report)
 
     def _delegate_problem(self, report: ToolReport) -> str:
-        """Why the time and answers are not this backend's, although the tool measured; empty if they are.
+        """Say why the time and answers are not this backend's, although the tool measured; empty if they are.
 
-        The tool goes on with the CPU where a delegate cannot be had. XNNPACK may take nothing and is the CPU all the same.
+
+        The tool goes on with the CPU where a delegate cannot be had. XNNPACK may take nothing and is the CPU all the
+        same.
         """
         if self.backend == "cpu":
             return ""
@@ -209,11 +229,14 @@ class AndroidRunner(Runner):
         if told is None:
             return f"{'; '.join(report.complaints) or f'the phone has no {wanted} delegate'}, so it ran on the CPU"
         if told.took == "nothing":
-            return f"the {wanted} delegate took no operation of it, so it ran on the CPU (`segport inspect FILE --lint` says why)"
+            return (
+                f"the {wanted} delegate took no operation of it, so it ran on the CPU (`segport inspect FILE "
+                "--lint` says why)"
+            )
         return ""
 
     def _latency(self, report: ToolReport) -> LatencyResult:
-        """The tool's statistics as ours; raises RunnerError if it is too old to tell a median."""
+        """Take over the tool's statistics; raises RunnerError if it is too old to tell a median."""
         from validation.results.latency import LatencyResult
 
         warm, runs = report.warm_up, report.inference
@@ -224,12 +247,24 @@ class AndroidRunner(Runner):
             )
         first = warm.first if report.first_us is None else report.first_us
         return LatencyResult(
-            p50=runs.median / _US_PER_MS, p90=None, p95=runs.p95 / _US_PER_MS, p99=None,
-            mean=runs.mean / _US_PER_MS, min=runs.min / _US_PER_MS, max=runs.max / _US_PER_MS,
-            samples=runs.count, warmup=warm.count, stable=abs(warm.last - runs.median) <= _SETTLED * runs.median,
-            threads=self.threads, load_ms=report.init_us / _US_PER_MS, first_run_ms=first / _US_PER_MS,
-            other_load=None, warning="", cold_start=(report.init_us + first) / _US_PER_MS, cold_starts=1,
-        )  # fmt: skip
+            p50=runs.median / _US_PER_MS,
+            p90=None,
+            p95=runs.p95 / _US_PER_MS,
+            p99=None,
+            mean=runs.mean / _US_PER_MS,
+            min=runs.min / _US_PER_MS,
+            max=runs.max / _US_PER_MS,
+            samples=runs.count,
+            warmup=warm.count,
+            stable=abs(warm.last - runs.median) <= _SETTLED * runs.median,
+            threads=self.threads,
+            load_ms=report.init_us / _US_PER_MS,
+            first_run_ms=first / _US_PER_MS,
+            other_load=None,
+            warning="",
+            cold_start=(report.init_us + first) / _US_PER_MS,
+            cold_starts=1,
+        )
 
     def _on_phone(self) -> Phone:
         if self._phone is None:
@@ -249,11 +284,12 @@ class AndroidRunner(Runner):
 
 
 def _delegation(report: ToolReport, wanted: str) -> Delegation | None:
-    """What the tool says that the delegate `wanted` took; None if nothing."""
+    """Read what the tool says that the delegate `wanted` took; None if it says nothing."""
     told = next((item for item in report.delegates if item.name == wanted and item.took != "nothing"), None)
     if told is None:
         return None
-    # The runtime's own line names the delegate's class: TfLiteGpuDelegateV2, TfLiteNnapiDelegate, TfLiteXNNPackDelegate.
+    # The runtime's own line names the delegate's class: TfLiteGpuDelegateV2, TfLiteNnapiDelegate,
+    # TfLiteXNNPackDelegate.
     counted = next((item for item in report.replaced if wanted.lower() in item[0].lower()), (wanted, None, None))
     return Delegation(wanted, told.took == "completely", counted[1], counted[2], told.kernels)
 

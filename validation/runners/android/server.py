@@ -1,7 +1,7 @@
 """A client of the adb server: which phones there are, files to and from one, a command on one.
 
-Speaks what AOSP documents in packages/modules/adb (SERVICES.TXT, SYNC.TXT, shell_protocol.h) over the server's socket, so
-that every failure keeps the phone's own words and every wait has an end.
+Speaks what AOSP documents in packages/modules/adb (SERVICES.TXT, SYNC.TXT, shell_protocol.h) over the server's
+socket, so that every failure keeps the phone's own words and every wait has an end.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class AdbServer:
         self._address = (host or os.environ.get(ADDRESS_VARIABLE) or "127.0.0.1", port or int(named))
 
     def attached(self) -> list[Attached]:
-        """Every phone and emulator that the server sees, usable or not.
+        """List every phone and emulator that the server sees, usable or not.
+
 
         Raises:
             AdbError: no server answers.
@@ -106,7 +107,8 @@ class AdbServer:
                 except TimeoutError:
                     program = command.partition(" ")[0].rpartition("/")[2]
                     raise AdbError(
-                        f"{program} did not end within {seconds:g} s on {serial}; see whether it hangs there, and try again"
+                        f"{program} did not end within {seconds:g} s on {serial}; see whether it hangs there, and "
+                        "try again"
                     ) from None
         out, err = (written[kind].decode(errors="replace") for kind in (_STDOUT, _STDERR))
         return Answer(out, err, written[_EXIT][0])
@@ -129,7 +131,8 @@ class AdbServer:
             _check_sync(connection, f"{serial} cannot take {path}")
 
     def pull(self, serial: str, path: str) -> bytes:
-        """A file of the phone.
+        """Read a file of the phone.
+
 
         Raises:
             AdbError: no such phone or file, or it went away.
@@ -144,7 +147,7 @@ class AdbServer:
 
     @contextmanager
     def _on_phone(self, serial: str, service: str) -> Iterator[socket.socket]:
-        """A connection to a service of the phone itself; whatever breaks inside is an AdbError that names the phone."""
+        """Connect to a service of the phone itself; whatever breaks inside is an AdbError that names the phone."""
         what = service.partition(":")[0].partition(",")[0]
         try:
             with self._request(f"host:transport:{serial}") as connection:
@@ -232,7 +235,10 @@ def _send_sync(connection: socket.socket, kind: bytes, content: bytes) -> None:
 
 
 def _check_sync(connection: socket.socket, what: str) -> bytes | None:
-    """The next part of a file, or None at the end; raises AdbError with `what` and the phone's own words if it refuses."""
+    """Read the next part of a file, or None at its end.
+
+    A refusal is an AdbError with `what` and the phone's own words.
+    """
     kind, length = struct.unpack("<4sI", _read(connection, 8))
     if kind in (b"OKAY", b"DONE"):
         return None

@@ -67,7 +67,8 @@ class ToolReport:
     Attributes:
         warm_up, inference: statistics of its two stages; None for one that did not come to its end.
         init_us, first_us: opening the model, and the first inference; None if it did not end well.
-        held_bytes: growth of the highest resident set since the tool began, its own libraries left out; None if not told.
+        held_bytes: growth of the highest resident set since the tool began, its own libraries left out; None if not
+            told.
         delegates: what it says of each delegate.
         replaced: (delegate, operations taken, operations in all) where the runtime prints it.
         unknown_flags: options it does not know.
@@ -116,9 +117,16 @@ def _statistics(match: re.Match[str]) -> Statistics:
     # The mean is printed with six digits and may round to beyond the extremes.
     mean = min(max(values.get("avg", last), low), high)
     return Statistics(
-        int(match["count"]), values.get("first", last), last, low, high, mean, values.get("std", 0.0),
-        values.get("median"), values.get("p95"),
-    )  # fmt: skip
+        int(match["count"]),
+        values.get("first", last),
+        last,
+        low,
+        high,
+        mean,
+        values.get("std", 0.0),
+        values.get("median"),
+        values.get("p95"),
+    )
 
 
 def _complaints(lines: Sequence[str]) -> Iterator[str]:

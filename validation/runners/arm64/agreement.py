@@ -41,16 +41,14 @@ class Agreement:
         return different
 
     def to_json(self) -> dict[str, Any]:
-        """A run's `agreement`."""
+        """Return what a run's `agreement` holds in the report."""
         return asdict(self)
 
 
 def computes_in_integers(opened: LiteRtRunner) -> bool:
-    """True if no operation of the file touches a float but those that turn floats into integers and back."""
+    """Tell whether no operation touches a float but those that turn floats into integers and back."""
     interpreter = opened._interpreter
-    floats = {
-        int(item["index"]) for item in interpreter.get_tensor_details() if np.dtype(item["dtype"]).kind == "f"
-    }  # fmt: skip
+    floats = {int(item["index"]) for item in interpreter.get_tensor_details() if np.dtype(item["dtype"]).kind == "f"}
     return not any(
         floats & {int(number) for number in (*item["inputs"], *item["outputs"])}
         for item in interpreter._get_ops_details()

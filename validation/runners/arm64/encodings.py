@@ -1,7 +1,7 @@
 """Which class an ARM64 instruction word belongs to.
 
-Source: Arm Architecture Reference Manual for A-profile, chapter C4.1 "A64 instruction set encoding". Only as many bits are
-looked at as the classes need; words that are no instruction are never executed, so none is refused.
+Source: Arm Architecture Reference Manual for A-profile, chapter C4.1 "A64 instruction set encoding". Only as many
+bits are looked at as the classes need; words that are no instruction are never executed, so none is refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _IMMEDIATE_OR_REGISTER = (0b1000, 0b1001, 0b0101, 0b1101)
 
 
 def instruction_class(word: int) -> str:
-    """The key of CLASSES for a 32-bit instruction word."""
+    """Find the key of CLASSES for a 32-bit instruction word."""
     group = _bits(word, 28, 25)
     if group in _IMMEDIATE_OR_REGISTER:
         return "integer"
@@ -45,7 +45,7 @@ def _bits(word: int, high: int, low: int) -> int:
 
 
 def _memory_class(word: int) -> str:
-    """Of the group "Loads and Stores"."""
+    """Classify an instruction of the group "Loads and Stores"."""
     kind, vector = _bits(word, 29, 28), _bits(word, 26, 26)
     to_register = bool(_bits(word, 22, 22))
     if kind == 0b00:
@@ -70,7 +70,7 @@ def _memory_class(word: int) -> str:
 
 
 def _vector_or_float_class(word: int) -> str:
-    """Of the group "Data Processing -- Scalar Floating-Point and Advanced SIMD"."""
+    """Classify an instruction of the group "Data Processing -- Scalar Floating-Point and Advanced SIMD"."""
     if _bits(word, 28, 28) and not _bits(word, 30, 30):  # scalar floats
         return "floating_point"
     if _bits(word, 31, 31):  # SHA-3, SM3 and the like

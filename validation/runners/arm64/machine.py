@@ -35,13 +35,13 @@ _CPU_LISTS = ("possible", "present", "online")
 
 
 def machines_folder() -> Path:
-    """The folder that holds all that is set up here for ARM64; it may not exist yet."""
+    """Return the folder that holds all that is set up here for ARM64; it may not exist yet."""
     chosen = os.environ.get(FOLDER_VARIABLE)
     return Path(chosen).expanduser().absolute() if chosen else cache_folder() / "arm64"
 
 
 def unsupported() -> str:
-    """Why this computer cannot have the machine, whatever is installed; empty if it can."""
+    """Say why this computer cannot have the machine, whatever is installed; empty if it can."""
     if sys.platform != "linux" or platform.machine() not in ("x86_64", "AMD64"):
         return "it emulates ARM64 on Linux for x86-64, and this is another system"
     return ""
@@ -62,13 +62,16 @@ class Machine:
 
     @property
     def folder(self) -> Path:
-        """Where it lies; the name changes with all that it is made from, so that an old one is never used."""
+        """Return where the machine lies.
+
+        The name changes with all that it is made from, so that an old one is never used.
+        """
         made_from = json.dumps([EMULATOR, SYSTEM, WHEELS, [(p.name, p.cpuinfo) for p in PROFILES.values()]])
         content = made_from.encode() + PLUGIN_SOURCE.read_bytes()
         return machines_folder() / f"qemu{QEMU_VERSION}-{hashlib.sha256(content).hexdigest()[:12]}"
 
     def exists(self) -> bool:
-        """True when it is complete: it gets its final name only after it has proven itself."""
+        """Tell whether the machine is complete: it gets its final name only after it has proven itself."""
         return (self.folder / "installed.json").is_file()
 
     def installed(self) -> dict[str, str]:
@@ -77,14 +80,18 @@ class Machine:
         return found
 
     def start(self, profile: CpuProfile, counts: Path | None = None) -> Start:
-        """How to start Python on one of its CPUs; `counts` is where the plugin writes, None leaves it out."""
+        """Return the command that starts Python on one of its CPUs.
+
+        `counts` is where the plugin writes, None leaves it out.
+        """
         return _start(self.folder, profile, counts)
 
     def ensure(self, progress: Callable[[str], None] = lambda message: None) -> Path:
         """Make the machine unless it exists; returns its folder. Processes that want it at the same time wait.
 
         Raises:
-            RunnerError: this computer cannot have it, a tool is missing, or a download fails; the message carries the reason.
+            RunnerError: this computer cannot have it, a tool is missing, or a download fails; the message carries the
+                reason.
         """
         if self.exists():
             return self.folder
@@ -134,13 +141,24 @@ def _unpack_debian(apt: Apt, made: Path, workspace: Path, progress: Callable[[st
 def _compile_plugin(made: Path) -> None:
     output = made / "count_instructions.so"
     call(
-        ["gcc", "-O2", "-Wall", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden", "-o", str(output), str(PLUGIN_SOURCE)],
+        [
+            "gcc",
+            "-O2",
+            "-Wall",
+            "-Werror",
+            "-fPIC",
+            "-shared",
+            "-fvisibility=hidden",
+            "-o",
+            str(output),
+            str(PLUGIN_SOURCE),
+        ],
         "compile the plugin that counts instructions",
-    )  # fmt: skip
+    )
 
 
 def _write_profile(made: Path, profile: CpuProfile) -> None:
-    """A root folder of its own: the common files by links, and what tells the CPUs apart."""
+    """Make a root folder of its own for a CPU: the common files by links, and what tells the CPUs apart."""
     root = made / "profiles" / profile.name
     processors = root / "sys" / "devices" / "system" / "cpu"
     for folder in (processors, root / "proc"):
@@ -165,7 +183,7 @@ def _prove(made: Path, profile: CpuProfile, workspace: Path) -> None:
 
 
 def _emulator(folder: Path) -> tuple[str, ...]:
-    """QEMU with the libraries it was built with, whatever this computer has."""
+    """Return the command of QEMU with the libraries it was built with, whatever this computer has."""
     host = folder / "host"
     libraries = f"{host / _LIBRARIES}:{host / 'usr' / _LIBRARIES}"
     loader = host / _LIBRARIES / "ld-linux-x86-64.so.2"

@@ -1,7 +1,8 @@
-"""Debian packages and Python wheels for another CPU, unpacked into folders without root and without touching the system.
+"""Debian packages and Python wheels for another CPU, unpacked into folders without root and without touching the
+system.
 
-apt gets folders of its own for all it writes, so what this machine has installed is neither looked at nor changed; where it
-downloads from, and whose signatures it trusts, are what the machine has been set up with.
+apt gets folders of its own for all it writes, so what this machine has installed is neither looked at nor changed;
+where it downloads from, and whose signatures it trusts, are what the machine has been set up with.
 """
 
 from __future__ import annotations
@@ -35,17 +36,23 @@ class Apt:
             made.mkdir(parents=True)
         (state / "status").touch()
         settings = {
-            "Dir::State": state, "Dir::State::status": state / "status", "Dir::Cache": cache,
-            "APT::Architecture": "amd64", "APT::Architectures": "amd64,arm64", "APT::Sandbox::User": "root",
-            "Acquire::Languages": "none", "Debug::NoLocking": "true",
-        }  # fmt: skip
+            "Dir::State": state,
+            "Dir::State::status": state / "status",
+            "Dir::Cache": cache,
+            "APT::Architecture": "amd64",
+            "APT::Architectures": "amd64,arm64",
+            "APT::Sandbox::User": "root",
+            "Acquire::Languages": "none",
+            "Debug::NoLocking": "true",
+        }
         self._command = ["apt-get", "--quiet"]
         for name, value in settings.items():
             self._command += ["-o", f"{name}={value}"]
         call([*self._command, "update"], "download Debian's lists of packages")
 
     def needed(self, packages: tuple[str, ...], architecture: str) -> tuple[str, ...]:
-        """`packages` and all of `architecture` that they need on a machine without any, as ``name:architecture``.
+        """List `packages` and all of `architecture` that they need on a machine without any, as ``name:architecture``.
+
 
         Raises:
             RunnerError: the machine's sources do not have them.
@@ -72,7 +79,7 @@ class Apt:
 
 
 def planned_packages(simulation: str, architecture: str) -> tuple[str, ...]:
-    """What `apt-get install --simulate` says it would install for `architecture`, as ``name:architecture``, sorted."""
+    """Ask `apt-get install --simulate` what it would install for `architecture`, as ``name:architecture``, sorted."""
     names = {
         found["name"].partition(":")[0]
         for found in _PLANNED.finditer(simulation)

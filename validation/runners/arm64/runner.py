@@ -72,12 +72,12 @@ class Arm64Runner(WorkerRunner):
 
     @classmethod
     def memory_reason(cls, backend: str) -> str:
-        """What is held is mostly the emulator's."""
+        """Say why memory is not reported: most of what is held is the emulator's."""
         return "what an emulator holds says nothing about a phone's memory"
 
     @classmethod
     def images_limit(cls, backend: str) -> int | None:
-        """A few; more if the variable says so."""
+        """Limit accuracy to a few pictures, or to as many as the variable says."""
         given = os.environ.get(IMAGES_VARIABLE, "")
         return int(given) if given.isdecimal() and int(given) else _IMAGES
 
@@ -89,14 +89,15 @@ class Arm64Runner(WorkerRunner):
         self._agreement = Agreement()
 
     def native_agreement(self) -> dict[str, Any] | None:
-        """How the answers since it was opened compare with LiteRT's on this machine's own CPU; None before the first."""
+        """Compare the answers since opening with LiteRT's on this machine's own CPU; None before the first."""
         return self._agreement.to_json() if self._agreement.images else None
 
     def count_instructions(self, image: NDArray[np.uint8]) -> InstructionCount:
-        """What one inference of `image` executes, once one has gone before that is not counted.
+        """Count what one inference of `image` executes, once one has gone before that is not counted.
 
-        The number is the same every time and in every process: what is done only once (symbols are bound, caches set up; some nine
-        thousand instructions, and not on every machine as many) is done in the first inference.
+
+        The number is the same every time and in every process: what is done only once (symbols are bound, caches set
+        up; some nine thousand instructions, and not on every machine as many) is done in the first inference.
 
         Raises:
             RunnerError: the runtime failed, or nothing was counted.
@@ -115,10 +116,15 @@ class Arm64Runner(WorkerRunner):
         self._counts = Path(folder) / "counts"
         start = MACHINE.start(PROFILES[self.backend], self._counts)
         return WorkerProcess(
-            start.python, WORKER, f"{self.name} ({self.backend})", self.reply_seconds,
-            flags=(*start.flags, "-u"), arguments=("ai_edge_litert.interpreter",),
-            launcher=start.launcher, environment=start.environment,
-        )  # fmt: skip
+            start.python,
+            WORKER,
+            f"{self.name} ({self.backend})",
+            self.reply_seconds,
+            flags=(*start.flags, "-u"),
+            arguments=("ai_edge_litert.interpreter",),
+            launcher=start.launcher,
+            environment=start.environment,
+        )
 
     def _open(self) -> None:
         super()._open()
@@ -136,8 +142,10 @@ class Arm64Runner(WorkerRunner):
         different = self._agreement.add(answer, self._native._fetch())
         if different and self._exact:
             raise RunnerError(
-                f"{self.name} ({self.backend}) and LiteRT on this machine's CPU differ in {different:,} of {answer.size:,} "
-                f"values of {self.artifact.name}, a network of integers that must give the same bits; do not trust either"
+                f"{self.name} ({self.backend}) and LiteRT on this machine's CPU differ in {different:,} of "
+                f"{answer.size:,} "
+                f"values of {self.artifact.name}, a network of integers that must give the same bits; do not trust "
+                "either"
             )
         return answer
 

@@ -38,8 +38,8 @@ class Runner(ABC):
         chooses_signatures: True if it opens `artifact.signature` of a file that has several.
         counts_instructions: True if `count_instructions` says what an inference executes.
         own_process: True if the runtime works in another process by itself, so that it cannot take ours with it.
-        benchmarks_itself: True if the runtime comes with a benchmark whose figures are taken over (see `benchmark`): what
-            lies between us and it would spoil single inferences timed from here.
+        benchmarks_itself: True if the runtime comes with a benchmark whose figures are taken over (see `benchmark`):
+            what lies between us and it would spoil single inferences timed from here.
     """
 
     name: ClassVar[str]
@@ -79,7 +79,7 @@ class Runner(ABC):
 
     @classmethod
     def in_default_set(cls) -> bool:
-        """Whether to use this runner when the user names none. Cheap; must not raise."""
+        """Tell whether to use this runner when the user names none. Cheap; must not raise."""
         return cls.default
 
     @classmethod  # noqa: B027 (an optional hook, not an abstract one)
@@ -88,27 +88,30 @@ class Runner(ABC):
 
     @classmethod
     def latency_reason(cls, backend: str) -> str:
-        """Why this backend's time must not be reported as latency; empty if it may."""
+        """Say why this backend's time must not be reported as latency; empty if it may."""
         return ""
 
     @classmethod
     def emulates(cls, backend: str) -> str:
-        """What this backend only imitates, so that its answers are near to a phone's but not a phone's; empty if nothing."""
+        """Name what this backend only imitates: its answers are near to a phone's but not a phone's.
+
+        Empty if nothing.
+        """
         return ""
 
     @classmethod
     def memory_reason(cls, backend: str) -> str:
-        """Why this backend's memory must not be reported; empty if it may."""
+        """Say why this backend's memory must not be reported; empty if it may."""
         return cls.latency_reason(backend)
 
     @classmethod
     def operations_reason(cls, backend: str) -> str:
-        """Why the times of single operations are not known; empty if `operation_times` gives them."""
+        """Say why the times of single operations are not known; empty if `operation_times` gives them."""
         return cls.latency_reason(backend) or f"{cls.name} tells Python no times of single operations"
 
     @classmethod
     def artifact_reason(cls, artifact: Artifact) -> str:
-        """Why the runtime cannot run this artifact although it runs others of its format; empty if it can."""
+        """Say why the runtime cannot run this artifact although it runs others of its format; empty if it can."""
         return ""
 
     @classmethod
@@ -136,7 +139,7 @@ class Runner(ABC):
 
     @property
     def is_open(self) -> bool:
-        """Whether we are inside its with-statement."""
+        """Tell whether we are inside its with-statement."""
         return self._opened
 
     def predict(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.uint8]:
@@ -170,7 +173,8 @@ class Runner(ABC):
         return self._invoke_timed
 
     def timed_block(self, count: int) -> list[int]:
-        """One inference that is not recorded, then `count` in a row, on the picture given to `timed_call` before.
+        """Run one inference that is not recorded, then `count` in a row, on the picture given to `timed_call` before.
+
 
         Returns:
             Nanoseconds of each of the `count`, as `timed_call`'s function returns them.
@@ -182,7 +186,8 @@ class Runner(ABC):
         return self._invoke_block(count)
 
     def operation_times(self, image: NDArray[np.uint8], runs: int) -> Iterator[OperationTime]:
-        """Every call of every operation in `runs` inferences, after one that is not recorded.
+        """Time every call of every operation in `runs` inferences, after one that is not recorded.
+
 
         Raises:
             RunnerError: the runtime failed, or has no profiler (see `operations_reason`).
@@ -194,7 +199,8 @@ class Runner(ABC):
         return self._operation_times(runs)
 
     def machine(self) -> OtherMachine | None:
-        """What it runs on, if that is not this machine.
+        """Describe what it runs on, if that is not this machine.
+
 
         Raises:
             RunnerError: the other machine does not say.
@@ -220,25 +226,27 @@ class Runner(ABC):
         raise RunnerError(f"{self.name} does not count instructions")
 
     def native_agreement(self) -> dict[str, Any] | None:
-        """How the answers since it was opened compare with those of this machine's own CPU, picture by picture.
+        """Compare the answers since opening with those of this machine's own CPU, picture by picture.
+
 
         None for a runtime that does not compare, or has not answered yet; see `validation.runners.arm64.agreement`.
         """
         return None
 
     def delegation(self) -> Delegation | None:
-        """What the delegate that the backend names took of the artifact when it was opened last; None if that is not told."""
+        """Return what the backend's delegate took of the artifact when it was opened last; None if that is not told."""
         return None
 
     def undelegated(self) -> dict[str, int] | None:
-        """Of the open artifact, operations that the runtime's delegate did not take, by kind with their number.
+        """Count, by kind, the open artifact's operations that the runtime's delegate did not take.
+
 
         None for a runtime that has no delegate, or does not tell.
         """
         return None
 
     def process_ids(self) -> tuple[int, ...]:
-        """Processes, apart from our own, that work for this runner while it is open."""
+        """List the processes, apart from our own, that work for this runner while it is open."""
         return ()
 
     def held_elsewhere(self) -> int | None:
@@ -259,22 +267,22 @@ class Runner(ABC):
 
     @abstractmethod
     def _invoke(self) -> None:
-        """One inference."""
+        """Run one inference."""
 
     def _invoke_timed(self) -> int:
-        """One inference; returns its nanoseconds as measured closest to the runtime."""
+        """Run one inference; return its nanoseconds as measured closest to the runtime."""
         start = time.perf_counter_ns()
         self._invoke()
         return time.perf_counter_ns() - start
 
     def _invoke_block(self, count: int) -> list[int]:
-        """One inference that is not recorded, then `count`, each as `_invoke_timed` times it."""
+        """Run one inference that is not recorded, then `count`, each as `_invoke_timed` times it."""
         self._invoke_timed()
         return [self._invoke_timed() for _ in range(count)]
 
     @abstractmethod
     def _fetch(self) -> NDArray[Any]:
-        """The raw answer of the last inference, as the runtime gives it."""
+        """Fetch the raw answer of the last inference, as the runtime gives it."""
 
     def _operation_times(self, runs: int) -> Iterator[OperationTime]:
         raise RunnerError(self.operations_reason(self.backend))
@@ -299,7 +307,8 @@ class Runner(ABC):
         spec = self.artifact.image
         if image.dtype != np.uint8 or image.shape != (spec.height, spec.width, spec.channels):
             raise ValidationError(
-                f"{self.artifact.name} takes uint8 pictures of {spec.height}x{spec.width}x{spec.channels}, not {image.dtype} "
+                f"{self.artifact.name} takes uint8 pictures of {spec.height}x{spec.width}x{spec.channels}, not "
+                f"{image.dtype} "
                 f"{'x'.join(map(str, image.shape))}; resize them first"
             )
 
@@ -310,7 +319,7 @@ class Runner(ABC):
 
 
 def unavailable(runner: Runner) -> str:
-    """Why what `runner` is bound to cannot be run here; empty if it can."""
+    """Say why what `runner` is bound to cannot be run here; empty if it can."""
     available = runner.availability(runner.backend)
     if available.ok and runner.artifact.needs_choice and not runner.chooses_signatures:
         return f"{runner.name} runs only the default output size of a file with several"

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 
 def fit_picture(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """A uint8 picture (H, W, C) at (height, width): bilinear, antialiased when shrinking; stretched, not cropped.
+    """Bring a uint8 picture (H, W, C) to (height, width): bilinear, antialiased when shrinking; stretched, not cropped.
+
 
     A picture that has the size already comes back unchanged.
     """
@@ -19,7 +20,7 @@ def fit_picture(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np
 
 
 def fit_mask(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """A uint8 mask (H, W) at (height, width): each pixel takes the id under its centre; ids are never mixed."""
+    """Bring a uint8 mask (H, W) to (height, width): each pixel takes the id under its centre; ids are never mixed."""
     if mask.shape == (height, width):
         return mask
     rows = _centres(mask.shape[0], height)
@@ -28,12 +29,12 @@ def fit_mask(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
 
 
 def _centres(size: int, wanted: int) -> NDArray[np.intp]:
-    """Index of the source pixel under the centre of each target pixel, exact in integers."""
+    """Find the source pixel under the centre of each target pixel, exactly, in integers."""
     return ((2 * np.arange(wanted, dtype=np.intp) + 1) * size) // (2 * wanted)
 
 
 def picture_digest(image: NDArray[np.uint8]) -> str:
-    """sha256 (hex) of a picture's size and pixels: equal for equal pictures whatever file they came from."""
+    """Hash a picture's size and pixels (sha256, hex): equal for equal pictures whatever file they came from."""
     state = hashlib.sha256(repr(image.shape).encode())
     state.update(np.ascontiguousarray(image).tobytes())
     return state.hexdigest()

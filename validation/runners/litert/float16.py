@@ -13,7 +13,8 @@ from validation.runners.litert.native import NativeError, NativeModel
 FLOAT16 = "xnnpack-fp16"
 """Name of the backend."""
 _EIGHT_BITS = 0x1 | 0x2
-"""TFLITE_XNNPACK_DELEGATE_FLAG_QS8 and _QU8 of xnnpack_delegate.h, without which it leaves integer operations behind."""
+"""TFLITE_XNNPACK_DELEGATE_FLAG_QS8 and _QU8 of xnnpack_delegate.h, without which it leaves integer operations behind.
+"""
 _FORCE_FP16 = 0x4
 """TFLITE_XNNPACK_DELEGATE_FLAG_FORCE_FP16."""
 
@@ -46,11 +47,11 @@ class Float16Graph:
         self._model.feed(self._tensors[index].name, value)
 
     def invoke(self) -> None:
-        """One inference; raises NativeError if it fails."""
+        """Run one inference; raises NativeError if it fails."""
         self._model.invoke()
 
     def fetch(self, index: int) -> NDArray[Any]:
-        """A copy of an answer."""
+        """Copy an answer."""
         tensor = self._tensors[index]
         return self._model.fetch(tensor.name, tensor.dtype).reshape(tensor.shape)
 
@@ -60,7 +61,10 @@ class Float16Graph:
 
 
 def described(path: Path, signature: str | None) -> tuple[list[TensorInfo], list[TensorInfo]]:
-    """Inputs and outputs of a graph, read without preparing it; raises ValueError or RuntimeError as the interpreter does."""
+    """Inputs and outputs of a graph, read without preparing it.
+
+    Raises ValueError or RuntimeError as the interpreter does.
+    """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

@@ -33,7 +33,7 @@ def float16_of_this_cpu() -> Float16:
 
 
 def float16_of(cpuinfo: str) -> Float16:
-    """The same from the text of Linux's /proc/cpuinfo: its first `flags` (x86) or `Features` (ARM)."""
+    """Tell the same from the text of Linux's /proc/cpuinfo: its first `flags` (x86) or `Features` (ARM)."""
     lines = (line.partition(":") for line in cpuinfo.splitlines())
     flags = next((set(value.split()) for name, _, value in lines if name.strip() in ("flags", "Features")), set())
     if flags >= _X86_NATIVE or flags >= _ARM_NATIVE:

@@ -48,7 +48,8 @@ def left_behind(operations: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Operations of a .tflite graph that no delegate took, by kind with their number, most frequent first.
 
     Args:
-        operations: as an interpreter lists them once delegates are applied: `op_name`, `inputs` and `outputs` (tensor numbers).
+        operations: as an interpreter lists them once delegates are applied: `op_name`, `inputs` and `outputs` (tensor
+            numbers).
     """
     listed = list(operations)
     taken = {place for part in delegated_parts(listed) for place in part}
@@ -80,5 +81,5 @@ def delegated_parts(operations: Iterable[Mapping[str, Any]]) -> list[list[int]]:
 
 
 def _numbers(tensors: Iterable[int]) -> list[int]:
-    """Without the -1 of an optional tensor that is not given."""
+    """Return tensor numbers without the -1 of an optional tensor that is not given."""
     return [int(number) for number in tensors if number >= 0]

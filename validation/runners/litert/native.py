@@ -1,11 +1,13 @@
-"""LiteRT's C API through ctypes, for what its Python API lacks: the times of single operations, and flags for XNNPACK without noise.
+"""LiteRT's C API through ctypes, for what its Python API lacks: the times of single operations, and flags for XNNPACK
+without noise.
 
-(`ai_edge_litert.compiled_model` takes such flags, but opens an environment of its own that reports itself on the terminal when the
-process ends, and it records no times.)
+(`ai_edge_litert.compiled_model` takes such flags, but opens an environment of its own that reports itself on the
+terminal when the process ends, and it records no times.)
 
-The layouts below are those of LiteRT's public headers (litert/c/litert_profiler_event.h, litert_layout.h, litert_model_types.h), and
-the text options those of litert/c/options/litert_runtime_options.cc and litert_cpu_options.cc. They were held against one version,
-`SEEN`; for any other there is a reason instead of an answer, because a wrong layout would not fail but lie.
+The layouts below are those of LiteRT's public headers (litert/c/litert_profiler_event.h, litert_layout.h,
+litert_model_types.h), and the text options those of litert/c/options/litert_runtime_options.cc and
+litert_cpu_options.cc. They were held against one version, `SEEN`; for any other there is a reason instead of an
+answer, because a wrong layout would not fail but lie.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ class _ProfiledEvent(ctypes.Structure):
 
 
 def unusable() -> str:
-    """Why the C API cannot be used here; empty if it can. Cheap; does not raise."""
+    """Say why the C API cannot be used here; empty if it can. Cheap; does not raise."""
     try:
         found = version("ai-edge-litert")
     except PackageNotFoundError:
@@ -109,7 +111,7 @@ def _call(name: str, *arguments: Any) -> None:
 
 
 def _made(name: str, *arguments: Any) -> ctypes.c_void_p:
-    """The handle a creating or getting call writes to its last argument."""
+    """Return the handle a creating or getting call writes to its last argument."""
     handle = ctypes.c_void_p()
     _call(name, *arguments, ctypes.byref(handle))
     return handle
@@ -134,7 +136,7 @@ class NativeModel:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Compile; raises NativeError if LiteRT refuses the file, or it has no such signature."""
+        """Compile the file; raises NativeError if LiteRT refuses it, or it has no such signature."""
         with ExitStack() as stack:
             self._compile(stack)
             self._stack = stack.pop_all()
@@ -145,12 +147,12 @@ class NativeModel:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the tensors that are read."""
+        """Name the tensors that are read."""
         return tuple(self._inputs)
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of the tensors that are written."""
+        """Name the tensors that are written."""
         return tuple(self._outputs)
 
     def feed(self, name: str, value: NDArray[Any]) -> None:
@@ -174,19 +176,19 @@ class NativeModel:
             self.feed(name, np.frombuffer(noise, np.uint8) if isinstance(noise, bytes) else noise)
 
     def invoke(self) -> None:
-        """One inference; raises NativeError if it fails."""
+        """Run one inference; raises NativeError if it fails."""
         sides = []
         for buffers in (self._inputs, self._outputs):
             sides += [ctypes.c_size_t(len(buffers)), (ctypes.c_void_p * len(buffers))(*buffers.values())]
         _call("LiteRtRunCompiledModel", self._compiled, self._signature, *sides)
 
     def fetch(self, name: str, dtype: str) -> NDArray[Any]:
-        """A copy of an output's numbers, flat; raises NativeError if there is no such output."""
+        """Copy an output's numbers, flat; raises NativeError if there is no such output."""
         address, size = _memory(self._outputs, name)
         return np.frombuffer(ctypes.string_at(address, size), dtype=dtype)
 
     def profile(self, runs: int) -> Iterator[list[Event]]:
-        """Of each of `runs` inferences every operation in the order they ran, after one that is not recorded."""
+        """Time, in each of `runs` inferences after one that is not recorded, every operation in the order they ran."""
         profiler = _made("LiteRtCompiledModelGetProfiler", self._compiled)
         self.invoke()
         for _ in range(runs):
@@ -228,7 +230,7 @@ class NativeModel:
     def _buffers(
         self, stack: ExitStack, environment: ctypes.c_void_p, signature: ctypes.c_void_p, side: str
     ) -> dict[str, ctypes.c_void_p]:
-        """A buffer for each input or output, by the name of its tensor."""
+        """Make a buffer for each input or output, by the name of its tensor."""
         count = ctypes.c_size_t()
         _call(f"LiteRtGetNumSignature{side}s", signature, ctypes.byref(count))
         found = {}

@@ -40,7 +40,8 @@ class ProfiledGraph:
         self._path, self._signature, self._backend, self._threads = path, signature, backend, threads
 
     def operation_times(self, runs: int, feed: Callable[[NativeModel], None]) -> list[OperationTime]:
-        """Every call of every operation in `runs` inferences, after one that is not recorded.
+        """Time every call of every operation in `runs` inferences, after one that is not recorded.
+
 
         Args:
             runs: how many.
@@ -58,7 +59,10 @@ class ProfiledGraph:
         return list(chain.from_iterable(operation_times(events, nodes, parts) for events in recorded))
 
     def _known_operations(self) -> tuple[list[Node], list[list[int]]]:
-        """The graph's operations and the parts XNNPACK takes; nothing for one of several graphs, which LiteRT does not list."""
+        """List the graph's operations and the parts XNNPACK takes.
+
+        None for several graphs, which LiteRT does not list.
+        """
         if self._signature is not None:
             return [], []
         plain = self._interpreter("BUILTIN_WITHOUT_DEFAULT_DELEGATES")
@@ -77,7 +81,8 @@ class ProfiledGraph:
 
 
 def profile_file(path: Path, backend: str = "xnnpack", threads: int = 1, runs: int = PROFILED_RUNS) -> OperationProfile:
-    """Where the time of a .tflite file's inference on noise goes, every operation of it.
+    """Tell where the time of a .tflite file's inference on noise goes, every operation of it.
+
 
     A file that LiteRT refuses is a result with a reason. Only where the runner's `operations_reason` is empty.
 

@@ -1,8 +1,9 @@
 """From what LiteRT's profiler recorded to operations by the names they have in the file.
 
-A delegate reports its own kernels, which are not the graph's operations: XNNPACK runs a 1x1 convolution as a fully connected layer, folds
-paddings into convolutions and adds clamps. Kernels of one family are therefore matched with the graph's operations of that
-family in the order both run, and only where there are equally many; any other kernel keeps the name XNNPACK gives it.
+A delegate reports its own kernels, which are not the graph's operations: XNNPACK runs a 1x1 convolution as a fully
+connected layer, folds paddings into convolutions and adds clamps. Kernels of one family are therefore matched with
+the graph's operations of that family in the order both run, and only where there are equally many; any other kernel
+keeps the name XNNPACK gives it.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Node:
 
 
 def nodes_of(operations: Sequence[Mapping[str, Any]], tensor_names: Mapping[int, str]) -> list[Node]:
-    """The graph's operations in the form used here, each called by what it writes.
+    """Return the graph's operations in the form used here, each called by what it writes.
+
 
     Args:
         operations: as an interpreter lists them.
@@ -63,10 +65,13 @@ def nodes_of(operations: Sequence[Mapping[str, Any]], tensor_names: Mapping[int,
 
 
 def short_name(tensor: str) -> str:
-    """The path of attributes in a tensor name of litert-torch, which spells out every module's class; other names as they are.
+    """Shorten a tensor name of litert-torch, which spells out every module's class, to its path of attributes.
 
-    ``pkg.Net/torch.nn.modules.container.Sequential_encoder/torch.nn.modules.conv.Conv2d_0;2`` is ``encoder.0``. What the
-    converter wraps around the network, and the network as an attribute of that, are left out.
+    Keep others.
+
+
+    ``pkg.Net/torch.nn.modules.container.Sequential_encoder/torch.nn.modules.conv.Conv2d_0;2`` is ``encoder.0``. What
+    the converter wraps around the network, and the network as an attribute of that, are left out.
     """
     paths = []
     for whole in tensor.split(";;"):
@@ -81,7 +86,8 @@ def short_name(tensor: str) -> str:
 def operation_times(
     events: Sequence[Event], nodes: Sequence[Node], parts: Sequence[Sequence[int]]
 ) -> Iterator[OperationTime]:
-    """The events of one inference under the names of the graph's operations, where these are certain.
+    """Put the events of one inference under the names of the graph's operations, where these are certain.
+
 
     Args:
         events: in the order they ran.
@@ -121,7 +127,7 @@ def _names(
     nodes: Sequence[Node],
     parts: Sequence[Sequence[int]],
 ) -> dict[int, str]:
-    """Names of kernels by the event's number, family by family and part by part."""
+    """Name kernels by the event's number, family by family and part by part."""
     families: dict[tuple[int, str], list[int]] = defaultdict(list)
     for number, (event, kernel) in enumerate(zip(events, kernels, strict=True)):
         family = _OF_KERNEL.get(event.name.split(" (")[0])

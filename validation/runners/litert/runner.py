@@ -34,9 +34,9 @@ class LiteRtRunner(Runner):
     """Executes .tflite files.
 
     Backends: ``xnnpack``, what apps get on a CPU; ``reference``, the plain kernels that define what each operation
-    means; ``builtin``, the optimized kernels without a delegate; ``xnnpack-fp16``, XNNPACK told to compute in float16, as it
-    does by itself on phones for files that allow it. ``xnnpack`` here widens a float16 file to float32, which hides what
-    float16 costs.
+    means; ``builtin``, the optimized kernels without a delegate; ``xnnpack-fp16``, XNNPACK told to compute in
+    float16, as it does by itself on phones for files that allow it. ``xnnpack`` here widens a float16 file to
+    float32, which hides what float16 costs.
     """
 
     name: ClassVar[str] = "litert"
@@ -46,7 +46,7 @@ class LiteRtRunner(Runner):
 
     @classmethod
     def availability(cls, backend: str) -> Availability:
-        """LiteRT is a pip package with wheels for Linux, macOS and Windows."""
+        """Say how to install LiteRT if it is missing: a pip package with wheels for Linux, macOS and Windows."""
         if find_spec("ai_edge_litert") is None:
             return Availability(False, "LiteRT is not installed; run: pip install 'segport[tflite]'")
         if backend != FLOAT16:
@@ -77,12 +77,15 @@ class LiteRtRunner(Runner):
 
     @classmethod
     def operations_reason(cls, backend: str) -> str:
-        """The C API's profiler, where its layout is known, for backends whose time means something."""
+        """Say why operations are not timed.
+
+        Only the C API's profiler does it, where its layout is known and time means something.
+        """
         return cls.latency_reason(backend) or unusable()
 
     @classmethod
     def images_limit(cls, backend: str) -> int | None:
-        """A few pictures for the reference kernels, all for the others."""
+        """Limit the reference kernels to a few pictures; the others see all."""
         return _REFERENCE_IMAGES if backend == "reference" else None
 
     @classmethod
@@ -118,7 +121,7 @@ class LiteRtRunner(Runner):
         return TFLiteGraph(self._interpreter, self.artifact.signature)
 
     def undelegated(self) -> dict[str, int] | None:
-        """What XNNPACK did not take; None for backends without it, and for files with several graphs."""
+        """Count what XNNPACK did not take; None for backends without it, and for files with several graphs."""
         self._check_open()
         if self.backend != "xnnpack" or self.artifact.signature is not None:
             return None
@@ -138,7 +141,7 @@ class LiteRtRunner(Runner):
         return answer
 
     def _operation_times(self, runs: int) -> Iterator[OperationTime]:
-        """From a second copy of the model, compiled with profiling on."""
+        """Time operations in a second copy of the model, compiled with profiling on."""
         graph = ProfiledGraph(self.artifact.path, self.artifact.signature, self.backend, self.threads)
         with self._translated(NativeError, RuntimeError, ValueError):
             return iter(graph.operation_times(runs, lambda model: model.feed(self._input.name, self._given)))

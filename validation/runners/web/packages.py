@@ -29,19 +29,19 @@ _PROBE_SECONDS = 60
 
 
 def web_folder() -> Path:
-    """The folder that holds the packages this version pins, whether or not they are there; named after the lock file."""
+    """Return the folder of the packages this version pins, whether or not they are there; named after the lock file."""
     chosen = os.environ.get(FOLDER_VARIABLE)
     parent = Path(chosen).expanduser().absolute() if chosen else cache_folder() / "web"
     return parent / hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
 
 
 def is_set_up() -> bool:
-    """True when the packages are complete: the folder gets its name only then."""
+    """Tell whether the packages are complete: the folder gets its name only then."""
     return (web_folder() / "node_modules" / "@litertjs" / "core").is_dir()
 
 
 def chromium() -> Path | None:
-    """The browser that ``$SEGPORT_CHROMIUM`` names, else the first on PATH."""
+    """Find the browser that ``$SEGPORT_CHROMIUM`` names, else the first on PATH."""
     named = os.environ.get(BROWSER_VARIABLE)
     found = named or next((path for name in BROWSERS if (path := shutil.which(name))), None)
     return Path(found) if found else None
@@ -54,7 +54,7 @@ def node() -> Path | None:
 
 
 def missing() -> str:
-    """What LiteRT.js lacks on this machine to run at all, and what to type; empty if nothing."""
+    """Say what LiteRT.js lacks on this machine to run at all, and what to type; empty if nothing."""
     program = node()
     if program is None or _node_version(program) < LEAST_NODE:
         return f"Node {LEAST_NODE} or newer is not installed; install it, then run: segport doctor --setup web"
@@ -67,7 +67,8 @@ def ensure(progress: Callable[[str], None] = lambda message: None) -> Path:
     """Fetch the packages unless they are there; returns their folder. Processes that want them at the same time wait.
 
     Raises:
-        RunnerError: Node or npm is missing, or npm fails (its integrity check included); the message carries the reason.
+        RunnerError: Node or npm is missing, or npm fails (its integrity check included); the message carries the
+            reason.
     """
     folder = web_folder()
     if is_set_up():
@@ -103,9 +104,11 @@ def _install(workspace: Path, progress: Callable[[str], None]) -> Path:
 
 @cache
 def _node_version(program: Path) -> int:
-    """Its major version; 0 if it does not say."""
+    """Return Node's major version; 0 if it does not say."""
     try:
-        done = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False)  # fmt: skip
+        done = subprocess.run(
+            [str(program), "--version"], capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return 0
     major = done.stdout.strip().removeprefix("v").split(".")[0]

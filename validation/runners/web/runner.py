@@ -1,4 +1,7 @@
-"""LiteRT.js, the runtime of web pages: in Node, and in headless Chromium with one thread, with several, and on WebGPU."""
+"""LiteRT.js, the runtime of web pages.
+
+In Node, and in headless Chromium with one thread, with several, and on WebGPU.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +41,13 @@ def ensure_environment(progress: Callable[[str], None] = lambda message: None) -
 
 
 class WebRunner(WorkerRunner):
-    """Executes .tflite files with LiteRT.js (XNNPACK as WebAssembly inside). It has no int8 or uint8 pictures or logits.
+    """Executes .tflite files with LiteRT.js (XNNPACK as WebAssembly inside). It has no int8 or uint8 pictures or
+    logits.
 
-    Backends: ``node``; ``chromium``, one thread; ``chromium-threads``, in a page that is isolated from other sites (headers COOP
-    and COEP), with the threads asked for; ``chromium-webgpu``, where the browser finds an adapter. Latency is measured in
-    the page, round the inference, with a clock of 5 microseconds. Every answer is compared with LiteRT's on this machine's own
-    CPU, where that is installed.
+    Backends: ``node``; ``chromium``, one thread; ``chromium-threads``, in a page that is isolated from other sites
+    (headers COOP and COEP), with the threads asked for; ``chromium-webgpu``, where the browser finds an adapter.
+    Latency is measured in the page, round the inference, with a clock of 5 microseconds. Every answer is compared
+    with LiteRT's on this machine's own CPU, where that is installed.
     """
 
     name: ClassVar[str] = "web"
@@ -79,7 +83,7 @@ class WebRunner(WorkerRunner):
 
     @classmethod
     def artifact_reason(cls, artifact: Artifact) -> str:
-        """It exchanges no 8-bit pictures or logits."""
+        """Say why an artifact cannot be run: LiteRT.js exchanges no 8-bit pictures or logits."""
         for what, dtype in (("takes", artifact.image.dtype), ("answers with", artifact.output.dtype)):
             if dtype not in _TYPES:
                 return (
@@ -100,11 +104,11 @@ class WebRunner(WorkerRunner):
 
     @classmethod
     def memory_reason(cls, backend: str) -> str:
-        """A browser is several processes."""
+        """Say why memory is not reported: a browser is several processes."""
         return "a browser's memory is mostly its own, in several processes"
 
     def process_ids(self) -> tuple[int, ...]:
-        """The worker, and the browser's processes below it."""
+        """List the worker and the browser's processes below it."""
         found = super().process_ids()
         try:
             return (*found, *(child.pid for pid in found for child in psutil.Process(pid).children(recursive=True)))
@@ -118,12 +122,16 @@ class WebRunner(WorkerRunner):
         script = "node_worker.mjs" if self.backend == _NODE else "chromium_worker.mjs"
         arguments = (str(folder), *_page_arguments(self.backend))
         return WorkerProcess(
-            program, packages.SCRIPTS / script, f"{self.name} ({self.backend})", self.reply_seconds,
-            flags=(), arguments=arguments,
-        )  # fmt: skip
+            program,
+            packages.SCRIPTS / script,
+            f"{self.name} ({self.backend})",
+            self.reply_seconds,
+            flags=(),
+            arguments=arguments,
+        )
 
     def native_agreement(self) -> dict[str, Any] | None:
-        """How the answers since it was opened compare with LiteRT's on this machine's own CPU; None before the first."""
+        """Compare the answers since opening with LiteRT's on this machine's own CPU; None before the first."""
         return self._agreement.to_json() if self._agreement.images else None
 
     def _open(self) -> None:
@@ -158,12 +166,12 @@ def _page_arguments(backend: str) -> tuple[str, ...]:
 
 @cache
 def _adapter(browser: Path, folder: Path) -> str:
-    """Which adapter for WebGPU it finds: ``hardware``, ``software``, ``none``; anything else says why nobody knows."""
+    """Find the adapter for WebGPU: ``hardware``, ``software``, ``none``; anything else says why nobody knows."""
     command = [str(packages.node()), str(packages.SCRIPTS / "find_adapter.mjs"), str(folder), str(browser)]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=_PROBE_SECONDS, check=False
-        )  # fmt: skip
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"Chromium could not be asked for a WebGPU adapter: {error}"
     if done.returncode:

@@ -41,17 +41,17 @@ class IsolatedEnvironment:
 
     @property
     def folder(self) -> Path:
-        """Where the environment lies, whether or not it exists."""
+        """Return where the environment lies, whether or not it exists."""
         pins = "-".join(item.replace("==", "") for item in self.requirements)
         return environments_folder() / f"{pins}-py{sys.version_info.major}{sys.version_info.minor}"
 
     @property
     def python(self) -> Path:
-        """Its interpreter."""
+        """Return its interpreter."""
         return _interpreter(self.folder)
 
     def exists(self) -> bool:
-        """True when it is complete: it gets its final name only after it has proven itself."""
+        """Tell whether it is complete: it gets its final name only after it has proven itself."""
         return self.python.exists()
 
     def ensure(self, progress: Callable[[str], None] = lambda message: None) -> Path:
@@ -95,7 +95,8 @@ class IsolatedEnvironment:
 
 
 def made_once(folder: Path, exists: Callable[[], bool], build: Callable[[Path], Path], variable: str) -> bool:
-    """Give the name `folder` to what `build` makes, unless it exists. Processes that want it at the same time wait for one another.
+    """Give the name `folder` to what `build` makes, unless it exists. Processes that want it at the same time wait
+    for one another.
 
     Args:
         folder: where it shall lie.
@@ -130,7 +131,7 @@ def made_once(folder: Path, exists: Callable[[], bool], build: Callable[[Path], 
 
 
 def environments_folder() -> Path:
-    """The folder that holds all isolated environments; it may not exist yet."""
+    """Return the folder that holds all isolated environments; it may not exist yet."""
     chosen = os.environ.get(ENVS_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().absolute()

@@ -54,16 +54,20 @@ class WorkerProcess:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         try:
             self._process = subprocess.Popen(
-                [*launcher, str(python), *flags, str(script), *arguments], env=environment,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._printed, bufsize=0,
-            )  # fmt: skip
+                [*launcher, str(python), *flags, str(script), *arguments],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._printed,
+                bufsize=0,
+            )
         except OSError as error:
             self._printed.close()
             raise RunnerError(f"cannot start {name} with {python}: {error.strerror or error}") from error
 
     @property
     def process_id(self) -> int:
-        """Of the worker."""
+        """Return the worker's process id."""
         return self._process.pid
 
     def ask(self, action: str, payload: bytes = b"", **fields: Any) -> tuple[dict[str, Any], bytes]:

@@ -34,16 +34,16 @@ class WorkerRunner(Runner):
         self._load_ns: int | None = None
 
     def process_ids(self) -> tuple[int, ...]:
-        """The worker."""
+        """Return the worker's process id."""
         return () if self._worker is None else (self._worker.process_id,)
 
     def load_ns(self) -> int | None:
-        """What the worker needed to open the file, its own start and imports excluded."""
+        """Return how long the worker needed to open the file, its own start and imports excluded."""
         return self._load_ns
 
     @abstractmethod
     def _start_worker(self) -> WorkerProcess:
-        """A worker that has opened nothing yet; raises RunnerError if it cannot be started."""
+        """Start a worker that has opened nothing yet; raises RunnerError if that fails."""
 
     def _open(self) -> None:
         if not self.artifact.path.is_file():

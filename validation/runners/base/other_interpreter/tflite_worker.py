@@ -40,7 +40,7 @@ _FAMILIAR = 64
 
 
 def _mark(number: int) -> None:
-    """A system call that does nothing but be seen by whoever watches system calls."""
+    """Make a system call that does nothing but be seen by whoever watches system calls."""
     try:
         os.sched_get_priority_max(number)
     except OSError:
@@ -91,7 +91,7 @@ def _described(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _status(field: str) -> int:
-    """Bytes, from a line of /proc/self/status."""
+    """Read bytes from a line of /proc/self/status."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
 
@@ -131,7 +131,8 @@ class Worker:
         native = self._interpreter._interpreter
         for _ in range(_FAMILIAR):
             _between_marks(native.OutputIndices, MARK_START, MARK_END)
-        # The second inference's number stays: in the first, linker and kernels do what they do only once, here more, there less.
+        # The second inference's number stays: in the first, linker and kernels do what they do only once, here more,
+        # there less.
         for _ in range(2):
             _between_marks(native.Invoke, MARK_START, MARK_END)
         return {}, b""
