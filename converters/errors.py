@@ -10,7 +10,8 @@ _STOPPED = re.compile(r"^While executing %(\w+)", re.M)
 """How torch.fx names the operation at which it stopped."""
 
 _ANNOUNCES = re.compile(
-    r":$|^(?:Failed to (?:export|convert|run)|(?:An )?error(?:s)? (?:occurred|was|were)|Conversion failed)\b", re.I
+    r":$|^(?:Failed to (?:export|convert|run)|(?:An )?errors? (?:occurred|was|were|when|while)|Conversion failed)\b",
+    re.I,
 )
 """Lines that say only that something failed, and not why."""
 

@@ -335,6 +335,9 @@ def test_what_is_only_announced_is_told_by_its_cause() -> None:
     error = RuntimeError("Failed to export the model to ONNX. This is step 2/3. See the report.")
     error.__cause__ = ValueError("upsample_bicubic2d has no lowering")
     assert in_one_line(error) == "ValueError: upsample_bicubic2d has no lowering"
+    error = RuntimeError("Error when translating node %svd. See the stack trace for more information.")
+    error.__cause__ = LookupError("No ONNX function found for aten._linalg_svd")
+    assert in_one_line(error) == "LookupError: No ONNX function found for aten._linalg_svd"
 
 
 def test_long_lines_keep_their_end() -> None:
