@@ -7,14 +7,14 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolkit.devices.fitting import check_fits
 from toolkit.devices.folding import keep_result, with_devices
 from toolkit.devices.result import read_result
 from toolkit.document.caveats import warnings_of
 from toolkit.document.entries import artifact_entries, assemble, dataset_entry, reference_entry
-from toolkit.document.halves import joined
+from toolkit.document.halves import HalfKey, earlier_runs, joined
 from toolkit.document.outcome import Outcome, load_outcome, status_of
 from toolkit.document.shape import ArtifactEntry, ReferenceEntry, ReportDocument
 from toolkit.document.verdicts import judged
@@ -39,9 +39,8 @@ from toolkit.stages.picture_sets import judging_set
 from toolkit.stages.profiling import profiled
 from toolkit.stages.reference import measure_references
 from toolkit.stages.runtimes import Runtime, absent_runners, choose_runtimes, named_runners
-
-if TYPE_CHECKING:
-    from validation.results.run import RunResult
+from validation.errors import ValidationError
+from validation.results.run import RunResult
 
 
 def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
@@ -106,8 +105,9 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
     with folder.claimed(), processes_released():
         shown: Progress = progress or SilentProgress()
         context = context_of(options, shown, folder, source, what, runtimes, manifest)
+        judged_before = earlier_runs(before.report, context.artifacts, "accuracy")
         runs, times = _timed(context, measure_accuracy(context))
-        results = joined(by_artifact(context, runs), before.report, context.artifacts, keep="accuracy")
+        results = joined(by_artifact(context, runs), judged_before, "accuracy")
         reference = retimed(before.report.reference, times, source.output_size)
         artifacts = with_lint(artifact_entries(manifest, results, options), folder)
         facts = _facts(context, artifacts, reference, started)
@@ -149,11 +149,11 @@ def _checked_names(options: RunOptions) -> tuple[Runtime, ...]:
 def _validated(context: Context, started: float) -> Outcome:
     """Measure everything, and write the report of it."""
     options, source, folder = context.options, context.source, context.folder
+    timed_before = _timed_before(context)
     references = measure_references(context)
     runs, times = _timed(context, measure_accuracy(context, references))
-    references, results = with_times(references, times), by_artifact(context, runs)
-    if options.latency_samples == 0 and folder.report.exists():
-        results = joined(results, load_outcome(folder.root).report, context.artifacts, keep="timing")
+    references = with_times(references, times)
+    results = joined(by_artifact(context, runs), timed_before, "timing")
     entries = with_lint(artifact_entries(context.manifest, results, options), folder)
     examples = draw_examples(context, results, references[source.output_size].maps)
     reference = reference_entry(references, source)
@@ -165,6 +165,17 @@ def _validated(context: Context, started: float) -> Outcome:
     if context.what.store is not None:
         context.what.store.clear()
     return outcome
+
+
+def _timed_before(context: Context) -> dict[HalfKey, RunResult]:
+    """Read the times that stay, of a command that measures none; a report that cannot be read is told and costs only them."""
+    if context.what.latency is not None or not context.folder.report.exists():
+        return {}
+    try:
+        return earlier_runs(load_outcome(context.folder.root).report, context.artifacts, "timing")
+    except (UsageError, ValidationError) as error:
+        context.progress.note(f"     times from before are not kept: {error}")
+        return {}
 
 
 def _timed(context: Context, runs: Sequence[RunResult]) -> tuple[list[RunResult], ReferenceTimes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import toolkit
 from toolkit.cli import run_command
 from toolkit.document.outcome import load_outcome
 from toolkit.errors import ExitStatus, UsageError
+from toolkit.progress import SilentProgress
+from toolkit.run_folder.folder import recorded_options
 from validation.runners.base.other_interpreter.environment import ENVS_VARIABLE
 
 CLASSES = ("red", "green", "blue")
@@ -224,6 +227,31 @@ def test_report_is_drawn_again_from_disk(place: Path, monkeypatch: pytest.Monkey
     assert run_command(["report", "out"]) in (0, 1)
     assert (place / "out" / "report.html").exists()
     assert load_outcome(place / "out").document["schema"] == 1
+
+
+def test_an_outcome_is_typed_and_plain(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    outcome = load_outcome(place / "out")
+    assert outcome.document == document(place)
+    assert [item.name for item in outcome.report.artifacts] == [item["name"] for item in outcome.document["artifacts"]]
+    assert outcome.report.artifacts[0].runs[0].miou == outcome.document["artifacts"][0]["runs"][0]["miou"]
+
+
+def test_a_damaged_report_costs_only_its_times(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Listening(SilentProgress):
+        def note(self, message: str) -> None:
+            notes.append(message)
+
+    notes: list[str] = []
+    monkeypatch.chdir(place)
+    copied = shutil.copytree(place / "out", tmp_path / "out")
+    (copied / "report.json").write_text('{"schema": 1')
+    given = {"runners": ("onnxruntime",), "examples": 0, "checks": False, "latency_samples": 0}
+    outcome = toolkit.validate(recorded_options(copied, given), Listening())
+    assert outcome.status is ExitStatus.PASS
+    assert [note for note in notes if "times from before are not kept" in note and "report.json cannot be read" in note]
+    run = next(run for item in load_outcome(copied).report.artifacts for run in item.runs)
+    assert (run.status, run.latency_ms, run.latency_reason) == ("measured", None, "not asked for")
 
 
 def test_a_lost_class_fails_the_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

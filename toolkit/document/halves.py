@@ -4,48 +4,53 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Literal
 
 from toolkit.document.shape import ReportDocument
-from validation.results.run import RunResult
+from validation.results.run import Accuracy, RunResult, Timing
 
 if TYPE_CHECKING:
     from converters import Artifact
 
 HalfKey = tuple[str, str, str, str | None]
 """Artifact, runner, backend and signature: what halves of one run have in common."""
+Half = Literal["accuracy", "timing"]
 
 
-def joined(
-    results: Mapping[str, tuple[RunResult, ...]],
-    before: ReportDocument,
-    files: Sequence[Artifact],
-    *,
-    keep: Literal["accuracy", "timing"],
-) -> dict[str, tuple[RunResult, ...]]:
-    """Complete new runs with the half that an earlier report has of the same artifact file, runtime, backend and size."""
-    earlier = _earlier(before, files)
-    return {
-        name: tuple(_whole(run, earlier.get((name, run.runner, run.backend, run.signature)), keep) for run in runs)
-        for name, runs in results.items()
-    }
+def earlier_runs(before: ReportDocument, files: Sequence[Artifact], half: Half) -> dict[HalfKey, RunResult]:
+    """Read one half of the runs of an earlier report back; those of other files and of other machines' results are left out.
 
-
-def _earlier(before: ReportDocument, files: Sequence[Artifact]) -> dict[HalfKey, RunResult]:
-    """Read the runs of an earlier report back; those of other files and those of other machines' results are left out."""
+    Raises:
+        ValidationError: a run lacks what is needed, because an early version wrote it.
+    """
     same = {(item.name, item.sha256) for item in files}
+    # An early version may have written the other half differently; nobody asks for it.
+    unasked = {item.name for item in fields(Timing if half == "accuracy" else Accuracy)} - {"status"}
     return {
-        (artifact.name, run.runner, run.backend, run.signature): RunResult.from_json(run.to_json())
+        (artifact.name, run.runner, run.backend, run.signature): RunResult.from_json(
+            {key: value for key, value in run.to_json().items() if key not in unasked}
+        )
         for artifact in before.artifacts
         for run in artifact.runs
         if (artifact.name, artifact.sha256) in same and not run.came_by_merge
     }
 
 
-def _whole(new: RunResult, old: RunResult | None, keep: Literal["accuracy", "timing"]) -> RunResult:
-    if old is None or (keep == "timing" and old.threads != new.threads) or _moved(old, new):
+def joined(
+    results: Mapping[str, tuple[RunResult, ...]], earlier: Mapping[HalfKey, RunResult], half: Half
+) -> dict[str, tuple[RunResult, ...]]:
+    """Complete new runs with the half that was read back of the same artifact file, runtime, backend and size."""
+    return {
+        name: tuple(_whole(run, earlier.get((name, run.runner, run.backend, run.signature)), half) for run in runs)
+        for name, runs in results.items()
+    }
+
+
+def _whole(new: RunResult, old: RunResult | None, half: Half) -> RunResult:
+    if old is None or (half == "timing" and old.threads != new.threads) or _moved(old, new):
         return new
-    whole = new.with_accuracy(old) if keep == "accuracy" else new.with_timing(old)
+    whole = new.with_accuracy(old) if half == "accuracy" else new.with_timing(old)
     where = new if new.machine else old
     return dataclasses.replace(
         whole,
