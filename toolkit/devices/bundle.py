@@ -9,34 +9,26 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from toolkit.devices.packed_pictures import PackedPicture, packed_pictures
 from toolkit.devices.records import record_path
 from toolkit.errors import UsageError
-from toolkit.models import load_source
 from toolkit.models.loading import same_source
 from toolkit.options import RunOptions
 from toolkit.progress import Progress, SilentProgress
-from toolkit.report.content.example_images import png
 from toolkit.run_folder.files import write_json
 from toolkit.run_folder.folder import RunFolder, trusted_artifacts
+from toolkit.stages.context import Context
 from toolkit.stages.picture_sets import judging_set
-from toolkit.stages.reference import reference_runner
-from validation.runners.base.resizing import fit_mask, fit_picture
-from validation.runners.base.values import label_map
 
 if TYPE_CHECKING:
-    from converters import Artifact, ModelSource
-    from segdata import Dataset, Sample
-    from validation.runners.base.contract import Runner
+    from converters import Artifact
 
 SCHEMA = 1
 FORMATS = ("coreml",)
@@ -103,21 +95,14 @@ def write_bundle(
         UsageError: no Core ML packages, a changed file, or `out` cannot be written.
     """
     from validation.accuracy.result import spread
+    from validation.measure import Measurements
 
     folder = RunFolder(options.out)
     manifest = folder.load_manifest()
-    artifacts = [item for item in trusted_artifacts(folder, manifest) if item.format in FORMATS]
-    if not artifacts:
-        raise UsageError(
-            f"{options.out} holds no Core ML package; "
-            f"`segport convert --again {options.out} --formats {','.join(dict.fromkeys([*options.formats, 'coreml']))}` makes some"
-        )
+    artifacts = _packages(folder, manifest, options)
     if pictures is not None and pictures < 1:
         raise UsageError(f"--bundle-pictures {pictures} leaves none; give 1 or more")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(out, error) from error
+    _make_parent(out)
     source = same_source(options, manifest)
     if source.channels != 3:
         raise UsageError(
@@ -125,28 +110,53 @@ def write_bundle(
             "with `segport validate` there"
         )
     dataset = judging_set(options, source)
-    chosen = spread(len(dataset), min(len(dataset), pictures or MOST_PICTURES))
-    contents: dict[str, bytes] = {"README.md": README.encode(), "measure.py": script()}
-    for artifact in artifacts:
-        contents |= dict(_package_files(artifact, folder))
     shown: Progress = progress or SilentProgress()
-    entries = []
-    for name, entry, packed in _pictures(artifacts, source, dataset, chosen, options, shown):
-        contents |= {f"pictures/{name}/{key}": value for key, value in packed.items()}
-        entries.append(entry)
+    what = Measurements(dataset, latency=None, memory=False)
+    context = Context(options, shown, folder, source, what, manifest=manifest, artifacts=artifacts)
+    chosen = spread(len(dataset), min(len(dataset), pictures or MOST_PICTURES))
+    return _written(context, packed_pictures(context, chosen), out)
+
+
+def _packages(folder: RunFolder, manifest: Mapping[str, Any], options: RunOptions) -> tuple[Artifact, ...]:
+    found = tuple(item for item in trusted_artifacts(folder, manifest) if item.format in FORMATS)
+    if not found:
+        formats = ",".join(dict.fromkeys([*options.formats, "coreml"]))
+        raise UsageError(
+            f"{options.out} holds no Core ML package; "
+            f"`segport convert --again {options.out} --formats {formats}` makes some"
+        )
+    return found
+
+
+def _make_parent(out: Path) -> None:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def _written(context: Context, pictures: Sequence[PackedPicture], out: Path) -> Bundle:
+    """Write the zip, and into the run folder what is in it."""
+    folder, dataset = context.folder, context.dataset
+    contents: dict[str, bytes] = {"README.md": README.encode(), "measure.py": script()}
+    for artifact in context.artifacts:
+        contents |= dict(_package_files(artifact, folder))
+    for picture in pictures:
+        contents |= picture.files
     described = {
         "schema": SCHEMA,
-        "model": {key: manifest["model"][key] for key in ("name", "weights_sha256", "classes")},
+        "model": {key: context.manifest["model"][key] for key in ("name", "weights_sha256", "classes")},
         "dataset": {"name": dataset.name, "split": dataset.split, "images": len(dataset), "digest": dataset.digest()},
-        "artifacts": [artifact.to_json(folder.root) for artifact in artifacts],
-        "pictures": entries,
+        "artifacts": [artifact.to_json(folder.root) for artifact in context.artifacts],
+        "pictures": [picture.entry for picture in pictures],
         "files": {name: sha256(content).hexdigest() for name, content in sorted(contents.items())},
     }
     text = (json.dumps(described, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
     _write_zip(out, {"bundle.json": text, **contents})
     digest = sha256(text).hexdigest()
     write_json(record_path(folder, digest), described)
-    return Bundle(out, digest, tuple(item.name for item in artifacts), len(entries), out.stat().st_size)
+    names = tuple(item.name for item in context.artifacts)
+    return Bundle(out, digest, names, len(pictures), out.stat().st_size)
 
 
 def script() -> bytes:
@@ -157,70 +167,6 @@ def script() -> bytes:
 def _package_files(artifact: Artifact, folder: RunFolder) -> Iterator[tuple[str, bytes]]:
     for member in sorted(item for item in artifact.path.rglob("*") if item.is_file()):
         yield member.relative_to(folder.root).as_posix(), member.read_bytes()
-
-
-def _pictures(
-    artifacts: list[Artifact],
-    source: ModelSource,
-    dataset: Dataset,
-    chosen: tuple[int, ...],
-    options: RunOptions,
-    progress: Progress,
-) -> Iterator[tuple[str, dict[str, Any], dict[str, bytes]]]:
-    """Give for each picture its folder's name, its entry in bundle.json, and its files."""
-    sizes = sorted({(item.output.height, item.output.width) for item in artifacts})
-    references = {}
-    for size in sizes:
-        at_size = (
-            source if source.output_size == size else load_source(options.model_copy(update={"output_size": size}))
-        )
-        references[size] = _reference_answers(at_size, dataset, chosen, options, progress)
-    image = artifacts[0].image
-    for number, index in enumerate(chosen):
-        sample = dataset[index]
-        name = f"{number:04d}"
-        packed = {"picture.png": png(fit_picture(sample.image, image.height, image.width))}
-        maps = {}
-        for size in sizes:
-            key = f"{size[0]}x{size[1]}"
-            maps[key], more = _maps(
-                sample, references[size][number], size, f"pictures/{name}", len(dataset.labels.names)
-            )
-            packed |= more
-        yield (
-            name,
-            {"id": sample.id, "index": index, "picture": f"pictures/{name}/picture.png", "maps": maps},
-            packed,
-        )
-
-
-def _maps(
-    sample: Sample, reference: NDArray[np.uint8], size: tuple[int, int], where: str, classes: int
-) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Draw labels and float reference of one picture at one output size; gives the entry in bundle.json, and the files."""
-    from validation.accuracy.confusion import confusion_matrix
-
-    truth = fit_mask(sample.mask, *size)
-    labels, answer = f"labels-{size[0]}x{size[1]}.png", f"reference-{size[0]}x{size[1]}.png"
-    entry = {
-        "labels": f"{where}/{labels}",
-        "reference": f"{where}/{answer}",
-        "reference_confusion": confusion_matrix(truth, reference, classes).tolist(),
-    }
-    return entry, {labels: png(truth), answer: png(reference)}
-
-
-def _reference_answers(
-    source: ModelSource, dataset: Dataset, chosen: tuple[int, ...], options: RunOptions, progress: Progress
-) -> list[NDArray[np.uint8]]:
-    """Ask the float reference for its class maps at the source's output size, uint8 (h, w) each."""
-    runner: Runner = reference_runner(source, options)
-    image, found = runner.artifact.image, []
-    with progress.stage(f"float reference in {runner.name}", len(chosen)) as stage, runner:
-        for index in chosen:
-            found.append(label_map(runner.predict(fit_picture(dataset[index].image, image.height, image.width))))
-            stage.advance()
-    return found
 
 
 def _write_zip(path: Path, contents: Mapping[str, bytes]) -> None:

@@ -36,7 +36,7 @@ def measure_accuracy(
         return [judged(item) for item in context.planned]
     results = []
     for item in context.planned:
-        with counted(progress, item.title, len(what.dataset)) as tell:
+        with stage_by_count(progress, item.title, len(what.dataset)) as tell:
             results.append(judged(item, tell))
         if results[-1].reason:
             progress.note(f"     {results[-1].status}: {results[-1].reason}")
@@ -54,7 +54,7 @@ def by_artifact(context: Context, results: Sequence[RunResult]) -> dict[str, tup
 
 
 @contextmanager
-def counted(progress: Progress, title: str, total: int) -> Iterator[Callable[[int, int], None]]:
+def stage_by_count(progress: Progress, title: str, total: int) -> Iterator[Callable[[int, int], None]]:
     """Open a stage for code that reports (done, in all)."""
     with progress.stage(title, total) as stage:
         before = 0

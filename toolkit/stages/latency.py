@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.document.run_shape import Latency
 from toolkit.document.shape import ReferenceEntry
-from toolkit.stages.accuracy import counted
+from toolkit.stages.accuracy import stage_by_count
 from toolkit.stages.context import Context
 from toolkit.stages.reference import reference_runner
 from validation.errors import RunnerError
@@ -52,7 +52,7 @@ def time_everything(context: Context, results: Sequence[RunResult]) -> tuple[lis
         for subject in subjects:
             fresh.append(start_fresh(subject, what.latency))
             stage.advance()
-    with counted(progress, "latency, all in turns", samples) as tell:
+    with stage_by_count(progress, "latency, all in turns", samples) as tell:
         found = time_runs(subjects, fresh, what.latency, tell)
     times, timed = {}, list(results)
     for size, one in zip(sources, found[: len(sources)], strict=True):

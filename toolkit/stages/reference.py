@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from converters import Artifact, ImageInput, Layout, MapOutput, ModelSource, OutputKind
 from converters.onnx_sources.reading import describe_onnx
 from toolkit.options import RunOptions
-from toolkit.stages.accuracy import counted
+from toolkit.stages.accuracy import stage_by_count
 from toolkit.stages.context import Context
 from validation.runners.onnxruntime import OnnxRuntimeRunner
 from validation.runners.reference import TorchRunner, torch_artifact
@@ -72,7 +72,7 @@ def _measured(context: Context, source: ModelSource) -> Reference:
     if source.sizes:
         height, width = source.output_size
         title, maps = f"{title} at {height} x {width}", f"reference-{height}x{width}.npy"
-    with counted(context.progress, title, len(context.dataset)) as tell:
+    with stage_by_count(context.progress, title, len(context.dataset)) as tell:
         found = measure_reference(
             runner,
             context.dataset,

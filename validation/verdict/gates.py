@@ -8,7 +8,7 @@ from typing import Protocol, Self
 from validation.errors import ValidationError
 
 
-class Limits(Protocol):
+class RecipeLimits(Protocol):
     """What a recipe says of its own losses; `quantization.AccuracyLimits` is one."""
 
     @property
@@ -53,7 +53,7 @@ class Gates:
     @classmethod
     def of(
         cls,
-        limits: Limits,
+        limits: RecipeLimits,
         *,
         miou_drop: float | None = None,
         class_drop: float | None = None,
