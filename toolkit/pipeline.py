@@ -168,7 +168,10 @@ def _validated(context: Context, started: float) -> Outcome:
 
 
 def _timed_before(context: Context) -> dict[HalfKey, RunResult]:
-    """Read the times that stay, of a command that measures none; a report that cannot be read is told and costs only them."""
+    """Read the times that stay, of a command that measures none.
+
+    A report that cannot be read is told and costs only them.
+    """
     if context.what.latency is not None or not context.folder.report.exists():
         return {}
     try:

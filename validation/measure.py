@@ -1,4 +1,6 @@
-"""Measure a run in one call: availability, accuracy, latency and memory of an artifact in a runtime, each with its own status."""
+"""Measure a run in one call: availability, accuracy, latency and memory of an artifact in a runtime, each with its
+own status.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Pack the Core ML packages of a run, pictures and a script into one zip, a bundle, that a Mac without segport can measure.
+"""Pack the Core ML packages of a run, pictures and a script into one zip, a bundle, that a Mac without segport can
+measure.
 
 What a bundle holds is also kept in the run folder (`bundles/SHA256.json`), so that a result that comes back can be checked
 against what was sent. Equal runs give equal bytes: names are sorted and times fixed.

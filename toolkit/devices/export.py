@@ -1,4 +1,6 @@
-"""Export what an attached phone measured (`segport report RUN --export FILE`) as a result that another machine's `--merge` takes in."""
+"""Export what an attached phone measured (`segport report RUN --export FILE`) as a result that another machine's
+`--merge` takes in.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ _LATENCY = (
 
 
 def export_result(folder: Path, out: Path) -> int:
-    """Write what was measured on a machine attached to this one, with the counts of every picture; returns how many runs.
+    """Write what was measured on a machine attached to this one, with the counts of every picture.
+
+    Returns how many runs.
 
     Args:
         folder: a run folder with a report.

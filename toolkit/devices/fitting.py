@@ -65,7 +65,9 @@ def _check_needs_no_record(result: DeviceResult, folder: RunFolder, report: Repo
 
 
 def _check_answers(run: DeviceRun, record: Record, path: Path) -> None:
-    """Refuse counts that are not of the record's pictures: same ids, and as many pixels of every true class as these have."""
+    """Refuse counts that are not of the record's pictures: same ids, and as many pixels of every true class as
+    these have.
+    """
     said = f"{path}: the answers of {run.artifact} on {run.backend}"
     pictures, size = answered(run, record), answered_size(record, run)
     if pictures is None:

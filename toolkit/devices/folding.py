@@ -71,7 +71,10 @@ def _with_runs(artifact: ArtifactEntry, rows: Mapping[RunKey, Run]) -> ArtifactE
 
 
 def _rows(artifact: ArtifactEntry, results: Sequence[_Answering], report: ReportDocument) -> dict[RunKey, Run]:
-    """Find runs of this very file on other machines; a newer measurement takes the place of an older one, unless it is none."""
+    """Find runs of this very file on other machines.
+
+    A newer measurement takes the place of an older one, unless it is none.
+    """
     found: dict[RunKey, Run] = {}
     for item in results:
         for run in item.result.runs:
@@ -141,7 +144,10 @@ def _accuracy(run: DeviceRun, record: Record | None, report: ReportDocument) -> 
 
 
 def _accuracies(run: DeviceRun, record: Record) -> tuple[AccuracyResult, AccuracyResult] | None:
-    """Give the counts of the device and of the float reference on the pictures that the device saw; None if those are not here."""
+    """Give the counts of the device and of the float reference on the pictures that the device saw.
+
+    None if those are not here.
+    """
     from validation.accuracy.result import AccuracyResult
 
     size, pictures = answered_size(record, run), answered(run, record)

@@ -36,7 +36,9 @@ class PackedPicture:
 
 
 def packed_pictures(context: Context, chosen: Sequence[int]) -> list[PackedPicture]:
-    """Pack the chosen pictures of the dataset at the artifacts' input size, with labels and answers at each of their output sizes."""
+    """Pack the chosen pictures of the dataset at the artifacts' input size, with labels and answers at each of
+    their output sizes.
+    """
     sizes = sorted({(item.output.height, item.output.width) for item in context.artifacts})
     answers = {size: _reference_answers(context, _at(context, size), chosen) for size in sizes}
     image, dataset, packed = context.artifacts[0].image, context.dataset, []
@@ -67,7 +69,10 @@ def _at(context: Context, size: Size) -> ModelSource:
 def _maps(
     sample: Sample, reference: NDArray[np.uint8], folder: str, classes: int
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Draw labels and float reference of one picture at the size of `reference`; gives the entry in bundle.json, and the files."""
+    """Draw labels and float reference of one picture at the size of `reference`.
+
+    Gives the entry in bundle.json, and the files.
+    """
     from validation.accuracy.confusion import confusion_matrix
 
     height, width = reference.shape

@@ -44,7 +44,9 @@ def bundle_record(folder: RunFolder, digest: str) -> Record | None:
 
 
 def _run_record(folder: RunFolder, digest: str) -> Record | None:
-    """Record the run's own artifacts, and the pictures that judge it, if the float reference's counts of these are kept."""
+    """Record the run's own artifacts, and the pictures that judge it, if the float reference's counts of these are
+    kept.
+    """
     from validation.accuracy.matrices import MatrixStore
 
     manifest, store = folder.load_manifest(), MatrixStore(folder.matrices)
@@ -79,7 +81,10 @@ def _views(artifact: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def sent(record: Record, run: DeviceRun) -> Mapping[str, Any] | None:
-    """Find what the record says of the artifact (and signature, if the run names one) that was measured; None if it has no such."""
+    """Find what the record says of the artifact (and signature, if the run names one) that was measured.
+
+    None if it has no such.
+    """
     for item in record["artifacts"]:
         same = run.signature is None or item.get("signature") == run.signature
         if (item["name"], item["sha256"]) == (run.artifact, run.sha256) and same:

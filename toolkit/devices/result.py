@@ -1,4 +1,6 @@
-"""Read result.json, schema 1: what another machine measured of a bundle, checked strictly before a report takes anything over."""
+"""Read result.json, schema 1: what another machine measured of a bundle, checked strictly before a report takes
+anything over.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +128,9 @@ class DeviceRun(_Strict):
 
 
 class DeviceResult(_Strict):
-    """All of result.json. Answers are to the pictures of a bundle, or to those that judge the run (`dataset_digest`)."""
+    """All of result.json. Answers are to the pictures of a bundle, or to those that judge the run
+    (`dataset_digest`).
+    """
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]
     kind: Literal["segport-result"]

@@ -12,7 +12,9 @@ CHANCE = 0.01
 
 
 def warnings_of(artifacts: Sequence[ArtifactEntry], reference: ReferenceEntry) -> list[str]:
-    """Warn once per kind: of a network that knows nothing, a busy machine, unsettled times, too many threads, other routes."""
+    """Warn once per kind: of a network that knows nothing, a busy machine, unsettled times, too many threads, other
+    routes.
+    """
     warnings = _worthless(reference)
     ours = [run for artifact in artifacts for run in artifact.runs if not run.machine]
     timed = [found for found in (*(run.latency_ms for run in ours), reference.latency_ms) if found is not None]
@@ -36,7 +38,9 @@ def warnings_of(artifacts: Sequence[ArtifactEntry], reference: ReferenceEntry) -
 
 
 def _worthless(reference: ReferenceEntry) -> list[str]:
-    """Warn of a float network that is no better than one answer everywhere: what it loses says nothing, and something is set wrongly."""
+    """Warn of a float network that is no better than one answer everywhere: what it loses says nothing, and
+    something is set wrongly.
+    """
     constant, miou = reference.of_one_answer, reference.miou
     if constant is None or miou is None or miou > constant.miou + CHANCE:
         return []

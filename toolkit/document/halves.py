@@ -19,7 +19,9 @@ Half = Literal["accuracy", "timing"]
 
 
 def earlier_runs(before: ReportDocument, files: Sequence[Artifact], half: Half) -> dict[HalfKey, RunResult]:
-    """Read one half of the runs of an earlier report back; those of other files and of other machines' results are left out.
+    """Read one half of the runs of an earlier report back.
+
+    Those of other files and of other machines' results are left out.
 
     Raises:
         ValidationError: a run lacks what is needed, because an early version wrote it.

@@ -41,7 +41,8 @@ def load_outcome(folder: Path) -> Outcome:
 
 
 def status_of(report: ReportDocument) -> ExitStatus:
-    """Give the exit status a report stands for: tools that failed weigh more than gates, gates more than a picked runtime that is absent.
+    """Give the exit status a report stands for: tools that failed weigh more than gates, gates more than a picked
+    runtime that is absent.
 
     Not judged is not passed, except for artifacts that none of the runtimes the user has picked takes, beside others that passed.
     """

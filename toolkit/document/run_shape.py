@@ -31,7 +31,9 @@ class Part(BaseModel):
 
 
 RunKey = tuple[str, str, str | None, str]
-"""Runner, backend, signature (of a file with several output sizes), and machine if that is another than the report's."""
+"""Runner, backend, signature (of a file with several output sizes), and machine if that is another than the
+report's.
+"""
 Size = tuple[Count, Count]
 """(height, width) in pixels."""
 
@@ -90,7 +92,10 @@ class WorstImage(Part):
 
 
 class ThreadTime(Part):
-    """A run with one number of threads, sampled in turns with the others; a reason in the place of figures if it failed."""
+    """A run with one number of threads, sampled in turns with the others.
+
+    A reason in the place of figures if it failed.
+    """
 
     threads: Annotated[int, Field(ge=1)]
     p50: Milliseconds | None
@@ -102,7 +107,9 @@ class ThreadTime(Part):
 
 
 class OperationShare(Part):
-    """One operation of a graph, or all of one kind: mean milliseconds and calls of an inference, share of all operations."""
+    """One operation of a graph, or all of one kind: mean milliseconds and calls of an inference, share of all
+    operations.
+    """
 
     name: str
     kind: str
@@ -142,7 +149,9 @@ class NativeAgreement(Part):
 
 
 class Delegation(Part):
-    """What a delegate took of the graph, as the runtime says: `taken` of `operations`, in `parts` pieces where it tells."""
+    """What a delegate took of the graph, as the runtime says: `taken` of `operations`, in `parts` pieces where it
+    tells.
+    """
 
     delegate: str
     whole: bool

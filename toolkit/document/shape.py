@@ -79,7 +79,10 @@ class ReferenceAtSize(ReferenceScores):
 
 
 class ReferenceEntry(ReferenceScores):
-    """The float network, which every artifact is compared with; under `sizes` at each output size if there are several."""
+    """The float network, which every artifact is compared with.
+
+    Under `sizes` at each output size if there are several.
+    """
 
     runner: str
     sizes: list[ReferenceAtSize] = Field(default_factory=list)
@@ -191,7 +194,9 @@ class Example(Part):
 
 
 class ReportDocument(Part):
-    """All of report.json. `runners_named` are those the user picked, `runners_absent` those of them that this machine lacks."""
+    """All of report.json. `runners_named` are those the user picked, `runners_absent` those of them that this
+    machine lacks.
+    """
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]
     model: Model

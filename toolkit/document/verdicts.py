@@ -52,7 +52,7 @@ def _verdict(artifact: ArtifactEntry, plain: ArtifactEntry | None, report: Repor
         return artifact.verdict
     failed = [check for check in report.checks if check.status == "fail" and check.artifact == artifact.name]
     found = judge(artifact.runs, gates, _gains(artifact, plain), failed)
-    return VerdictEntry.model_validate(found.to_json())
+    return VerdictEntry.model_validate(found, from_attributes=True)
 
 
 def _gains(artifact: ArtifactEntry, plain: ArtifactEntry | None) -> tuple[Reason, ...]:

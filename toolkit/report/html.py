@@ -46,7 +46,9 @@ _MOST_OPERATIONS = 25
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class in the table of classes: its colour, the reference's IoU, and (IoU, change, interval, finding) per artifact."""
+    """One class in the table of classes: its colour, the reference's IoU, and (IoU, change, interval, finding) per
+    artifact.
+    """
 
     name: str
     colour: str

@@ -157,7 +157,10 @@ def _lossless(artifact: Artifact) -> bool:
 
 
 def _ends(artifact: Artifact) -> Ends | None:
-    """Read both ends of a TFLite file; None for other formats, and for files that cannot be read: their own runs say why."""
+    """Read both ends of a TFLite file.
+
+    None for other formats, and for files that cannot be read: their own runs say why.
+    """
     if artifact.format != "tflite":
         return None
 

@@ -101,7 +101,10 @@ def _repaired(format_name: str, item: Recipe, options: RunOptions) -> Recipe:
 
 
 def _chosen_recipes(options: RunOptions) -> list[Recipe]:
-    """Choose those named; else the policy's, in the name that each format has for it; else all that are not on request only."""
+    """Choose those named; else the policy's, in the name that each format has for it.
+
+    Else all that are not on request only.
+    """
     if options.recipes:
         return [recipe(name) for name in options.recipes]
     policy = _policy(options)
@@ -179,7 +182,10 @@ def plan_conversions(
 def perform_plan(
     plan: Plan, calibration: CalibrationSet | None, options: RunOptions, folder: RunFolder, progress: Progress
 ) -> Conversions:
-    """Make the artifacts and write the manifest, which names whatever could be made; raises SourceError where all were refused."""
+    """Make the artifacts and write the manifest, which names whatever could be made.
+
+    Raises SourceError where all were refused.
+    """
     model = _model_entry(plan.source)
     mark, before = fingerprint(model), earlier_artifacts(folder)
     with _told(progress, len(plan.conversions)) as tell, _converting(options, progress) as convert:
@@ -236,7 +242,9 @@ def _told(progress: Progress, total: int) -> Iterator[Any]:
 
 
 def _digests(calibration: CalibrationSet) -> dict[str, str]:
-    """Digest the content of each calibration picture by its id: what the check for overlap holds the judging pictures against."""
+    """Digest the content of each calibration picture by its id: what the check for overlap holds the judging
+    pictures against.
+    """
     return {name: picture_digest(image) for name, image in zip(calibration.ids, calibration.images, strict=True)}
 
 

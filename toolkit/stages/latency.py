@@ -25,7 +25,8 @@ ReferenceTimes = dict[tuple[int, int], "LatencyResult"]
 
 
 def time_everything(context: Context, results: Sequence[RunResult]) -> tuple[list[RunResult], ReferenceTimes]:
-    """Complete `results` with time and memory, and give the time of the float reference at every output size of the source.
+    """Complete `results` with time and memory, and give the time of the float reference at every output size of the
+    source.
 
     Raises:
         RunnerError: the float reference failed; without it there is nothing to compare with.

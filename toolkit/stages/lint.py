@@ -13,7 +13,9 @@ from toolkit.run_folder.folder import RunFolder
 
 
 def with_lint(entries: Sequence[ArtifactEntry], folder: RunFolder) -> list[ArtifactEntry]:
-    """Say of each artifact what accelerators are known not to take of it, or under `lint_reason` why that is not known."""
+    """Say of each artifact what accelerators are known not to take of it, or under `lint_reason` why that is not
+    known.
+    """
     return [
         entry if entry.path is None else entry.model_copy(update=_lint(folder.root / entry.path)) for entry in entries
     ]

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def profiled(context: Context, results: Sequence[RunResult]) -> list[RunResult]:
-    """Complete timed runs with operations if asked for, with slow kernels, and with instructions where they are counted."""
+    """Complete timed runs with operations if asked for, with slow kernels, and with instructions where they are
+    counted.
+    """
     return with_instructions(context, with_kernels(context, with_operations(context, results)))
 
 

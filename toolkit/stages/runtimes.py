@@ -33,7 +33,10 @@ class Runtime:
 
 
 def choose_runtimes(options: RunOptions) -> tuple[Runtime, ...]:
-    """Choose the runtimes that the options name, or every default one; raises UsageError listing the known ones on a miss."""
+    """Choose the runtimes that the options name, or every default one.
+
+    Raises UsageError listing the known ones on a miss.
+    """
     from validation.runners import runners
 
     # The reference runs the source itself, never an artifact, so it is not offered here.

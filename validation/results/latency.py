@@ -101,7 +101,9 @@ class LatencyResult:
 
 @dataclass(frozen=True)
 class OwnBenchmark:
-    """What a runtime's own benchmark tells of one artifact: its latency, and bytes held at the most if it tells them."""
+    """What a runtime's own benchmark tells of one artifact: its latency, and bytes held at the most if it tells
+    them.
+    """
 
     latency: LatencyResult
     peak_memory_bytes: int | None

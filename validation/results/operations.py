@@ -76,7 +76,10 @@ _Key = tuple[str, str, bool | None]
 
 
 def added_up(recorded: Iterable[OperationTime], runs: int, shown: int | None = SHOWN) -> OperationProfile:
-    """Add up the calls of `runs` inferences as shares, of single operations the `shown` longest (None: all); "failed" if nothing was recorded."""
+    """Add up the calls of `runs` inferences as shares, of single operations the `shown` longest (None: all).
+
+    "failed" if nothing was recorded.
+    """
     names: dict[_Key, list[int]] = defaultdict(list)
     kinds: dict[_Key, list[int]] = defaultdict(list)
     for item in recorded:

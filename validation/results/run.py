@@ -27,7 +27,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class ThreadTime:
-    """Milliseconds of a run with one number of threads, sampled in turns with the others; None with a reason if it failed."""
+    """Milliseconds of a run with one number of threads, sampled in turns with the others.
+
+    None with a reason if it failed.
+    """
 
     threads: int
     p50: float | None = None
@@ -173,7 +176,8 @@ class Timing:
 
 @dataclass(frozen=True)
 class RunResult(Timing, Accuracy, Setting):
-    """One artifact in one runtime: setting, accuracy and timing side by side, as they stand in report.json under `runs`.
+    """One artifact in one runtime: setting, accuracy and timing side by side, as they stand in report.json under
+    `runs`.
 
     Attributes:
         instructions: what one inference executes, see `InstructionCount`; None for a runtime that does not count.

@@ -1,4 +1,6 @@
-"""Measure time and memory of many runs: fresh processes for cold start and peak memory, then all runners sampled in turns."""
+"""Measure time and memory of many runs: fresh processes for cold start and peak memory, then all runners sampled in
+turns.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +88,10 @@ class FreshStarts:
 
 
 def start_fresh(subject: Subject, settings: LatencySettings) -> FreshStarts:
-    """Open the subject in as many fresh processes as its time or memory needs; a failure is a reason, not an exception."""
+    """Open the subject in as many fresh processes as its time or memory needs.
+
+    A failure is a reason, not an exception.
+    """
     timed = not subject.runner.latency_reason(subject.runner.backend)
     wanted = max(settings.cold_starts if timed else 0, int(subject.memory))
     reason = no_fresh_start(subject.runner)

@@ -1,4 +1,5 @@
-"""Weigh what quantizing gained on the runtime at hand. An artifact that is neither smaller nor faster than the float one is of no use.
+"""Weigh what quantizing gained on the runtime at hand. An artifact that is neither smaller nor faster than the
+float one is of no use.
 
 Times are compared within one runtime, backend, number of threads and machine only, and only as far as their spread allows.
 """
@@ -24,7 +25,9 @@ DRIFTED = 0.10
 MOST_NOISE = 0.15
 """With an uncertainty beyond this share of the float artifact's time, nothing is said of which is faster."""
 SHORTEST_MS = 0.1
-"""Two medians below it are those of calling the runtime rather than of the network, and say nothing of which is faster."""
+"""Two medians below it are those of calling the runtime rather than of the network, and say nothing of which is
+faster.
+"""
 ABOUT = "gain in "
 
 

@@ -1,4 +1,6 @@
-"""Describe runs on pictures without labels, for people: agreement with the float network, where classes went, how sure it had been."""
+"""Describe runs on pictures without labels, for people: agreement with the float network, where classes went, how
+sure it had been.
+"""
 
 from __future__ import annotations
 

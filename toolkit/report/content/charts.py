@@ -221,7 +221,9 @@ def linear_ticks(low: float, high: float, wanted: int) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Choose round numbers from at or below `low` (above zero) to at or above `high`, closer together on a short scale."""
+    """Choose round numbers from at or below `low` (above zero) to at or above `high`, closer together on a short
+    scale.
+    """
     factors = (1, 2, 5) if high > 8 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
     steps = [factor * 10.0**power for power in range(-4, 8) for factor in factors]
     first = max((index for index, value in enumerate(steps) if value <= low), default=0)
@@ -240,7 +242,9 @@ def _within(found: Latency) -> str:
 
 
 def latency_spans(document: ReportDocument) -> tuple[list[Span], list[Tick]]:
-    """Lay out every timed run from its fastest sample to its 99th percentile on one logarithmic scale, fastest first."""
+    """Lay out every timed run from its fastest sample to its 99th percentile on one logarithmic scale, fastest
+    first.
+    """
     timed = [
         (artifact.name, artifact.format, run.title, run.latency_ms)
         for artifact in document.artifacts

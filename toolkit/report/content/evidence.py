@@ -1,4 +1,6 @@
-"""Show what stands behind the changes of IoU: what intervals allow to say, how edges moved, which classes became which."""
+"""Show what stands behind the changes of IoU: what intervals allow to say, how edges moved, which classes became
+which.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ class EdgeRow:
 
 @dataclass(frozen=True)
 class Flip:
-    """Pixels that the float reference gives to one class and the artifact to another; `share` is of the class's pixels."""
+    """Pixels that the float reference gives to one class and the artifact to another.
+
+    `share` is of the class's pixels.
+    """
 
     before: str
     after: str

@@ -1,4 +1,7 @@
-"""Find words for what inferences execute and how far emulated answers agree; every kind of report draws the same rows."""
+"""Find words for what inferences execute and how far emulated answers agree.
+
+Every kind of report draws the same rows.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ _CLASSES_SHOWN = 4
 
 
 def instruction_rows(document: ReportDocument) -> list[tuple[str, ...]]:
-    """Make one row a run that counted its instructions or compared its answers with this machine's own CPU; see COLUMNS."""
+    """Make one row a run that counted its instructions or compared its answers with this machine's own CPU.
+
+    See COLUMNS.
+    """
     return [
         (artifact.name, run.title, *_counted(run.instructions), _agreed(run.native_agreement))
         for artifact in document.artifacts

@@ -20,7 +20,10 @@ class ReasonLine:
 
 
 def reason_lines(document: ReportDocument) -> list[ReasonLine]:
-    """Write a line for every reason of what failed or was not judged; what `rows.gaps` says of runs is not said twice."""
+    """Write a line for every reason of what failed or was not judged.
+
+    What `rows.gaps` says of runs is not said twice.
+    """
     lines = []
     for artifact in document.artifacts:
         status = artifact.verdict.status

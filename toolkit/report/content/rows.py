@@ -48,7 +48,9 @@ def accuracy_words(row: MatrixRow) -> str:
 
 
 def shown_verdict(row: MatrixRow) -> str | None:
-    """Give the artifact's verdict, but no "pass" beside a run that was not measured: it says nothing about that runtime."""
+    """Give the artifact's verdict, but no "pass" beside a run that was not measured: it says nothing about that
+    runtime.
+    """
     status = row.artifact.verdict.status
     unmeasured = row.run is not None and row.run.status != "measured"
     return None if unmeasured and status == "pass" else status
@@ -71,7 +73,9 @@ def default_runs(document: ReportDocument, artifact: ArtifactEntry) -> list[Run]
 
 
 def judging_run(document: ReportDocument, artifact: ArtifactEntry) -> Run | None:
-    """Choose of the runs on most pictures the one that lost most: what an artifact is worth in its least kind runtime."""
+    """Choose of the runs on most pictures the one that lost most: what an artifact is worth in its least kind
+    runtime.
+    """
     runs = default_runs(document, artifact)
     measured = [run for run in runs if run.status == "measured" and run.miou is not None]
     most = max((run.images or 0 for run in measured), default=0)

@@ -14,7 +14,10 @@ FLOAT = "float reference"
 
 @dataclass(frozen=True)
 class SizeRow:
-    """One answer size of one artifact in one runtime, in words; `first` is True where another artifact or runtime begins."""
+    """One answer size of one artifact in one runtime, in words.
+
+    `first` is True where another artifact or runtime begins.
+    """
 
     name: str
     runtime: str
@@ -29,7 +32,10 @@ class SizeRow:
 
 
 def size_rows(document: ReportDocument) -> list[SizeRow]:
-    """Make rows of the float reference, then of every artifact with several sizes in every runtime; nothing without such artifacts."""
+    """Make rows of the float reference, then of every artifact with several sizes in every runtime.
+
+    Nothing without such artifacts.
+    """
     if not any(artifact.signatures for artifact in document.artifacts):
         return []
     reference = document.reference

@@ -1,4 +1,6 @@
-"""Draw tables of time for the terminal: thread counts side by side, the operations that take longest, executed instructions."""
+"""Draw tables of time for the terminal: thread counts side by side, the operations that take longest, executed
+instructions.
+"""
 
 from __future__ import annotations
 

@@ -52,7 +52,9 @@ def megabytes(size: int | None) -> str:
 
 
 def plainly(value: Any) -> str:
-    """Write a value of JSON as people write it: ``64 x 96`` for a size, ``a, b`` for a list, ``none`` for an empty one."""
+    """Write a value of JSON as people write it: ``64 x 96`` for a size, ``a, b`` for a list, ``none`` for an empty
+    one.
+    """
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {plainly(item)}" for key, item in value.items()) or "none"
     if not isinstance(value, list | tuple):
