@@ -15,6 +15,7 @@ from tests.toolkit.run_folder.manifests import least_manifest
 from toolkit.apps.compare.runs import CompareLimits, RunComparison, compare_runs
 from toolkit.apps.compare.showing import headline, render_markdown
 from toolkit.cli import run_command
+from toolkit.document.schema import check
 from toolkit.errors import UsageError
 
 Document = dict[str, Any]
@@ -25,7 +26,7 @@ def compared(change: Change, limits: CompareLimits | None = None) -> RunComparis
     """The sample against itself with `change` made to B."""
     after = copy.deepcopy(sample())
     change(after)
-    return compare_runs(sample(), after, limits or CompareLimits())
+    return compare_runs(check(sample()), check(after), limits or CompareLimits())
 
 
 def first_run(document: Document) -> Document:
@@ -146,7 +147,7 @@ def test_the_same_named_machine_is_held_to_it_wherever_the_report_was_made() -> 
         first_run(document)["machine"] = "iPhone 0"
     after["environment"]["processor"] = "Another Processor"
     slower(2)(after)
-    found = compare_runs(before, after, CompareLimits())
+    found = compare_runs(check(before), check(after), CompareLimits())
     assert worse(found) == [("tflite-float32 in litert (xnnpack) on iPhone 0", "p50")]
 
 
@@ -174,7 +175,7 @@ def test_runs_on_other_pictures_or_sizes_are_not_held_against_each_other(key: st
 
 def test_no_evidence_left_is_worse() -> None:
     after = not_run_sample()
-    found = compare_runs(sample(), after, CompareLimits())
+    found = compare_runs(check(sample()), check(after), CompareLimits())
     assert ("coreml-float32", "accuracy") in worse(found)
     assert ("tflite-float16", "verdict") in worse(found)
 

@@ -49,7 +49,7 @@ def counted(total: int | None) -> Document:
 
 
 def compared(before: int | None, after: int | None, limit: float = 0.01) -> RunComparison:
-    return compare_runs(counted(before), counted(after), CompareLimits(instruction_growth=limit))
+    return compare_runs(check(counted(before)), check(counted(after)), CompareLimits(instruction_growth=limit))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_growth_beyond_the_limit_is_worse(after: int | None, limit: float, findi
 def test_growth_counts_on_another_machine_too() -> None:
     after = counted(TOTAL * 2)
     after["environment"]["processor"] = "another"
-    found = compare_runs(counted(TOTAL), after, CompareLimits())
+    found = compare_runs(check(counted(TOTAL)), check(after), CompareLimits())
     assert [row.what for row in found.worse] == ["instructions"]
 
 

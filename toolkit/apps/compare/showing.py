@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from toolkit.apps.compare.runs import Row, RunComparison
+from toolkit.apps.compare.runs import ComparedFact, RunComparison
 from toolkit.report.content.wording import MISSING, counted, fraction, megabytes, milliseconds, plainly, points
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def headline(found: RunComparison) -> str:
     return f"Nothing got worse beyond the limits; {counted(len(found.changed), 'thing')} changed."
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def cells(row: ComparedFact) -> tuple[str, ...]:
     """Give a row's words, one per column."""
     finding = f"{row.finding} ({row.note})" if row.note else row.finding
     return row.where, row.what, _value(row.before, row.unit), _value(row.after, row.unit), _change(row), finding
@@ -67,7 +67,7 @@ def render_markdown(found: RunComparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _ordered(rows: Sequence[Row]) -> list[Row]:
+def _ordered(rows: Sequence[ComparedFact]) -> list[ComparedFact]:
     """Put what got worse first; otherwise as they come."""
     return sorted(rows, key=lambda row: row.finding != "worse")
 
@@ -91,7 +91,7 @@ def _value(value: Any, unit: str) -> str:
     return text if len(text) <= 40 else f"{text[:16]}…"
 
 
-def _change(row: Row) -> str:
+def _change(row: ComparedFact) -> str:
     if row.change is None:
         return ""
     return points(row.change) if row.unit == "iou" else f"{row.change:+.1%}"

@@ -37,9 +37,9 @@ def compare(
 
     runs = [load_outcome(folder) for folder in (before, after)]
     options = [run.folder.load_manifest()["options"] for run in runs]
-    documents = (runs[0].document, runs[1].document)
-    paired = paired_intervals((runs[0].folder, runs[1].folder), documents)
-    found = compare_runs(*documents, limits, (options[0], options[1]), paired)
+    reports = (runs[0].report, runs[1].report)
+    paired = paired_intervals((runs[0].folder, runs[1].folder), reports)
+    found = compare_runs(*reports, limits, (options[0], options[1]), paired)
     try:
         if json_file is not None:
             write_json(json_file, found.to_json())
