@@ -7,8 +7,9 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -38,6 +39,8 @@ class State(Enum):
     FAILED = "failed"
 
 
+OnPhase = Callable[[str, str, int, int], None]
+"""Called with artifact name and what is being done for it, how many steps of that are over, and how many there are (0 of 0: unknown)."""
 Progress = Callable[[str, State, float], None]
 """Called with artifact name, state, and seconds since this conversion started.
 
@@ -96,6 +99,7 @@ def perform(
     on_progress: Progress | None = None,
     on_artifact: Callable[[Artifact], None] | None = None,
     convert: Convert = convert_here,
+    on_phase: OnPhase | None = None,
 ) -> list[Outcome]:
     """Make every artifact of `plan` in `folder`; one that fails does not stop the others.
 
@@ -107,6 +111,7 @@ def perform(
         on_progress: told when a conversion starts and how it ends.
         on_artifact: given every artifact as soon as it lies in `folder`, so that a run killed later need not make it again.
         convert: where each converter runs.
+        on_phase: told what is being done while a conversion runs.
 
     Returns:
         one outcome per conversion, in the plan's order.
@@ -120,6 +125,8 @@ def perform(
         outcomes = []
         for conversion in plan.conversions:
             job = _job(plan.source, conversion, folder, workspace, calibration)
+            if on_phase is not None:
+                job = replace(job, tell=partial(on_phase, conversion.name))
             earlier = _still_right((known or {}).get(conversion.name), conversion)
             made = _outcome(job, earlier, on_progress or _silent, convert)
             if made.artifact is not None and on_artifact is not None:
@@ -186,7 +193,8 @@ def _make(job: Job, convert: Convert) -> Artifact:
 
 def _failure(job: Job, said: str, printed: str, log: Path) -> str:
     conversion = job.conversion
-    hint = f"; its last words were {printed!r}" if printed and printed not in said else ""
+    words = printed.partition(": ")[2] or printed
+    hint = f"; its last words were {printed!r}" if printed and words[:200] not in said else ""
     return f"{conversion.name} could not be made through {conversion.route}: {said}{hint}; the whole story is in {log}"
 
 

@@ -37,6 +37,9 @@ def convert_by_routes(target: Converter, job: Job) -> Written:
             instead = {INSTEAD_OF: _listed(failures)} if failures else {}
             return dataclasses.replace(written, provenance=written.provenance | instead)
     (_, first), *rest = failures.items()
+    rest = [
+        (route, said) for route, said in rest if said != first
+    ]  # what is wrong with the network itself is told once
     raise ConversionError("; nor through ".join([first, *(f"{route}: {said}" for route, said in rest)]))
 
 

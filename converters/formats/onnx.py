@@ -25,6 +25,7 @@ class OnnxConverter(Converter):
 
     format = "onnx"
     suffix = ".onnx"
+    edition = 2
     routes = ("torch", "copy")
 
     def tools(self, route: str) -> tuple[str, ...]:
@@ -40,10 +41,12 @@ class OnnxConverter(Converter):
 
     def convert(self, job: Job) -> Written:
         onnx = tool("onnx", "onnx")
+        job.tell("exporting to ONNX")
         model = onnx.load(str(logits_graph(job.source, job.workspace)))
         if job.output is OutputKind.LABELS:
             _append_argmax(model)
         _describe(model, job)
+        job.tell("checking the graph")
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, str(job.destination))
         return _written(model, job)
@@ -74,14 +77,16 @@ def _exported(source: ModelSource, workspace: Path) -> Any:
     import torch
 
     from converters.torch_sources.heads import example_image, torch_module
+    from converters.torch_sources.plain import plain_forms
 
     onnx = tool("onnx", "onnx")
     raw = workspace / "exported.onnx"
-    with warnings.catch_warnings(), torch.no_grad():
+    network, picture = torch_module(source, "ONNX"), example_image(source)
+    with warnings.catch_warnings(), torch.no_grad(), plain_forms(network, picture):
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            torch_module(source, "ONNX"),
-            (example_image(source),),
+            network,
+            (picture,),
             str(raw),
             opset_version=OPSET,
             dynamo=False,

@@ -1,8 +1,9 @@
-"""The far end: calls functions, one after the other, until its input ends. A script, started by `process`.
+"""Call functions, one after the other, until the input ends: the far end, a script that `process` starts.
 
 Frames, both ways: 8 bytes length (big-endian), then a pickle. A request is (function, arguments); the first one is the module
-path instead. Answers are ("done", value) or ("raised", exception); before the first one comes ("begun", None), when the request
-has been read with all the modules that it needs.
+path instead. Answers are ("done", value) or ("raised", exception). Before the first one comes ("begun", None), when the request
+has been read with all the modules that it needs; before any one may come ("told", (phase, done, total)), as often as the function
+tells what it does.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def main() -> None:
     _end_with(os.getppid())
     _first_to_go()
     sys.path[:] = pickle.loads(_frame(requests))
+    _connect(answers)
     begun = False
     while True:
         try:
@@ -49,6 +51,13 @@ def main() -> None:
         except Exception as error:  # noqa: BLE001 (whatever it is, the other end raises it)
             answer = _raised(error)
         _send(answers, answer)
+
+
+def _connect(answers: BinaryIO) -> None:
+    """Send what functions tell while they work. They must tell it on the thread that answers: frames must not mix."""
+    from toolkit.isolation.telling import connect
+
+    connect(lambda *said: _send(answers, pickle.dumps(("told", said))))
 
 
 def _send(stream: BinaryIO, content: bytes) -> None:

@@ -1,24 +1,24 @@
-"""Conversions in a process of their own: one for all that goes well, a new one after it was lost."""
+"""Convert in a process apart: one for all that goes well, a new one after it was lost."""
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from converters import ConversionError
+from converters.contract import Job, Written, unheard
 from converters.conversion.perform import convert_here
 from toolkit.isolation.limits import Limits
 from toolkit.isolation.process import GuardedProcess, LostError
 from toolkit.isolation.sending import NotSendableError
-
-if TYPE_CHECKING:
-    from converters.contract import Job, Written
+from toolkit.isolation.telling import tell
 
 
 class ConversionProcess:
-    """Does `converters.conversion.perform.convert_here` elsewhere; use as a context manager.
+    """Do `converters.conversion.perform.convert_here` elsewhere; use as a context manager.
 
     Attributes:
         here: why a source could not be sent, so that its conversions ran in this process; empty if none did.
@@ -40,11 +40,11 @@ class ConversionProcess:
 
     def __call__(self, job: Job, log: Path) -> Written:
         """Convert as `convert_here` does; raises ConversionError also if the process dies, hangs or takes too much memory."""
-        conversion = job.conversion
+        conversion, alone = job.conversion, dataclasses.replace(job, tell=unheard)
         try:
             if self._process is None:
                 self._process = GuardedProcess("the converter's process", self._limits)
-            return self._process.call(convert_here, job, log, log=log)
+            return self._process.call(_convert_there, alone, log, heard=job.tell, log=log)
         except NotSendableError as reason:
             self.here = f"{job.source.origin} cannot be sent to another process ({reason})"
             return convert_here(job, log)
@@ -56,7 +56,12 @@ class ConversionProcess:
             ) from lost
 
 
+def _convert_there(job: Job, log: Path) -> Written:
+    """Convert at the far end, and tell the near end what is being done."""
+    return convert_here(dataclasses.replace(job, tell=tell), log)
+
+
 def _emptied(workspace: Path) -> None:
-    """Intermediate files may be half-written: the next process makes its own."""
+    """Remove intermediate files, which may be half-written: the next process makes its own."""
     shutil.rmtree(workspace)
     workspace.mkdir()

@@ -1,4 +1,4 @@
-"""The near end: starts a process, has it call functions, and ends it when it dies, hangs or takes too much memory.
+"""Start a process, have it call functions, and end it when it dies, hangs or takes too much memory: the near end.
 
 Memory is looked at from outside, as what the process and its children hold (resident), several times a second. A limit inside the
 process would be on address space (RLIMIT_AS) or on private mappings (RLIMIT_DATA); torch, TensorFlow and XNNPACK reserve many
@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 from converters.tools.noise import last_words
 from toolkit.isolation.limits import Limits, held_in_words
 from toolkit.isolation.sending import packed
+from toolkit.isolation.telling import Heard
 
 Value = TypeVar("Value")
 _CHUNK = 1 << 16
@@ -53,9 +54,14 @@ class GuardedProcess:
         search = os.pathsep.join([_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "toolkit.isolation.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=self._printed, bufsize=0, start_new_session=True, env={**os.environ, "PYTHONPATH": search},
-            )  # fmt: skip
+                [sys.executable, "-m", "toolkit.isolation.child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._printed,
+                bufsize=0,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": search},
+            )
         except OSError as error:
             self._printed.close()
             raise LostError(f"no process could be started for {name} ({error.strerror or error})") from error
@@ -67,21 +73,27 @@ class GuardedProcess:
 
     @property
     def process_id(self) -> int:
-        """Of the process."""
+        """Number of the process."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether it can take a request."""
+        """Say whether it can take a request."""
         return self._process.poll() is None
 
     def call(
-        self, function: Callable[..., Value], *arguments: Any, log: Path | None = None, quiet: bool = False
+        self,
+        function: Callable[..., Value],
+        *arguments: Any,
+        heard: Heard | None = None,
+        log: Path | None = None,
+        quiet: bool = False,
     ) -> Value:
-        """What `function` returns there, or raises there.
+        """Return what `function` returns there, or raise what it raises there.
 
         Args:
             function, arguments: must be fit to be sent.
+            heard: given what the function tells of its work (`toolkit.isolation.telling.tell`).
             log: where its output goes meanwhile, if the function diverts it; for last words.
             quiet: do not look at its memory, so that nothing of ours runs while it works.
 
@@ -97,7 +109,12 @@ class GuardedProcess:
             self._greeting = b""
             kind, value = self._answer(deadline, look)
             if kind == "begun":
-                kind, value = self._answer(time.monotonic() + self._limits.seconds, look)
+                deadline = time.monotonic() + self._limits.seconds
+                kind, value = self._answer(deadline, look)
+            while kind == "told":
+                if heard is not None:
+                    heard(*value)
+                kind, value = self._answer(deadline, look)
         except _BrokenError as broken:
             raise LostError(self._epitaph(str(broken), log)) from None
         except BaseException:

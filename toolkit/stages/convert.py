@@ -20,7 +20,7 @@ from quantization.policy import read_policy
 from toolkit.errors import ExitStatus, UsageError, unknown
 from toolkit.isolation.limits import Limits
 from toolkit.options import RunOptions
-from toolkit.progress import Progress
+from toolkit.progress import Progress, Stage, TellingStage
 from toolkit.run_folder.earlier import earlier_artifacts, fingerprint, settle
 from toolkit.run_folder.environment import describe_environment
 from toolkit.run_folder.folder import RunFolder
@@ -190,7 +190,7 @@ def perform_plan(
     mark, before = fingerprint(model), earlier_artifacts(folder)
     with _told(progress, len(plan.conversions)) as tell, _converting(options, progress) as convert:
         known, remember = folder.reusable_artifacts(), partial(folder.remember, model=mark)
-        outcomes = perform(plan, folder.artifacts, calibration, known, tell, remember, convert)
+        outcomes = perform(plan, folder.artifacts, calibration, known, tell.state, remember, convert, tell.phase)
     if options.calibration_plot and calibration is not None:
         _plot(folder, calibration)
     conversions = Conversions(folder, tuple(outcomes))
@@ -227,18 +227,32 @@ def _plot(folder: RunFolder, calibration: CalibrationSet) -> None:
             plot_ranges(statistics, kept.with_suffix(".png"))
 
 
+@dataclass(frozen=True)
+class _Telling:
+    """Shows the progress of `perform`: one step an artifact, with a line for each, and what is done meanwhile."""
+
+    progress: Progress
+    stage: Stage
+
+    def state(self, name: str, state: State, seconds: float) -> None:
+        """Show where a conversion stands."""
+        if state is State.START:
+            return
+        self.stage.advance()
+        took = f" in {seconds:.1f} s" if state is State.DONE else ""
+        self.progress.note(f"     {name}: {state.value}{took}")
+
+    def phase(self, name: str, phase: str, done: int, total: int) -> None:
+        """Show what is being done for an artifact."""
+        if isinstance(self.stage, TellingStage):
+            self.stage.doing(f"{name}: {phase}", done, total)
+
+
 @contextmanager
-def _told(progress: Progress, total: int) -> Iterator[Any]:
-    """Show the progress of `perform`: one step an artifact, with a line for each."""
+def _told(progress: Progress, total: int) -> Iterator[_Telling]:
+    """Show the stage of converting."""
     with progress.stage("converting", total) as stage:
-
-        def tell(name: str, state: State, seconds: float) -> None:
-            if state is State.START:
-                return
-            stage.advance()
-            progress.note(f"     {name}: {state.value}" + (f" in {seconds:.1f} s" if state is State.DONE else ""))
-
-        yield tell
+        yield _Telling(progress, stage)
 
 
 def _digests(calibration: CalibrationSet) -> dict[str, str]:

@@ -41,6 +41,7 @@ class CoreMLConverter(Converter):
 
     format = "coreml"
     suffix = ".mlpackage"
+    edition = 2
     routes = (FROM_TORCH, EXPORTED, IMPORTED)
     keeps_operators = True
     joins = True
@@ -68,14 +69,18 @@ class CoreMLConverter(Converter):
         source, conversion, recipe = job.source, job.conversion, job.recipe
         computed_in = _computed_in(recipe)
         if recipe.quantizer is Quantizer.TORCH:
+            job.tell("calibrating the torch network and making the program")
             model = _quantized_in_torch(job, computed_in)
         else:
+            job.tell("making the float program by coremltools")
             program = _float_program(job, computed_in)
             model, kept = program.load(), program.kept()
             if recipe.activation_range is ActivationRange.STATIC:
                 model = with_integer_activations(model, program.package, job, kept)
+            job.tell("compressing weights")
             model = with_compressed_weights(model, recipe, kept)
         describe_model(model, source, conversion)
+        job.tell("saving the program and reading it back")
         save_package(model, job.destination)
         written = read_back(job.destination, source, job.output)
         facts = {"route": conversion.route, "deployment_target": deployment_target(recipe)}
@@ -176,12 +181,13 @@ def _graph(job: Job) -> Any:
 
     from converters.formats.coreml.exported import exported
     from converters.torch_sources.heads import channels_first, example_image, torch_module
+    from converters.torch_sources.plain import plain_forms
 
     source = job.source
     module = channels_first(torch_module(source, "Core ML"), job.output)
-    if job.conversion.route == EXPORTED:
-        return exported(module, example_image(source))
-    with torch.no_grad():
+    with torch.no_grad(), plain_forms(module, example_image(source)):
+        if job.conversion.route == EXPORTED:
+            return exported(module, example_image(source))
         traced = torch.jit.trace(module, example_image(source))  # type: ignore[no-untyped-call]
     check_every_shape(source, module, traced)
     return traced

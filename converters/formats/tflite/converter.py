@@ -30,7 +30,7 @@ class TFLiteConverter(Converter):
     """
 
     format = "tflite"
-    edition = 6
+    edition = 7
     suffix = ".tflite"
     routes = (FROM_TORCH, FROM_ONNX, TENSORFLOW, IMPORTED)
     joins = True
@@ -66,6 +66,7 @@ class TFLiteConverter(Converter):
             quantize_by_tensorflow(job)
         else:
             quantize(base.path, job)
+        job.tell("reading the file back")
         written = read_back(job.destination, job.source, job.output)
         facts = {"route": conversion.route, "agreement with the source before quantization": base.agreement}
         if job.calibration is not None and job.recipe.needs_calibration:

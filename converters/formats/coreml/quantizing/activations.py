@@ -17,10 +17,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from converters.artifact import content_hash
 from converters.contract import Job
 from converters.errors import ConversionError, SourceError
-from converters.formats.coreml.quantizing.compress import weight_shapes
+from converters.formats.coreml.quantizing.compress import OPERATORS_WITH_WEIGHTS, operations_of, weight_shapes
 from converters.formats.coreml.tool import coremltools
 from converters.tools.importing import tool
 from quantization import RecipeError
@@ -53,25 +56,51 @@ def with_integer_activations(model: Any, package: Path, job: Job, left_alone: Co
             f"recipe {job.recipe.name!r} measures activations by running the program on calibration pictures, and nothing that "
             "runs it was given; convert through segport, or give the CalibrationSet an observer"
         )
-    ranges = activation_ranges(package, job)
+    ranges = activation_ranges(package, job, _multiplied(model))
     first = list(weight_shapes(model))[:1]
     return _apply(model, {name: _as_statistics(*ends) for name, ends in ranges.items()}, [*left_alone, *first])
 
 
-def activation_ranges(package: Path, job: Job) -> Mapping[str, Range]:
-    """Find the range of every float tensor of a package by the calibration's method; raises SourceError on NaN."""
+def _multiplied(model: Any) -> frozenset[str]:
+    """Name the tensors that are multiplied by weights, and the answers: what is infinite there is broken, and no mask."""
+    read = [operation.inputs["x"] for operation in operations_of(model) if operation.op_type in OPERATORS_WITH_WEIGHTS]
+    return frozenset(item.name for item in (*read, *model.get_spec().description.output))
+
+
+def activation_ranges(package: Path, job: Job, finite: Collection[str] = ()) -> Mapping[str, Range]:
+    """Find the range of every float tensor of a package by the calibration's method.
+
+    Masks put minus infinity among values. It has no range, and needs none where nothing but a softmax or a maximum reads it: there it
+    counts as the lowest finite value. The tensors named in `finite` are refused with it.
+
+    Raises:
+        SourceError: a tensor holds NaN on a picture, or infinity where that is no mask.
+    """
     calibration = job.pictures()
     observer = calibration.observer
     assert observer is not None, "checked by the caller"
 
     def measure(recorder: StatisticsRecorder) -> None:
-        observer(package, calibration.images, recorder.add)
+        def add(name: str, values: NDArray[np.floating]) -> None:
+            recorder.add(name, values if name in finite else _with_finite_ends(values))
+
+        job.tell("calibrating")
+        observer(package, calibration.images, add)
 
     try:
         statistics = gather(calibration, content_hash(package), NAME, measure, 1, package.parent)
     except RecipeError as error:
         raise SourceError(str(error)) from error
     return ranges_of(statistics, calibration, USUAL_METHOD, NAME, job.recipe.activations.bits)
+
+
+def _with_finite_ends(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Put the lowest and the highest finite value in place of infinite ones; NaN stays."""
+    ordinary = np.isfinite(values)
+    if ordinary.all() or np.isnan(values).any():
+        return values
+    kept = values[ordinary] if ordinary.any() else np.zeros(1, values.dtype)
+    return np.clip(values, kept.min(), kept.max())
 
 
 def _as_statistics(low: float, high: float) -> Mapping[str, float]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from converters.artifact import OutputKind
 from converters.contract import Job
 from converters.conversion.shared_failures import failing_once
-from converters.errors import ConversionError
+from converters.errors import ConversionError, SourceError
 from converters.formats.onnx import logits_graph
 from converters.formats.tflite.float_file.moves import straighten
 from converters.formats.tflite.float_file.onnx2tf_route import onnx_to_tflite
@@ -54,6 +54,7 @@ def float_graph(job: Job) -> FloatGraph:
         return FloatGraph(Path(document["path"]), document["agreement"])
     with failing_once(job.workspace / f"{stem}.failed"):
         _convert(job, path)
+        job.tell("comparing the float graph with its source")
         graph = FloatGraph(path, _agreement(job, path))
     made.write_text(json.dumps(asdict(graph), default=str))
     return graph
@@ -61,9 +62,14 @@ def float_graph(job: Job) -> FloatGraph:
 
 def _convert(job: Job, path: Path) -> None:
     if job.conversion.route in _BEGINNING:
+        job.tell(f"making the float graph by {job.conversion.route}")
         _from_torch(imported(job.source), job.output, path)
     else:
-        onnx_to_tflite(logits_graph(job.source, job.workspace), job, path)
+        job.tell("exporting to ONNX")
+        graph = logits_graph(job.source, job.workspace)
+        job.tell("making the float graph by onnx2tf")
+        onnx_to_tflite(graph, job, path)
+    job.tell("simplifying the float graph")
     straighten(path)
 
 
@@ -82,7 +88,7 @@ def _from_torch(source: ModelSource, output: OutputKind, path: Path) -> None:
 
 
 def _agreement(job: Job, path: Path) -> str:
-    """Run the file and the source on one noise picture; raises ConversionError unless they agree."""
+    """Run the file and the source on one noise picture; raises ConversionError unless they agree, SourceError if the source gives no numbers."""
     source, output = job.source, job.output
     interpreter_module = tool("ai_edge_litert.interpreter", "tflite")
     rng = np.random.default_rng(0)
@@ -92,6 +98,10 @@ def _agreement(job: Job, path: Path) -> str:
     runner = interpreter_module.Interpreter(model_path=str(path)).get_signature_runner()
     found: NDArray[Any] = runner(image=image)[output.value]
     expected = np.moveaxis(_source_logits(source, np.moveaxis(image, 3, 1), job.workspace), 1, 3)
+    if not np.isfinite(expected).all():
+        raise SourceError(
+            f"{source.name} answers with NaN or infinity on a picture of noise; check its weights, the pixel range and its masks"
+        )
     if output is OutputKind.LABELS:
         wrong = float((found != expected.argmax(-1)).mean())
         agreed, words = wrong <= LARGEST_LABEL_ERROR, f"{100 * (1 - wrong):.3f} % of pixels"

@@ -15,6 +15,7 @@ from converters.errors import SourceError
 from converters.formats.onnx import logits_graph
 from converters.formats.tflite.file.layers import Layer, kept_layers
 from converters.formats.tflite.float_file.onnx2tf_route import Quantized, onnx_to_tflite
+from converters.formats.tflite.quantizing.masks import Finite, with_finite_masks
 from converters.formats.tflite.quantizing.ranges import activation_ranges, tensor_statistics
 from converters.formats.tflite.quantizing.repair import RepairableGraph, stored_weights
 from converters.formats.tflite.quantizing.rounding import Integers, chosen_integers, store_integers
@@ -35,12 +36,18 @@ def quantize(float_file: Path, job: Job) -> None:
         SourceError: a tensor is not finite on a calibration picture, or the conversion keeps operators that do not exist.
     """
     recipe, destination = job.recipe, job.destination
+    masks = Finite(float_file, {}, {})
+    if recipe.activation_range is ActivationRange.STATIC:
+        masks = with_finite_masks(float_file, job)
+        float_file = masks.path
     if Repair.EQUALIZE in recipe.repairs:
+        job.tell("equalizing neighbouring layers")
         float_file = _equalized(float_file)
     said = quantizer_recipe(recipe, kept_layers(float_file, job.conversion.keep))
     ranges = None
     if recipe.activation_range is ActivationRange.STATIC:
-        ranges = activation_ranges(float_file, job)
+        ranges = activation_ranges(float_file, job, masks.lows, masks.highs)
+    job.tell("quantizing")
     _write(float_file, said, ranges, destination)
     integers: Integers = {}
     if Repair.GPTQ in recipe.repairs:
@@ -51,6 +58,7 @@ def quantize(float_file: Path, job: Job) -> None:
         graph, corrected = RepairableGraph(float_file), float_file.with_name(f"{recipe.name}-corrected.tflite")
         graph.correct_biases(stored_weights(destination), statistics)
         graph.save(corrected)
+        job.tell("quantizing with corrected biases")
         _write(corrected, said, ranges, destination)
         store_integers(destination, integers)
 
@@ -90,6 +98,7 @@ def quantize_by_tensorflow(job: Job) -> None:
         raise SourceError("TensorFlow's quantizer has a calibration method of its own; leave --calibration-method out")
     pictures = np.concatenate(given.tensors(unit_range=job.source.pixel_range is PixelRange.UNIT))
     graph = logits_graph(job.source, job.workspace)
+    job.tell("quantizing by TensorFlow")
     onnx_to_tflite(graph, job, job.destination, Quantized(pictures, recipe.interface.value))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from converters.tools.importing import tool
 from quantization import RecipeError
 from quantization.calibration import Method, StatisticsRecorder, TensorStatistics, decisive_range
 from quantization.calibration.gathering import gather, ranges_of
+from quantization.calibration.methods import SMALLEST_SPAN
 
 EXTRA = "tflite"
 NAME = "tflite"
@@ -30,13 +32,16 @@ WINNER, RUNNER_UP = " (winner)", " (runner-up)"
 MOVING = ("RESHAPE", "TRANSPOSE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
 DECIDING = ("ARG_MAX", "CAST", "RESHAPE")
 USUAL_METHOD = Method.MEAN
+NO_ENDS: Mapping[str, float] = MappingProxyType({})
 
 
-def activation_ranges(float_file: Path, job: Job) -> dict[str, dict[str, Any]]:
+def activation_ranges(
+    float_file: Path, job: Job, lows: Mapping[str, float] = NO_ENDS, highs: Mapping[str, float] = NO_ENDS
+) -> dict[str, dict[str, Any]]:
     """Find the range of every tensor as ai_edge_quantizer takes it: tensor name -> ``{"min": array, "max": array}``.
 
     It follows the calibration's method. The picture itself gets the whole range it may take, and logits, if the recipe says
-    so, the range in which classes are decided.
+    so, the range in which classes are decided. `lows` and `highs` name tensors whose range ends there: what lies beyond is masked.
 
     Raises:
         MissingToolError: ai-edge-litert is not installed.
@@ -49,6 +54,9 @@ def activation_ranges(float_file: Path, job: Job) -> dict[str, dict[str, Any]]:
     ranges[_picture_tensor(float_file)] = (0.0, job.source.pixel_range.scale)
     for name in logits_tensors(float_file) if job.recipe.decisive_logits else ():
         ranges[name] = decisive_range(statistics[name + WINNER], statistics[name + RUNNER_UP])
+    for name in {*lows, *highs} & set(ranges):
+        low, high = lows.get(name, ranges[name][0]), highs.get(name, ranges[name][1])
+        ranges[name] = (min(low, 0.0), max(high, 0.0, low + SMALLEST_SPAN))
     # In the rank of the tensor: a constant that shares its scale (a token that is concatenated) is refused any other.
     ranks = {tensor.name: len(tensor.shape) for graph in read_model(float_file).graphs for tensor in graph.tensors}
     return {
@@ -93,7 +101,9 @@ def tensor_statistics(float_file: Path, job: Job) -> Mapping[str, TensorStatisti
     def measure(recorder: StatisticsRecorder) -> None:
         interpreter, picture, watched = watching(float_file)
         logits = logits_tensors(float_file)
-        for image in calibration.tensors(unit_range=job.source.pixel_range is PixelRange.UNIT):
+        pictures = calibration.tensors(unit_range=job.source.pixel_range is PixelRange.UNIT)
+        for place, image in enumerate(pictures, start=1):
+            job.tell("calibrating, picture", place, len(pictures))
             interpreter.set_tensor(picture, image)
             interpreter.invoke()
             for name, number in watched.items():

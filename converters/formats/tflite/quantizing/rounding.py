@@ -42,7 +42,8 @@ def chosen_integers(float_file: Path, quantized: Path, job: Job) -> Integers:
     layers = [item for item in layers if item.inputs <= MOST_INPUTS]
     moments = _moments(float_file, layers, job)
     found: Integers = {}
-    for layer in layers:
+    for place, layer in enumerate(layers, start=1):
+        job.tell("choosing integers, layer", place, len(layers))
         steps, largest = scales[layer.weights_name]
         flat = layer.weights.reshape(len(layer.weights), -1)
         if len(steps) == len(flat) and layer.weights_name in moments:
@@ -107,7 +108,9 @@ def _moments(float_file: Path, layers: list[Patches], job: Job) -> dict[str, NDA
     interpreter, picture, watched = watching(float_file)
     sums: dict[str, NDArray[np.float32]] = {}
     lots = np.random.default_rng(0)
-    for image in job.pictures().tensors(unit_range=job.source.pixel_range is PixelRange.UNIT):
+    pictures = job.pictures().tensors(unit_range=job.source.pixel_range is PixelRange.UNIT)
+    for place, image in enumerate(pictures, start=1):
+        job.tell("looking at the inputs of layers, picture", place, len(pictures))
         interpreter.set_tensor(picture, image)
         interpreter.invoke()
         for layer in layers:

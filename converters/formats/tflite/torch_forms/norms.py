@@ -16,6 +16,8 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
+from converters.torch_sources import pooling
+
 Tensor = torch.Tensor
 PLANE = (2, 3)
 
@@ -102,57 +104,10 @@ def layer_norm(
 
 def adaptive_average(
     input: Tensor,  # noqa: A002
-    output_size: int | Sequence[int | None] | None,
+    output_size: pooling.Size,
 ) -> Tensor:
-    """`torch.nn.functional.adaptive_avg_pool2d`: float32 (N, C, H, W) -> (N, C, h, w).
-
-    A cell's mean is the mean of its rows' means. Where all cells are alike, torch's own goes through as one operation.
-    """
-    wanted = (output_size, output_size) if output_size is None or isinstance(output_size, int) else tuple(output_size)
-    if input.ndim != 4:
-        return functional.adaptive_avg_pool2d(input, output_size)  # type: ignore[arg-type]
-    cells = tuple(size if cell is None else int(cell) for cell, size in zip(wanted, input.shape[2:], strict=True))
-    if cells == (1, 1):
+    """`torch.nn.functional.adaptive_avg_pool2d`: float32 (N, C, H, W) -> (N, C, h, w); one cell is a plain mean."""
+    wanted = output_size if output_size is None or isinstance(output_size, int) else tuple(output_size)
+    if input.ndim == 4 and wanted in (1, (1, 1)):
         return input.mean(PLANE, keepdim=True)
-    if all(size % cell == 0 for cell, size in zip(cells, input.shape[2:], strict=True)):
-        return functional.adaptive_avg_pool2d(input, (cells[0], cells[1]))
-    for axis, cell in zip(PLANE, cells, strict=True):
-        input = _averaged(input, axis, cell)  # noqa: A001
-    return input
-
-
-def adaptive_maximum(
-    input: Tensor,  # noqa: A002
-    output_size: int | Sequence[int | None],
-    return_indices: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:
-    """`torch.nn.functional.adaptive_max_pool2d`: float32 (N, C, H, W) -> (N, C, h, w), bit for bit; with places it passes.
-
-    litert-torch has no lowering for it. A cell's maximum is the maximum of its rows' maxima.
-    """
-    if input.ndim != 4 or return_indices:
-        return functional.adaptive_max_pool2d(input, output_size, return_indices)  # type: ignore[call-overload,no-any-return]
-    wanted = (output_size, output_size) if isinstance(output_size, int) else tuple(output_size)
-    for axis, cell in zip(PLANE, wanted, strict=True):
-        size = input.shape[axis]
-        parts = [
-            input.narrow(axis, start, stop - start) for start, stop in _spans(size, size if cell is None else cell)
-        ]
-        input = torch.cat([part.amax(axis, keepdim=True) for part in parts], axis)  # noqa: A001
-    return input
-
-
-def _averaged(values: Tensor, axis: int, cells: int) -> Tensor:
-    size = values.shape[axis]
-    if size == cells:
-        return values
-    means = []
-    for start, stop in _spans(size, cells):
-        part = values.narrow(axis, start, stop - start)
-        means.append(part if stop - start == 1 else part.mean(axis, keepdim=True))
-    return torch.cat(means, axis)
-
-
-def _spans(size: int, cells: int) -> list[tuple[int, int]]:
-    """Along one axis: cell i spans places floor(i n / cells) to ceil((i + 1) n / cells), as torch has it."""
-    return [(cell * size // cells, -((cell + 1) * size // -cells)) for cell in range(cells)]
+    return pooling.adaptive_average(input, output_size)

@@ -16,10 +16,19 @@ from converters.formats.tflite.torch_forms.argmax import before_nearest, copied
 from converters.formats.tflite.torch_forms.broadcast import expanded_as
 from converters.formats.tflite.torch_forms.grids import GRID_SAMPLES, FixedGrid, fixed_grids
 from converters.formats.tflite.torch_forms.transposed import cut_transposed
+from converters.torch_sources import pooling, resizing
 from converters.torch_sources.heads import ChannelsLast
+from converters.torch_sources.plain import PLAIN
+from converters.torch_sources.unpooling import Unpooling
 
 ATEN = torch.ops.aten
 REWRITES: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    **PLAIN,
+    functional.interpolate: resizing.nearest,
+    functional.avg_pool2d: pooling.plain_average,
+    ATEN.avg_pool2d.default: pooling.plain_average,
+    functional.max_pool2d: pooling.plain_maximum,
+    ATEN.max_pool2d.default: pooling.plain_maximum,
     functional.conv_transpose2d: cut_transposed,
     ATEN.conv_transpose2d.input: cut_transposed,
     torch.Tensor.expand_as: expanded_as,
@@ -32,7 +41,7 @@ REWRITES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     ATEN.layer_norm.default: norms.layer_norm,
     functional.adaptive_avg_pool2d: norms.adaptive_average,
     ATEN.adaptive_avg_pool2d.default: norms.adaptive_average,
-    functional.adaptive_max_pool2d: norms.adaptive_maximum,
+    functional.adaptive_max_pool2d: pooling.adaptive_maximum,
     functional.unfold: patches.unfold,
     ATEN.im2col.default: patches.unfold,
     functional.fold: patches.fold,
@@ -73,6 +82,7 @@ class Rewriting(TorchFunctionMode):
     def __init__(self, grids: Sequence[FixedGrid | None] = ()) -> None:
         super().__init__()
         self._grids = iter(grids)
+        self._forms = {**REWRITES, **Unpooling().forms()}
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -80,5 +90,5 @@ class Rewriting(TorchFunctionMode):
         grid = next(self._grids, None) if func in GRID_SAMPLES else None
         if grid is not None:
             return grid.sample(args[0] if args else (kwargs or {})["input"])
-        chosen: Callable[..., Any] = REWRITES.get(func, func)
+        chosen: Callable[..., Any] = self._forms.get(func, func)
         return chosen(*args, **(kwargs or {}))

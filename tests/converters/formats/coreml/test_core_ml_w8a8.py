@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from converters import Artifact, ModelSource
+from converters import Artifact, ModelSource, SourceError, make_plan
+from converters.conversion.perform import perform
+from quantization import recipe
 from tests.converters import small_network as small
 from tests.converters.formats.coreml.test_core_ml_recipes import (
     Layer,
@@ -31,7 +34,7 @@ from tests.converters.formats.coreml.test_core_ml_recipes import (
     with_stored_weights,
     zero_point_of,
 )
-from tests.converters.making import Made
+from tests.converters.making import Made, artifact_of, bare_source
 from validation.milrun import Interpreter
 
 FLOAT16_STEP = 2.0**-11
@@ -151,3 +154,38 @@ def test_steps_amplify_what_floats_round(source: ModelSource, artifact: Artifact
         found = np.moveaxis(run.predict({"image": picture})["logits"], 1, 3)
         assert small.decibels(expected, found) > floor - 3
     assert 30 < floor < 45
+
+
+class Masked(nn.Module):
+    """Attention whose mask is a tensor of nothing but minus infinity, chosen place by place; a weight may be infinite."""
+
+    def __init__(self, weight: float = 0.0) -> None:
+        super().__init__()
+        self.stem, self.value, self.head = nn.Conv2d(3, 8, 4, 4), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 4, 1)
+        with torch.no_grad():
+            self.value.weight[0, 0] += weight
+        self.register_buffer("mask", torch.rand(64, 64).fill_diagonal_(0) > 0.5)
+
+    def forward(self, image: Tensor) -> Tensor:
+        tokens = self.stem(image)
+        scores = tokens.flatten(2).transpose(1, 2) @ tokens.flatten(2)
+        scores = torch.where(self.get_buffer("mask"), torch.full_like(scores, float("-inf")), scores)
+        mixed = scores.softmax(-1) @ self.value(tokens).flatten(2).transpose(1, 2)
+        logits: Tensor = self.head(mixed.transpose(1, 2).reshape(tokens.shape))
+        return logits
+
+
+@pytest.mark.parametrize("weight", [0.0, float("inf"), float("-inf")])
+def test_masks_are_no_broken_weights_and_broken_weights_no_masks(weight: float, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source = bare_source(Masked(weight).eval(), (32, 32), (8, 8), 4)
+    pictures = small.calibration(2, (32, 32))
+    plan = make_plan(source, [("coreml", recipe("w8a8"))], calibration=pictures.digest())
+    (outcome,) = perform(plan, tmp_path, pictures)
+    if weight:
+        assert isinstance(outcome.error, SourceError) and "holds NaN or infinity" in str(outcome.error)
+        return
+    picture = small.pictures(1, (32, 32), seed=5)
+    found = Interpreter(artifact_of(outcome).path).predict({"image": picture[0]})["logits"]
+    expected = small.torch_logits(source, picture.astype(np.float32) / 255)
+    assert small.decibels(expected, np.moveaxis(found, 1, 3)) > 25
