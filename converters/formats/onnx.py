@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from converters.artifact import ImageInput, Layout, MapOutput, OutputKind
 from converters.contract import Converter, Job, Written
-from converters.errors import SourceError
+from converters.errors import ConversionError, SourceError
 from converters.onnx_sources.checked import OPSET, check_onnx_source, simplified
 from converters.onnx_sources.reading import picture_and_answers, sizes_of
 from converters.source import ModelSource
 from converters.tools.importing import tool
+
+LARGEST_ERROR = 1e-3
+"""Largest accepted difference from the network, as a fraction of the logits' range (float32 round-off is below 1e-5)."""
 
 
 class OnnxConverter(Converter):
@@ -56,7 +62,7 @@ def logits_graph(source: ModelSource, workspace: Path) -> Path:
     """Make a checked ONNX file that answers with logits; exported once per workspace.
 
     Raises:
-        ConversionError: the exporter or the checker refused the network.
+        ConversionError: the exporter or the checker refused the network, or the file computes something else.
         SourceError: the ONNX source is unreadable or is not one picture in, one score map out.
     """
     onnx = tool("onnx", "onnx")
@@ -68,8 +74,32 @@ def logits_graph(source: ModelSource, workspace: Path) -> Path:
         return path
     model = simplified(_exported(source, workspace))
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, str(path))
+    unchecked = workspace / "unchecked.onnx"
+    onnx.save(model, str(unchecked))
+    _check_answer(unchecked, source)
+    unchecked.replace(path)
     return path
+
+
+def _check_answer(path: Path, source: ModelSource) -> None:
+    """Raise ConversionError unless ONNX Runtime answers with the file as the network does, to a picture of noise."""
+    import torch
+
+    from converters.torch_sources.heads import example_image, torch_module
+
+    picture = example_image(source)
+    session = tool("onnxruntime", "onnx").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: picture.numpy()})
+    with torch.inference_mode():
+        expected = torch_module(source, "ONNX")(picture).numpy()
+    if found.shape != expected.shape:
+        raise ConversionError(f"the exported ONNX file answers {found.shape}, the network {expected.shape}")
+    error = float(np.abs(found - expected).max()) / max(float(np.ptp(expected)), 1e-12)
+    if error > LARGEST_ERROR:
+        raise ConversionError(
+            f"the exported ONNX file computes something else than the network (agrees to {-20 * math.log10(error):.0f} dB of the "
+            "logits' range): torch's exporter writes one of its operations wrongly"
+        )
 
 
 def _exported(source: ModelSource, workspace: Path) -> Any:

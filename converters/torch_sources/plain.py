@@ -70,7 +70,7 @@ def _needs_it(func: Form, args: Sequence[Any], given: Mapping[str, Any]) -> bool
     if form in (pooling.adaptive_average, pooling.uneven_maximum):
         return not pooling.is_even(*args, **given)
     if form is pooling.adaptive_average_1d:
-        return not pooling.is_even(*args, **given, axes=1)
+        return not pooling.is_even_1d(*args, **given)
     if form is pooling.divided_average:
         return (args[6] if len(args) > 6 else given.get("divisor_override")) is not None
     if form is padding.pad:

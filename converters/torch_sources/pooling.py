@@ -228,7 +228,13 @@ def pair(value: Pair) -> tuple[int, int]:
     return int(value[0]), int(value[-1])
 
 
-def is_even(input: Tensor, output_size: Size, return_indices: bool = False, axes: int = 2) -> bool:  # noqa: A002
+def is_even(input: Tensor, output_size: Size, return_indices: bool = False) -> bool:  # noqa: A002
     """True for an adaptive pooling whose cells are alike, or which is not written out."""
-    cells = _cells(input, output_size, axes)
+    cells = _cells(input, output_size)
     return cells is None or return_indices or _alike(input, cells)
+
+
+def is_even_1d(input: Tensor, output_size: Size) -> bool:  # noqa: A002
+    """The same for one axis."""
+    cells = _cells(input, output_size, axes=1)
+    return cells is None or _alike(input, cells)

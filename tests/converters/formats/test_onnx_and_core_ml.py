@@ -13,8 +13,9 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from converters import Artifact, Layout, ModelSource, OutputKind, PixelRange, SourceError, make_plan
+from converters import Artifact, ConversionError, Layout, ModelSource, OutputKind, PixelRange, SourceError, make_plan
 from converters.conversion.perform import perform
+from converters.formats import onnx as onnx_format
 from converters.formats.coreml.file.program import read_program
 from converters.formats.coreml.tool import coremltools
 from quantization import recipe
@@ -197,3 +198,20 @@ def test_core_ml_scales_pictures_to_what_the_network_takes(tmp_path: Path) -> No
         scalars = [float(item) for item in stored_values(artifact).values() if item.ndim == 0]
         assert any(abs(item - 1 / 255) < 1e-6 for item in scalars) == scaled
         assert artifact.image.pixel_range is pixel_range
+
+
+def test_a_file_that_was_exported_wrongly_is_refused(
+    source: ModelSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported = onnx_format._exported
+
+    def wrong(given: ModelSource, workspace: Path) -> Any:
+        model = exported(given, workspace)
+        kernel = next(item for item in model.graph.initializer if len(item.dims) == 4)
+        kernel.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(kernel) * 1.1, kernel.name))
+        return model
+
+    monkeypatch.setattr(onnx_format, "_exported", wrong)
+    (outcome,) = perform(make_plan(source, [("onnx", recipe("float32"))]), tmp_path)
+    assert isinstance(outcome.error, ConversionError)
+    assert "the exported ONNX file computes something else than the network (agrees to " in str(outcome.error)
