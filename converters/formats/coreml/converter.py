@@ -41,7 +41,6 @@ class CoreMLConverter(Converter):
 
     format = "coreml"
     suffix = ".mlpackage"
-    edition = 2
     routes = (FROM_TORCH, EXPORTED, IMPORTED)
     keeps_operators = True
     joins = True
