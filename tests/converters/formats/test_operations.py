@@ -86,6 +86,51 @@ class Queries(nn.Module):
         return torch.einsum("bqc,bqhw->bchw", self.classes(self.queries).softmax(-1)[..., :-1], masks)
 
 
+class Reassembled(nn.Module):
+    """Upsampled by kernels that the picture chooses: unfold, pixel shuffle and a weighted sum, as in CARAFE."""
+
+    def __init__(self, size: int = 3, times: int = 2) -> None:
+        super().__init__()
+        self.size, self.times = size, times
+        self.kernels = nn.Conv2d(8, (size * times) ** 2, 3, padding=1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        less = functional.avg_pool2d(image, self.times)
+        _, channels, height, width = less.shape
+        whole = height * self.times, width * self.times
+        weights = functional.pixel_shuffle(self.kernels(less), self.times).softmax(1)[:, None]
+        patches = functional.unfold(less, self.size, padding=self.size // 2).view(1, -1, height, width)
+        near = functional.interpolate(patches, scale_factor=self.times, mode="nearest").view(1, channels, -1, *whole)
+        return (near * weights).sum(2)
+
+
+class Rows(nn.Module):
+    """Rows read in both directions by a recurrent layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reader = nn.LSTM(8, 4, batch_first=True, bidirectional=True)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        _, channels, height, width = image.shape
+        rows = image.permute(0, 2, 3, 1).reshape(height, width, channels)
+        read: torch.Tensor = self.reader(rows)[0].reshape(1, height, width, channels)
+        return read.permute(0, 3, 1, 2)
+
+
+class Spectral(nn.Module):
+    """A layer between a Fourier transform and back, as in LaMa."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(16, 16, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        waves = torch.fft.rfftn(image, dim=(-2, -1), norm="ortho")
+        real, imaginary = torch.relu(self.layer(torch.cat([waves.real, waves.imag], 1))).chunk(2, 1)
+        return torch.fft.irfftn(torch.complex(real, imaginary), s=image.shape[-2:], dim=(-2, -1), norm="ortho")
+
+
 def resized(middle: nn.Module) -> nn.Module:
     """A pooling of an odd map, resized to what the map was."""
     return nn.Sequential(nn.ZeroPad2d((0, -1, 1, -2)), middle, nn.Upsample((24, 20), mode="bilinear"))
@@ -107,7 +152,11 @@ MIDDLES: dict[str, Callable[[], nn.Module]] = {
     ),
     "the largest value": Largest,
     "queries": Queries,
+    "kernels that the picture chooses": Reassembled,
 }
+
+
+LONG: dict[str, Callable[[], nn.Module]] = {"rows": Rows}
 
 
 def network(middle: nn.Module) -> nn.Module:
@@ -115,11 +164,11 @@ def network(middle: nn.Module) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), middle, nn.Conv2d(8, 4, 1)).eval()
 
 
-@pytest.mark.parametrize("name", MIDDLES)
+@pytest.mark.parametrize("name", [*MIDDLES, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
 @pytest.mark.parametrize("format_name", RUNNERS)
 def test_every_format_computes_it(name: str, format_name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    source = bare_source(network(MIDDLES[name]()), SIZE, (24, 20), 4)
+    source = bare_source(network((MIDDLES | LONG)[name]()), SIZE, (24, 20), 4)
     (outcome,) = perform(make_plan(source, [(format_name, recipe("float32"))]), tmp_path)
     artifact = artifact_of(outcome)
     assert "instead of" not in artifact.provenance
@@ -144,3 +193,11 @@ def test_what_cannot_be_unpooled_is_one_sentence_with_its_place(format_name: str
         == 1
     )
     assert "max_unpool2d is called in module 2.unpool" in said
+
+
+@pytest.mark.parametrize("format_name", ["tflite", "onnx"])
+def test_a_fourier_transform_is_refused_with_its_place(format_name: str, tmp_path: Path) -> None:
+    source = bare_source(network(Spectral()), SIZE, (24, 20), 4)
+    (outcome,) = perform(make_plan(source, [(format_name, recipe("float32"))]), tmp_path)
+    assert isinstance(outcome.error, ConversionError)
+    assert "fft_rfftn is called in module 2" in str(outcome.error)

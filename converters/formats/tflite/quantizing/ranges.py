@@ -19,8 +19,9 @@ from converters.artifact import PixelRange, content_hash
 from converters.contract import Job
 from converters.errors import SourceError
 from converters.formats.tflite.file.flatbuffer import IDENTIFIER, read_model
+from converters.formats.tflite.quantizing.reach import within_reach
 from converters.tools.importing import tool
-from quantization import RecipeError
+from quantization import NumberType, RecipeError
 from quantization.calibration import Method, StatisticsRecorder, TensorStatistics, decisive_range
 from quantization.calibration.gathering import gather, ranges_of
 from quantization.calibration.methods import SMALLEST_SPAN
@@ -57,6 +58,8 @@ def activation_ranges(
     for name in {*lows, *highs} & set(ranges):
         low, high = lows.get(name, ranges[name][0]), highs.get(name, ranges[name][1])
         ranges[name] = (min(low, 0.0), max(high, 0.0, low + SMALLEST_SPAN))
+    if job.recipe.activations is NumberType.INT8:
+        ranges = within_reach(float_file, ranges)
     # In the rank of the tensor: a constant that shares its scale (a token that is concatenated) is refused any other.
     ranks = {tensor.name: len(tensor.shape) for graph in read_model(float_file).graphs for tensor in graph.tensors}
     return {
