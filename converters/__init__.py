@@ -16,6 +16,7 @@ from converters.contract import Conversion, Converter, Job, Written
 from converters.conversion.plan import Plan, make_plan
 from converters.errors import ConversionError, MissingToolError, SourceError
 from converters.formats import converter, converters
+from converters.scores import Scores
 from converters.source import ModelSource
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "PixelRange",
     "Plan",
     "Quantization",
+    "Scores",
     "Signature",
     "SourceError",
     "Written",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from converters.errors import SourceError
+from converters.scores import Scores
 
 
 class PixelRange(Enum):
@@ -105,6 +106,7 @@ class MapOutput:
         layout: axis order of logits; label maps are (1, H, W) or (1, 1, H, W) in any case.
         dtype: as stored in the file's signature.
         quantization: for integer logits, how stored values map to real ones.
+        scores: what the scores of classes are, also where the answer is the label map made of them.
 
     Raises:
         ValueError: a size, or the number of classes, below 1.
@@ -118,6 +120,7 @@ class MapOutput:
     layout: Layout
     dtype: str = "float32"
     quantization: Quantization | None = None
+    scores: Scores = Scores.LOGITS
 
     def __post_init__(self) -> None:
         _check_sizes(height=self.height, width=self.width, classes=self.classes)
@@ -254,6 +257,7 @@ def _map_output(document: dict[str, Any]) -> MapOutput:
             "kind": OutputKind(document["kind"]),
             "layout": Layout(document["layout"]),
             "quantization": _quantization(document["quantization"]),
+            "scores": Scores(document.get("scores", Scores.LOGITS.value)),
         }
     )
 

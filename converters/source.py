@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from converters.artifact import PixelRange
 from converters.errors import SourceError
+from converters.scores import PLAIN, Meaning
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +40,7 @@ class ModelSource:
         input_shapes: (height, width) of every picture that one artifact shall take, `input_size` among them; empty for that
             one alone. Only for a module whose graph allows it.
         channels: of the picture: 3 for RGB; others as the dataset stores them.
+        meaning: what the answers are where they are no logits, and how that was found out.
 
     Raises:
         SourceError: if neither or both of `module` and `onnx_path` are given, or the counts disagree.
@@ -58,6 +60,7 @@ class ModelSource:
     sizes: tuple[ModelSource, ...] = field(default=(), repr=False)
     input_shapes: tuple[tuple[int, int], ...] = ()
     channels: int = 3
+    meaning: Meaning = PLAIN
 
     def __post_init__(self) -> None:
         if (self.module is None) == (self.onnx_path is None):

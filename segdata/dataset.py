@@ -36,12 +36,14 @@ class Dataset(ABC):
         split: ``"train"``, ``"val"`` or ``"test"``.
         labels: the label set its masks use.
         layout: for people: what the files were taken for, e.g. ``"COCO panoptic, val.json"``; empty where a name says it all.
+        ignores: True if pixels are ignored on purpose: labels.toml asks for it, or nothing covers them.
     """
 
     name: str
     split: str
     labels: LabelSet
     layout: str = ""
+    ignores: bool = False
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -12,11 +12,17 @@ from pathlib import Path
 from segdata.dataset import Dataset
 from segdata.errors import DataError
 from segdata.generic import coco, huggingface
+from segdata.generic.classes import CLASS_FILES
 from segdata.generic.paired_masks import open_paired
-from segdata.generic.places.layouts import LAYOUT, looks_paired
+from segdata.generic.places.layouts import LAYOUT, has_pictures, looks_paired, side_by_side
 from segdata.generic.splits import SPLITS
+from segdata.labels import LabelSet
 from segdata.paired import require_folder
+from segdata.photos import Photos
 from segdata.registry import Request, dataset, dataset_kinds
+
+PHOTOS = "photographs"
+"""What a folder without labels is; no kind of its own, since nothing can be judged by it."""
 
 
 @dataset("masks", argument="PATH", splits=SPLITS, summary="images/ with masks/ of class ids or class colours")
@@ -36,6 +42,10 @@ def open_folder(request: Request) -> Dataset:
     if not root.is_file():
         require_folder(root, f"{LAYOUT}; or COCO annotations with their pictures, or a saved Hugging Face dataset")
     kind = guessed_kind(root)
+    if kind == PHOTOS:
+        photos = Photos(root, request.labels or LabelSet(root.name or "photographs", ("unknown",), ((0, 0, 0),)))
+        photos.name, photos.layout = request.spec, "photographs without labels, which can calibrate"
+        return photos
     if kind == "masks":
         return open_paired(request)
     try:
@@ -48,8 +58,14 @@ def open_folder(request: Request) -> Dataset:
 
 
 def guessed_kind(root: Path) -> str:
-    """Return the name of the dataset kind that the files below `root` look like."""
+    """Return the name of the dataset kind that the files below `root` look like, or PHOTOS."""
     return next((kind for kind, speaks in _SIGNS if speaks(root)), "masks")
+
+
+def _holds_photographs_alone(root: Path) -> bool:
+    """True for pictures in the folder itself without masks beside them, and without class names."""
+    named = any((root / name).is_file() for name in CLASS_FILES)
+    return root.is_dir() and has_pictures(root) and not named and not side_by_side(root)
 
 
 _SIGNS: tuple[tuple[str, Callable[[Path], bool]], ...] = (
@@ -59,5 +75,6 @@ _SIGNS: tuple[tuple[str, Callable[[Path], bool]], ...] = (
     ("lapa", lambda root: (root / "train" / "landmarks").is_dir()),
     ("masks", looks_paired),
     ("coco", coco.looks_annotated),
+    (PHOTOS, _holds_photographs_alone),
 )
 """In this order: what only one format has comes before what several could have."""

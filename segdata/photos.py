@@ -1,25 +1,29 @@
-"""Any folder of photographs, without labels: what a network answers can be held against another network, not against the truth."""
+"""Read any folder of photographs, without labels: what a network answers can be held against another network, not against the truth."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segdata.dataset import Dataset, Sample
 from segdata.errors import DataError
+from segdata.generic.splits import share_of
 from segdata.image_files import BAND_SUFFIX, IMAGE_SUFFIXES, read_picture
 from segdata.labels import IGNORE_INDEX, LabelSet
 from segdata.paired import fingerprint_of
 
 
 class Photos(Dataset):
-    """The pictures below a folder, in the order of their paths; every pixel of every mask is ignored.
+    """Hold the pictures below a folder, in the order of their paths; every pixel of every mask is ignored.
 
     Args:
         folder: searched with all its subfolders; files and folders whose names begin with a dot are left out.
         labels: the classes that the networks answer with.
+        part: None for all pictures; ``"train"`` for every fifth, which calibrate, ``"test"`` for the others, which judge. A single
+            picture is both.
 
     Raises:
         DataError: there is no such folder, or no picture in it.
@@ -27,7 +31,7 @@ class Photos(Dataset):
 
     split = "photos"
 
-    def __init__(self, folder: Path, labels: LabelSet) -> None:
+    def __init__(self, folder: Path, labels: LabelSet, part: Literal["train", "test"] | None = None) -> None:
         if not folder.is_dir():
             problem = "is not a folder" if folder.exists() else "does not exist"
             raise DataError(f"{folder} {problem}; give a folder of photographs")
@@ -41,6 +45,8 @@ class Photos(Dataset):
         )
         if not self._paths:
             raise DataError(f"{folder} holds no photographs ({', '.join(IMAGE_SUFFIXES)}); put some there")
+        if part is not None and len(self._paths) > 1:
+            self._paths = tuple(share_of(part, self._paths, folder))
 
     def __len__(self) -> int:
         return len(self._paths)

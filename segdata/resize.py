@@ -47,6 +47,7 @@ class FittedSamples(Dataset):
 
     def __init__(self, whole: Dataset, size: int) -> None:
         self.name, self.split, self.labels, self.layout = whole.name, whole.split, whole.labels, whole.layout
+        self.ignores = whole.ignores
         self._whole, self._size = whole, size
 
     def __len__(self) -> int:

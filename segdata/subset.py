@@ -16,6 +16,7 @@ class FirstSamples(Dataset):
 
     def __init__(self, whole: Dataset, limit: int) -> None:
         self.name, self.split, self.labels, self.layout = whole.name, whole.split, whole.labels, whole.layout
+        self.ignores = whole.ignores
         self._whole, self._length = whole, min(limit, len(whole))
 
     def __len__(self) -> int:
@@ -51,6 +52,7 @@ class ChosenSamples(Dataset):
         if not places:
             raise DataError(f"dataset {whole.name} is too small to take a {split!r} split from; add samples")
         self.name, self.split, self.labels, self.layout = whole.name, split, whole.labels, whole.layout
+        self.ignores = whole.ignores
         self._whole, self._places = whole, tuple(places)
 
     def __len__(self) -> int:

@@ -66,9 +66,24 @@ class Reference:
             "per_class_boundary_iou": by_class(names, boundary.boundary_iou) if boundary else {},
             "per_class_boundary_f1": by_class(names, boundary.boundary_f1) if boundary else {},
             "metrics": measured_metrics(self.accuracy.confusion, names),
+            "census": _census(self.accuracy),
             "of_one_answer": None if constant is None else {"class": names[constant[0]], "miou": constant[1]},
             "latency_ms": None if self.latency is None else self.latency.to_json(),
         }
+
+
+def _census(accuracy: AccuracyResult) -> dict[str, Any] | None:
+    """Count pixels: how many masks ignore, and of each class in the masks and among all answers."""
+    if accuracy.census is None:
+        return None
+    *answered, ignored = (int(count) for count in accuracy.census)
+    truth = [int(count) for count in accuracy.confusion.sum(axis=1)]
+    names = accuracy.classes
+    return {
+        "ignored": ignored,
+        "truth": dict(zip(names, truth, strict=True)),
+        "answered": dict(zip(names, answered, strict=True)),
+    }
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import time
 import traceback
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from converters.artifact import Artifact, content_hash, content_size
+from converters.artifact import Artifact, MapOutput, content_hash, content_size
 from converters.contract import Conversion, Job, Written
 from converters.conversion.plan import Plan, tool_versions
 from converters.conversion.several_sizes import convert_sizes
@@ -183,12 +184,17 @@ def _make(job: Job, convert: Convert) -> Artifact:
         size_bytes=content_size(final),
         key=conversion.key,
         image=written.image,
-        output=written.output,
+        output=_meant(written.output, job),
         classes=job.source.classes,
         provenance=written.provenance | {f"{package} version": found for package, found in tools},
-        signatures=written.signatures,
+        signatures=tuple(dataclasses.replace(entry, output=_meant(entry.output, job)) for entry in written.signatures),
         signature=next((entry.name for entry in written.signatures if entry.default), None),
     )
+
+
+def _meant(output: MapOutput, job: Job) -> MapOutput:
+    """The description of an answer, with what its scores are."""
+    return dataclasses.replace(output, scores=job.source.meaning.scores)
 
 
 def _failure(job: Job, said: str, printed: str, log: Path) -> str:

@@ -16,6 +16,7 @@ from converters.contract import Converter, Job, Written
 from converters.errors import ConversionError, SourceError
 from converters.onnx_sources.checked import OPSET, check_onnx_source, simplified
 from converters.onnx_sources.reading import picture_and_answers, sizes_of
+from converters.scores import Scores
 from converters.source import ModelSource
 from converters.tools.importing import tool
 
@@ -150,6 +151,8 @@ def _describe(model: Any, job: Job) -> None:
         "recipe": job.recipe.name,
         "weights_sha256": source.weights_sha256,
     }
+    if source.meaning.scores is not Scores.LOGITS:
+        facts["scores"] = source.meaning.scores.value
     kept = {item.key: item.value for item in model.metadata_props}
     tool("onnx", "onnx").helper.set_model_props(model, {**kept, **{f"segport.{k}": v for k, v in facts.items()}})
     model.producer_name = model.producer_name or "segport"

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from converters.errors import SourceError, in_one_line
 from converters.onnx_sources.nodes import Nodes, prune
 from converters.onnx_sources.reading import picture_and_answers, sizes_of
+from converters.onnx_sources.scores import noted, trace_of, values_of
 from converters.other_sizes import advice, mending_size
+from converters.scores import AnswerKind, Scores, meaning
 from converters.tools.importing import tool
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class OnnxForm:
         answer: name of the output with the logits; None finds it.
         output_size: (height, width) to resize logits to; None leaves them.
         upsample: how: a key of MODES; alone it means the picture's size. None is bilinear.
+        kind: what the user says the answers are.
     """
 
     picture: PictureForm
@@ -54,6 +57,7 @@ class OnnxForm:
     answer: str | None = None
     output_size: tuple[int, int] | None = None
     upsample: str | None = None
+    kind: AnswerKind = field(default=AnswerKind.AUTO, repr=False)
 
 
 def fits_already(model: Any, form: OnnxForm) -> bool:
@@ -92,9 +96,11 @@ def adapted_onnx(model: Any, origin: str, form: OnnxForm, scale: float) -> Any:
     whole = _fixed_sizes(model, origin, form)
     size = form.picture.sizes_in(sizes_of(picture_and_answers(whole)[0][0]))
     _put_before(whole, form.picture, size, origin, scale)
-    grey = np.full((1, form.picture.given, *size), 0.5 * scale, dtype=np.float32)
     advise = partial(_what_to_do, model, form.picture.shape_at(size), form)
-    _put_behind(whole, _answers(whole, grey, origin, advise), form, size, origin)
+    noise = np.random.default_rng(0).random((1, form.picture.given, *size), dtype=np.float32)
+    grey = np.full_like(noise, 0.5 * scale)
+    tried = [_answers(whole, picture, origin, advise) for picture in (grey, noise * scale, noise**2 * scale)]
+    _put_behind(whole, tried, form, size, origin)
     (logits,) = _answers(whole, grey, origin, advise).values()
     _state_shape(whole.graph.output[0], logits.shape)
     del whole.graph.value_info[:]
@@ -238,14 +244,14 @@ def _cast_picture(nodes: Nodes, image: str, given: Any, picture: PictureForm, or
 
 
 def _put_behind(
-    model: Any, answers: Mapping[str, NDArray[Any]], form: OnnxForm, size: tuple[int, int], origin: str
+    model: Any, tried: Sequence[Mapping[str, NDArray[Any]]], form: OnnxForm, size: tuple[int, int], origin: str
 ) -> None:
-    """Keep the output that holds the logits, as float32 (1, C, h, w), and nothing that leads to others."""
+    """Keep the output that holds the logits, as float32 (1, C, h, w), and nothing that leads to others; `tried` are answers to pictures."""
     import torch
 
     from converters.torch_sources.adapter import key_of_logits
 
-    nodes = Nodes(model)
+    nodes, answers = Nodes(model), tried[0]
     types = tool("onnx", "onnx").TensorProto
     name = str(key_of_logits({key: torch.from_numpy(value) for key, value in answers.items()}, form.answer, origin))
     logits, shape = name, answers[name].shape
@@ -254,12 +260,19 @@ def _put_behind(
         raise SourceError(
             f"{origin} answers in {types.DataType.Name(kind).lower()}, which are no scores; export it with the logits in floats"
         )
+    last = form.picture.channels_last
+    values = values_of([answer[name] for answer in tried], last)
+    found = meaning(shape[3 if last else 1], trace_of(model.graph, name), values, form.kind)
+    noted(model, found)
     if kind != types.FLOAT:
         logits = nodes.add("Cast", logits, to=types.FLOAT)
     if form.picture.channels_last:
         logits, shape = nodes.add("Transpose", logits, perm=[0, 3, 1, 2]), (1, shape[3], *shape[1:3])
     if shape[1] == 1:
-        logits, shape = nodes.add("Mul", logits, nodes.constant([[[-0.5]], [[0.5]]])), (1, 2, *shape[2:])
+        whole = 0.5 if found.scores is Scores.LOGITS else 1.0
+        logits, shape = nodes.add("Mul", logits, nodes.constant([[[-whole]], [[whole]]])), (1, 2, *shape[2:])
+        if found.scores is not Scores.LOGITS:
+            logits = nodes.add("Add", logits, nodes.constant([[[1.0]], [[0.0]]]))
     wanted = form.output_size or (size if form.upsample else shape[2:])
     if tuple(shape[2:]) != tuple(wanted):
         sizes = nodes.constant([1, shape[1], *wanted], np.int64)

@@ -8,7 +8,7 @@ Outside, always: RGB pixels float32 (1, 3, H, W) -> logits float32 (1, C, h, w).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
 import torch
@@ -92,6 +92,7 @@ class AnswerForm:
         binary: True for one channel, the logit of the second of two classes.
         size: (height, width) to resize logits to; None leaves them.
         resize: a key of RESIZES.
+        probability: True if the one channel is a probability and no logit.
     """
 
     key: str | int | None = None
@@ -99,12 +100,13 @@ class AnswerForm:
     binary: bool = False
     size: tuple[int, int] | None = None
     resize: str = "bilinear"
+    probability: bool = field(default=False, repr=False)
 
 
 class Adapted(nn.Module):
     """`network` between its picture's form and its answer's: float32 (1, 3, H, W) RGB -> float32 logits (1, C, h, w).
 
-    A binary head's logit x becomes the pair (-x/2, x/2): the softmax of both is the sigmoid of x.
+    A binary head's logit x becomes the pair (-x/2, x/2): the softmax of both is the sigmoid of x. A probability p becomes (1 - p, p).
     """
 
     def __init__(self, network: nn.Module, picture: PictureForm, answer: AnswerForm) -> None:
@@ -115,7 +117,10 @@ class Adapted(nn.Module):
         for name, values, neutral in (("mean", picture.mean, 0.0), ("std", picture.std, 1.0)):
             constant = torch.tensor(values or (neutral,), dtype=torch.float32).reshape(1, -1, 1, 1)
             self.register_buffer(name, constant if name == "mean" else 1.0 / constant, persistent=False)
-        self.register_buffer("pair", torch.tensor([-0.5, 0.5]).reshape(1, 2, 1, 1), persistent=False)
+        pair = [-1.0, 1.0] if answer.probability else [-0.5, 0.5]
+        self.register_buffer("pair", torch.tensor(pair).reshape(1, 2, 1, 1), persistent=False)
+        if answer.probability:
+            self.register_buffer("rest", torch.tensor([1.0, 0.0]).reshape(1, 2, 1, 1), persistent=False)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return self.to_logits(self.network(self.to_picture(image)))
@@ -143,6 +148,8 @@ class Adapted(nn.Module):
             logits = logits.permute(0, 3, 1, 2)
         if self.answer.binary:
             logits = logits * self.get_buffer("pair")  # one scale, and no constant among what is concatenated
+            if self.answer.probability:
+                logits = logits + self.get_buffer("rest")
         if self.answer.size is not None:
             logits = functional.interpolate(logits, size=self.answer.size, **RESIZES[self.answer.resize])
         return logits

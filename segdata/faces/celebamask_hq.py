@@ -32,9 +32,26 @@ PAINT_ORDER = FACE19.names[1:]
 """The authors' order, which is that of the ids: later parts lie over earlier ones."""
 
 BISENET_NAMES = (
-    "background", "skin", "l_brow", "r_brow", "l_eye", "r_eye", "eye_g", "l_ear", "r_ear", "ear_r",
-    "nose", "mouth", "u_lip", "l_lip", "neck", "neck_l", "cloth", "hair", "hat",
-)  # fmt: skip
+    "background",
+    "skin",
+    "l_brow",
+    "r_brow",
+    "l_eye",
+    "r_eye",
+    "eye_g",
+    "l_ear",
+    "r_ear",
+    "ear_r",
+    "nose",
+    "mouth",
+    "u_lip",
+    "l_lip",
+    "neck",
+    "neck_l",
+    "cloth",
+    "hair",
+    "hat",
+)
 """Ids of label maps made by the widely used BiSeNet face parser, which paints the parts in this order too."""
 
 IMAGES, PARTS = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno"

@@ -13,9 +13,18 @@ from segdata.paired import PairedFiles, files_by_stem, pair_up, require_folder
 from segdata.registry import Request, dataset
 
 LAPA_NAMES = (
-    "background", "skin", "left_brow", "right_brow", "left_eye", "right_eye",
-    "nose", "upper_lip", "inner_mouth", "lower_lip", "hair",
-)  # fmt: skip
+    "background",
+    "skin",
+    "left_brow",
+    "right_brow",
+    "left_eye",
+    "right_eye",
+    "nose",
+    "upper_lip",
+    "inner_mouth",
+    "lower_lip",
+    "hair",
+)
 """Classes in the order of the ids in LaPa's label files."""
 
 LAYOUT = "PATH/{train,val,test}/images/NAME.jpg with PATH/{train,val,test}/labels/NAME.png"

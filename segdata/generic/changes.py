@@ -45,6 +45,11 @@ class LabelChanges:
     rename: Mapping[str, str] = field(default_factory=dict)
     unlabelled: str | None = None
 
+    @property
+    def ignores(self) -> bool:
+        """True if pixels of any class are asked to count for nothing."""
+        return bool(self.ignored_names or self.ignored_ids)
+
     def drops(self, name: str, number: int) -> bool:
         """Return True if pixels of this class count for nothing."""
         return name in self.ignored_names or number in self.ignored_ids

@@ -90,6 +90,7 @@ class CocoMasks(Dataset):
 
     kind: str
     bare: str
+    ignores = True
 
     def __init__(self, request: Request, given: _Annotations) -> None:
         self.name, self.split = request.spec, request.split

@@ -82,6 +82,7 @@ class SavedDataset(Dataset):
                 f"{root} does not name its classes; add {root / 'id2label.json'} with a name for every id (or {', '.join(CLASS_FILES)})"
             )
         self._changes = read_changes(root)
+        self.ignores = self._changes.ignores
         self._words = vocabulary(own.names, self._changes, request.labels, own)
         self.labels = self._words.labels
         colours = ClassColours.of(found) if found is not None and found.has_colours else None

@@ -69,7 +69,7 @@ class MaskFiles(PairedFiles):
     ) -> None:
         words = vocabulary(labels.names, changes, request.labels, labels)
         super().__init__(request.spec, request.split, words.labels, pairs, words.stored, words.table)
-        self._words, self._changes = words, changes
+        self._words, self._changes, self.ignores = words, changes, changes.ignores
         colours = ClassColours.of(own) if own is not None and own.has_colours else None
         stored = [partial(stored_sheet, pair.mask) for pair in pairs]
         self._code = code_of(stored, labels.names, colours, words.ignored_ids)

@@ -62,8 +62,9 @@ def test_a_dataset_judges_a_run(
     tree(tmp_path / "data")
     status = segport_run(network, f"{kind}:{tmp_path / 'data'}", tmp_path / "out")
     printed = capfd.readouterr()
-    assert status == 0, printed.err
     found = report(tmp_path / "out")
+    # An untrained network may answer with one class: nothing passes by such a score.
+    assert status == (1 if found["meaningless"] else 0), printed.err
     assert found["dataset"]["layout"] == layout
     assert found["reference"]["miou"] is not None
     (run,) = found["artifacts"][0]["runs"]

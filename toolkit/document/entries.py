@@ -48,6 +48,8 @@ def model_entry(manifest: Mapping[str, Any]) -> Model:
         output_size=model["output_size"],
         classes=model["classes"],
         colours=model["colours"],
+        scores=model.get("scores", "logits"),
+        scores_note=model.get("scores_note", ""),
     )
 
 
@@ -62,6 +64,7 @@ def dataset_entry(dataset: Dataset) -> DatasetEntry:
         digest=dataset.digest(),
         labels=not isinstance(dataset, Photos),
         layout=dataset.layout,
+        ignores=dataset.ignores,
     )
 
 

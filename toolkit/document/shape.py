@@ -24,6 +24,8 @@ class Model(Part):
     output_size: Size | None = None
     classes: Annotated[list[str], Field(min_length=1)]
     colours: list[Colour] = Field(default_factory=list)
+    scores: str = "logits"
+    scores_note: str = ""
 
     @model_validator(mode="after")
     def _one_colour_per_class(self) -> Self:
@@ -43,6 +45,7 @@ class DatasetEntry(Part):
     digest: str
     labels: bool = True
     layout: str = ""
+    ignores: bool = False
 
 
 class OneAnswer(Part):
@@ -50,6 +53,14 @@ class OneAnswer(Part):
 
     class_: Annotated[str, Field(alias="class")]
     miou: Fraction
+
+
+class Census(Part):
+    """Pixels that the masks ignore, and pixels of each class in the masks and among the float network's answers."""
+
+    ignored: Count
+    truth: dict[str, Count]
+    answered: dict[str, Count]
 
 
 class ReferenceScores(Part):
@@ -69,6 +80,7 @@ class ReferenceScores(Part):
     per_class_boundary_f1: dict[str, Fraction | None] = Field(default_factory=dict)
     metrics: dict[str, float | None] = Field(default_factory=dict)
     of_one_answer: OneAnswer | None = None
+    census: Census | None = None
     latency_ms: Latency | None
 
 
@@ -196,6 +208,8 @@ class Example(Part):
 class ReportDocument(Part):
     """All of report.json. `runners_named` are those the user picked, `runners_absent` those of them that this
     machine lacks.
+
+    `meaningless` says why the scores show nothing, so that nothing passes by them; empty if they do.
     """
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]
@@ -209,6 +223,7 @@ class ReportDocument(Part):
     command: str | None = None
     created: str | None = None
     duration_seconds: Annotated[float, Field(ge=0)] | None = None
+    meaningless: list[str] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
     runners_named: list[str] = Field(default_factory=list)
     runners_absent: list[str] = Field(default_factory=list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quantization.recipes import is_quantized
+from toolkit.document.caveats import meaningless
 from toolkit.document.shape import ArtifactEntry, ReportDocument, VerdictEntry
 from validation.verdict.gates import Gates
 from validation.verdict.judge import judge
@@ -25,11 +26,12 @@ def not_made(reason: str) -> VerdictEntry:
 
 
 def judged(report: ReportDocument) -> ReportDocument:
-    """Judge every artifact that was made by its runs, its limits, its gain against the float artifact, and its checks.
+    """Judge every artifact that was made by its runs, its limits, its gain, its checks, and whether scores mean anything here.
 
     A function of those alone: doing it twice changes nothing. What could not be made, or was recorded without limits (by
     an early version), keeps the verdict it has.
     """
+    report = report.model_copy(update={"meaningless": meaningless(report.reference, on_purpose=report.dataset.ignores)})
     plain = {item.format: item for item in report.artifacts if item.path is not None and item.recipe == FLOAT}
     verdicts = [_verdict(item, plain.get(item.format), report) for item in report.artifacts]
     artifacts = [
@@ -51,7 +53,7 @@ def _verdict(artifact: ArtifactEntry, plain: ArtifactEntry | None, report: Repor
     if artifact.path is None or gates is None:
         return artifact.verdict
     failed = [check for check in report.checks if check.status == "fail" and check.artifact == artifact.name]
-    found = judge(artifact.runs, gates, _gains(artifact, plain), failed)
+    found = judge(artifact.runs, gates, _gains(artifact, plain), failed, report.meaningless)
     return VerdictEntry.model_validate(found, from_attributes=True)
 
 

@@ -9,11 +9,13 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from converters import ModelSource, PixelRange, SourceError
+from converters.scores import AnswerKind, Meaning, Scores, meaning
 from converters.torch_sources.adapter import Adapted, AnswerForm, PictureForm, key_of_logits, picked
+from converters.torch_sources.scores import trace_of, traced, values_of
 from toolkit.models.fixed_graph import check_numbers, refuse_what_no_graph_holds
 from toolkit.models.naming import MOST_CLASSES, class_names, palette, picture_form
 from toolkit.models.quiet import quiet
-from toolkit.models.trying import answered, grey_picture
+from toolkit.models.trying import answered, dark_picture, grey_picture, noisy_picture
 from toolkit.options import RunOptions
 
 
@@ -43,7 +45,7 @@ def from_module(
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     with quiet():
-        whole, final = _adapted(module, options, origin)
+        whole, final, meant = _adapted(module, options, origin)
         refuse_what_no_graph_holds(whole, options, origin)
         check_numbers(whole, final, options, origin)
     if final.shape[1] > MOST_CLASSES:
@@ -62,6 +64,7 @@ def from_module(
         origin=origin,
         module=module if plain else whole,
         channels=options.channels,
+        meaning=meant,
     )
 
 
@@ -75,17 +78,30 @@ def _refuse_without_values(module: torch.nn.Module, origin: str) -> None:
             )
 
 
-def _adapted(module: torch.nn.Module, options: RunOptions, origin: str) -> tuple[Adapted, torch.Tensor]:
-    """The network with all that is put around it, and its logits for a grey picture."""
+def _adapted(module: torch.nn.Module, options: RunOptions, origin: str) -> tuple[Adapted, torch.Tensor, Meaning]:
+    """The network with all that is put around it, its logits for a grey picture, and what these are."""
     picture = picture_form(options)
     bare = _answer_form(module, picture, options, origin)
+    meant = _meaning(module, picture, bare, options)
+    bare = dataclasses.replace(bare, probability=bare.binary and meant.scores is not Scores.LOGITS)
     adapted = Adapted(module, picture, bare).eval()
     logits = _tried(adapted, options, origin)
     answer = _resized_form(bare, logits, options)
     if answer == bare:
-        return adapted, logits
+        return adapted, logits, meant
     whole = Adapted(module, picture, answer).eval()
-    return whole, _tried(whole, options, origin)
+    return whole, _tried(whole, options, origin), meant
+
+
+def _meaning(module: torch.nn.Module, picture: PictureForm, answer: AnswerForm, options: RunOptions) -> Meaning:
+    """What the network's own answers are: from the operations that make them, and from the values for three pictures."""
+    asking = Adapted(module, picture, AnswerForm())
+    shown = (grey_picture(options), noisy_picture(options), dark_picture(options))
+    found = [picked(traced(module, asking.to_picture(picture)), answer.key) for picture in shown]
+    trace = trace_of(found[0])
+    if answer.channels_last:
+        found = [one.permute(0, 3, 1, 2) for one in found]
+    return meaning(int(found[0].shape[1]), trace, values_of(found), AnswerKind(options.answer_kind))
 
 
 def _answer_form(module: torch.nn.Module, picture: PictureForm, options: RunOptions, origin: str) -> AnswerForm:
@@ -129,6 +145,8 @@ def _is_plain(adapted: Adapted) -> bool:
 def _fingerprint(adapted: Adapted, file_hash: str) -> str:
     """SHA-256 over what decides the answer and can be read without running it: tensors, structure, forms."""
     state = hashlib.sha256(f"{file_hash}\0{adapted.network}\0{adapted.picture}\0{adapted.answer}\0".encode())
+    if adapted.answer.probability:
+        state.update(b"probability\0")
     for name, tensor in adapted.network.state_dict().items():
         state.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
         state.update(tensor.detach().contiguous().cpu().numpy().tobytes())

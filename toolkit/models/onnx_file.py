@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from converters import ModelSource, PixelRange, SourceError
 from toolkit.errors import UsageError
@@ -15,8 +16,11 @@ from toolkit.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
     from converters.onnx_sources.adapter import OnnxForm
+    from converters.scores import Meaning
 
-ADAPTING = ("mean", "std", "channel_order", "model_layout", "upsample", "answer", "output_size")
+Made = TypeVar("Made")
+
+ADAPTING = ("mean", "std", "channel_order", "model_layout", "upsample", "answer", "answer_kind", "output_size")
 """Options that put something around a network."""
 
 
@@ -37,6 +41,8 @@ def from_onnx(path: Path, options: RunOptions) -> ModelSource:
         stored_class_names,
         weights_beside,
     )
+    from converters.onnx_sources.scores import meaning_in
+    from converters.scores import Meaning, Scores
 
     model, form, beside = read_onnx(path), _form(options), weights_beside(path)
     fits, weights = fits_already(model, form) and not beside, onnx_hash(path, beside)
@@ -44,6 +50,11 @@ def from_onnx(path: Path, options: RunOptions) -> ModelSource:
         weights = hashlib.sha256(f"{weights}\0{form}".encode()).hexdigest()
     used, whole = (path, model) if fits else _adapted(path, form, options, weights)
     found = described(whole, path)
+    meant = meaning_in(whole) or Meaning()
+    if fits:
+        meant = _meant(path, model, found.output_name, found.classes, form, options)
+    elif meant.scores is not Scores.LOGITS:  # what is put around the graph depends on it
+        weights = hashlib.sha256(f"{weights}\0{meant.scores.value}".encode()).hexdigest()
     if found.classes > MOST_CLASSES:
         raise SourceError(f"{path} answers with {found.classes} classes; segport goes up to {MOST_CLASSES}")
     classes = class_names(options, found.classes, stored_class_names(model, found.classes))
@@ -59,11 +70,13 @@ def from_onnx(path: Path, options: RunOptions) -> ModelSource:
         weights_sha256=weights,
         origin=str(path),
         onnx_path=used,
+        meaning=meant,
     )
 
 
 def _form(options: RunOptions) -> OnnxForm:
     from converters.onnx_sources.adapter import OnnxForm
+    from converters.scores import AnswerKind
 
     return OnnxForm(
         picture=picture_form(options),
@@ -72,6 +85,7 @@ def _form(options: RunOptions) -> OnnxForm:
         answer=options.answer,
         output_size=options.output_size,
         upsample=options.upsample,
+        kind=AnswerKind(options.answer_kind),
     )
 
 
@@ -80,9 +94,7 @@ def _adapted(path: Path, form: OnnxForm, options: RunOptions, fingerprint: str) 
     another's."""
     import onnx
 
-    content = (
-        _adapted_elsewhere(path, form, options) if options.isolate else adapted_bytes(path, form, options.pixel_range)
-    )
+    content = _guarded(adapted_bytes, path, form, options)
     kept = RunFolder(options.out).cache / "onnx" / f"{path.stem}-{fingerprint[:12]}.onnx"
     try:
         write_bytes(kept, content)
@@ -91,6 +103,27 @@ def _adapted(path: Path, form: OnnxForm, options: RunOptions, fingerprint: str) 
             f"output folder {options.out} cannot be written ({error}); choose another with --out"
         ) from error
     return kept, onnx.load_model_from_string(content)
+
+
+def _meant(path: Path, model: Any, output: str, classes: int, form: OnnxForm, options: RunOptions) -> Meaning:
+    """What the answers of a graph are that is used as it is: tried on pictures only where its last operation does not tell."""
+    from converters.onnx_sources.scores import trace_of
+    from converters.scores import Trace, Values, meaning
+
+    trace = trace_of(model.graph, output)
+    if trace is Trace.OTHER:
+        return _guarded(meaning_by_values, path, form, options)
+    return meaning(classes, trace, Values(trace is Trace.SOFTMAX, trace is Trace.SOFTMAX), form.kind)
+
+
+def meaning_by_values(path: Path, form: OnnxForm, pixel_range: str) -> Meaning:
+    """What the answers of a file are, tried on pictures; raises as `adapted_onnx` and `read_onnx`."""
+    import onnx
+
+    from converters.onnx_sources.scores import meaning_in
+    from converters.scores import Meaning
+
+    return meaning_in(onnx.load_model_from_string(adapted_bytes(path, form, pixel_range))) or Meaning()
 
 
 def adapted_bytes(path: Path, form: OnnxForm, pixel_range: str) -> bytes:
@@ -102,8 +135,10 @@ def adapted_bytes(path: Path, form: OnnxForm, pixel_range: str) -> bytes:
     return bytes(whole.SerializeToString(deterministic=True))
 
 
-def _adapted_elsewhere(path: Path, form: OnnxForm, options: RunOptions) -> bytes:
-    """The same in a process of its own: a damaged graph may crash or hang what folds and runs it."""
+def _guarded(work: Callable[[Path, OnnxForm, str], Made], path: Path, form: OnnxForm, options: RunOptions) -> Made:
+    """What `work` makes of a file, in a process of its own unless told otherwise: a damaged graph may crash or hang what runs it."""
+    if not options.isolate:
+        return work(path, form, options.pixel_range)
     from toolkit.isolation.limits import Limits
     from toolkit.isolation.process import GuardedProcess, LostError
 
@@ -112,7 +147,7 @@ def _adapted_elsewhere(path: Path, form: OnnxForm, options: RunOptions) -> bytes
             "the process that fits ONNX files", Limits.of(options.time_limit, options.memory_limit)
         )
         try:
-            return process.call(adapted_bytes, path, form, options.pixel_range)
+            return process.call(work, path, form, options.pixel_range)
         finally:
             process.stop()
     except LostError as lost:

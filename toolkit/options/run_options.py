@@ -87,6 +87,11 @@ class RunOptions(Options):
     """
     answer: Annotated[str | None, Flag(Panel.NETWORK)] = None
     """Key, attribute or position of the logits among several answers."""
+    answer_kind: Annotated[Literal["auto", "logits", "probabilities"], Flag(Panel.NETWORK)] = "auto"
+    """What the answers are: logits, probabilities, or auto.
+
+    `auto` looks at the end of the network's graph, and at values where that says nothing.
+    """
     upsample: Annotated[Literal["bilinear", "bilinear-corners", "nearest"] | None, Flag(Panel.NETWORK)] = None
     """Resize logits in the graph: bilinear, bilinear-corners or nearest.
 

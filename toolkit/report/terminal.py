@@ -66,7 +66,7 @@ def render(document: ReportDocument, console: Console) -> None:
             style="dim",
         )
     )
-    for sentence in (findings_sentence(document), edges_sentence(document)):
+    for sentence in (document.model.scores_note, findings_sentence(document), edges_sentence(document)):
         if sentence:
             console.print(Text(sentence, style="dim"))
     if rows := agreement_rows(document):

@@ -24,7 +24,7 @@ from toolkit.progress import Progress, Stage, TellingStage
 from toolkit.run_folder.earlier import earlier_artifacts, fingerprint, settle
 from toolkit.run_folder.environment import describe_environment
 from toolkit.run_folder.folder import RunFolder
-from toolkit.stages.picture_sets import calibration_set
+from toolkit.stages.picture_sets import calibration_note, calibration_set
 from validation.runners.base.resizing import picture_digest
 
 if TYPE_CHECKING:
@@ -165,7 +165,11 @@ def plan_conversions(
     """Decide everything and read the calibration pictures; nothing is written yet. `store` will keep the statistics."""
     pairs, routes = wanted_pairs(options), _routes(options)
     calibration = None
+    if source.meaning.note:
+        progress.note(f"{source.name}: {source.meaning.note}")
     if any(item.needs_calibration for _, item in pairs):
+        if note := calibration_note(options, source):
+            progress.note(note)
         with progress.stage("reading calibration pictures", options.calibration_images) as stage:
             calibration = calibration_set(options, source, stage.advance, store)
     plan = make_plan(
@@ -275,6 +279,8 @@ def _model_entry(source: ModelSource) -> dict[str, Any]:
         "output_size": list(source.output_size),
         "output_sizes": [list(size) for size in source.output_sizes],
         "pixel_range": source.pixel_range.value,
+        "scores": source.meaning.scores.value,
+        "scores_note": source.meaning.note,
     }
 
 

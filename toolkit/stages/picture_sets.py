@@ -1,11 +1,11 @@
-"""The pictures of a run: those that judge, and the training pictures that fix integer ranges."""
+"""Open the pictures of a run: those that judge, and the training pictures that fix integer ranges."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -17,13 +17,29 @@ if TYPE_CHECKING:
     from quantization.calibration import CalibrationSet
     from segdata import Dataset, LabelSet, Sample
 
+DRAWN = "synthetic-faces"
+"""The dataset that is taken where none is named."""
+
 
 def judging_set(options: RunOptions, source: ModelSource) -> Dataset:
-    """The dataset that judges; raises DataError if it cannot be read and UsageError if its classes are not the model's."""
+    """Open the dataset that judges.
+
+    Raises:
+        DataError: it cannot be read.
+        UsageError: it has no labels, or its classes are not the model's.
+    """
+    from segdata.photos import Photos
+
     if options.photos is not None:
-        found = _photos(options.photos, source)
+        found: Dataset = _photos(options.photos, source, "test" if photos_calibrate(options, source) else None)
     else:
-        found = _in_order_of(source, _open(options, options.split, options.images), options)
+        opened = _open(options, options.split, options.images)
+        if opened.split == Photos.split:
+            raise UsageError(
+                f"{options.dataset} holds photographs without labels, which can calibrate but not judge; judge by agreement with "
+                "--photos FOLDER, or give --dataset with masks"
+            )
+        found = _in_order_of(source, opened, options)
     _check_channels(found[0], found, source)
     return found
 
@@ -70,26 +86,58 @@ def _in_order_of(source: ModelSource, dataset: Dataset, options: RunOptions) -> 
     return dataset
 
 
-def _photos(folder: Path, source: ModelSource) -> Dataset:
+def _photos(folder: Path, source: ModelSource, part: Literal["train", "test"] | None) -> Dataset:
     from segdata.labels import LabelSet
     from segdata.photos import Photos
 
-    return Photos(folder, LabelSet(source.name, source.classes, source.colours))
+    return Photos(folder, LabelSet(source.name, source.classes, source.colours), part)
+
+
+def photos_calibrate(options: RunOptions, source: ModelSource) -> bool:
+    """Return True if photographs fix integer ranges: with --photos, no dataset named, and a network that was not made for drawn faces."""
+    return options.photos is not None and _draws_faces(options) and not _knows_drawn_faces(options, source)
+
+
+def calibration_note(options: RunOptions, source: ModelSource) -> str:
+    """Say what fixes integer ranges where that may surprise; empty where it is the dataset that was named."""
+    if photos_calibrate(options, source):
+        return f"integer ranges are fixed on every fifth photograph of {options.photos}, and the others judge"
+    if not _draws_faces(options) or (options.photos is None and _knows_drawn_faces(options, source)):
+        return ""
+    return (
+        f"integer ranges are fixed on drawn faces ({options.dataset}), no photographs; --dataset folder:PATH takes pictures like those of "
+        "the app, with masks or without"
+    )
+
+
+def _draws_faces(options: RunOptions) -> bool:
+    return options.dataset.partition(":")[0] == DRAWN
+
+
+def _knows_drawn_faces(options: RunOptions, source: ModelSource) -> bool:
+    """Return True for a network that answers with the classes of the drawn faces."""
+    return _open(options, "train", 1).labels.names == source.classes
 
 
 def calibration_set(
     options: RunOptions, source: ModelSource, on_picture: Callable[[], None], store: Path | None = None
 ) -> CalibrationSet:
-    """Training pictures at the model's input size; `on_picture` is called after each, statistics go to `store`.
+    """Read training pictures at the model's input size; `on_picture` is called after each, statistics go to `store`.
 
     Raises:
         DataError, RecipeError: no train split, or pictures that cannot calibrate anything.
     """
     from quantization.calibration import CalibrationSet, Method
+    from segdata.photos import Photos
     from validation.observing.ranges import observe_tensors
     from validation.runners.base.resizing import fit_picture
 
-    dataset = _open(options, "train", None)
+    photographs = options.photos if photos_calibrate(options, source) else None
+    dataset = _open(options, "train", None) if photographs is None else _photos(photographs, source, "train")
+    if isinstance(dataset, Photos) and options.calibration_choice != "random":
+        raise UsageError(
+            f"photographs without labels show no classes to choose by; leave --calibration-choice {options.calibration_choice} out"
+        )
     chosen = _chosen(options, dataset, len(source.classes))
     images = np.empty((len(chosen), *source.input_size, source.channels), dtype=np.uint8)
     ids = []
@@ -102,7 +150,7 @@ def calibration_set(
     return CalibrationSet(
         images=images,
         ids=tuple(ids),
-        origin=f"{options.dataset} train, {options.calibration_choice} choice",
+        origin=f"{options.dataset if photographs is None else dataset.name} train, {options.calibration_choice} choice",
         observer=partial(observe_tensors, pixel_maximum=source.pixel_range.scale),
         method=Method(options.calibration_method) if options.calibration_method else None,
         store=store,
@@ -110,7 +158,7 @@ def calibration_set(
 
 
 def _chosen(options: RunOptions, dataset: Dataset, classes: int) -> list[int]:
-    """Numbers of the training pictures that calibrate."""
+    """Choose the numbers of the training pictures that calibrate."""
     from quantization.calibration import balanced_choice, random_choice
     from quantization.calibration.choice import CANDIDATES
 

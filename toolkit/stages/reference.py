@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def reference_runner(source: ModelSource, options: RunOptions) -> Runner:
     """Bind the float reference: the torch module, or for an ONNX source the file itself in ONNX Runtime. Not open."""
     image = ImageInput("image", *source.input_size, source.pixel_range, Layout.NCHW, channels=source.channels)
-    output = MapOutput("logits", *source.output_size, len(source.classes), OutputKind.LOGITS, Layout.NCHW)
+    size, scores = source.output_size, source.meaning.scores
+    output = MapOutput("logits", *size, len(source.classes), OutputKind.LOGITS, Layout.NCHW, scores=scores)
     if source.module is not None:
         artifact = torch_artifact(
             source.module,
@@ -46,9 +47,7 @@ def reference_runner(source: ModelSource, options: RunOptions) -> Runner:
             key=source.weights_sha256,
             classes=source.classes,
             image=dataclasses.replace(image, name=described.input_name),
-            output=MapOutput(
-                described.output_name, *source.output_size, len(source.classes), OutputKind.LOGITS, Layout.NCHW
-            ),
+            output=dataclasses.replace(output, name=described.output_name),
         ),
         threads=options.threads,
     )

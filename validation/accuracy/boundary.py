@@ -89,9 +89,14 @@ def boundary_counts(
     near_answer, near_truth = _near(truth, contours[0], answer, contours[1], classes, reach)
     shared = bands[0] & bands[1] & (truth == answer)
     columns = (
-        (truth, shared), (truth, bands[0]), (answer, bands[1]),
-        (truth, contours[0]), (truth, near_answer), (answer, contours[1]), (answer, near_truth),
-    )  # fmt: skip
+        (truth, shared),
+        (truth, bands[0]),
+        (answer, bands[1]),
+        (truth, contours[0]),
+        (truth, near_answer),
+        (answer, contours[1]),
+        (answer, near_truth),
+    )
     counted = [np.bincount(labels[chosen], minlength=classes)[:classes] for labels, chosen in columns]
     return BoundaryCounts(np.stack(counted, axis=1).astype(np.int64))
 

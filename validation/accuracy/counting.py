@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segdata import Dataset, Sample
+from converters import MapOutput
+from segdata import IGNORE_INDEX, Dataset, Sample
 from validation.accuracy.boundary import boundary_counts
 from validation.accuracy.confusion import confusion_matrix
 from validation.accuracy.maps import LabelMaps
@@ -24,6 +25,9 @@ from validation.errors import ValidationError
 from validation.runners.base.contract import Runner
 from validation.runners.base.resizing import fit_mask, fit_picture
 from validation.runners.base.values import label_map
+
+ARRAYS = ("per_image", "flips", "boundary", "resized", "census", "labels", "margins", "lost_margins")
+"""What a piece holds of its pictures, in the order of its fields."""
 
 JudgedAt = Literal["network", "original"]
 """Whose pixels are counted: the answer's, or those of the picture's own mask."""
@@ -56,6 +60,7 @@ class Piece:
         resized: bool (n,), whether the mask was resized.
         labels: uint8 (n, h, w), the answers; None unless kept.
         margins: float16 (n, h, w), how sure the answers are, see `margin_map`; None unless kept, or if there are no logits.
+        census: int64 (n, C + 1), pixels that were answered with each class, ignored ones included, and how many the mask ignores.
         lost_margins: int64 (n, 1 + BINS), the reference's margins at pixels whose class changed, see `MarginCounts`; None
             without margins of the reference.
     """
@@ -65,6 +70,7 @@ class Piece:
     flips: NDArray[np.uint32] | None
     boundary: NDArray[np.int64]
     resized: NDArray[np.bool_]
+    census: NDArray[np.int64]
     labels: NDArray[np.uint8] | None
     margins: NDArray[np.float16] | None = None
     lost_margins: NDArray[np.int64] | None = None
@@ -80,8 +86,7 @@ class Piece:
             arrays = [getattr(part, name) for part in parts]
             return None if arrays[0] is None else np.concatenate(arrays)
 
-        names = ("per_image", "flips", "boundary", "resized", "labels", "margins", "lost_margins")
-        return cls(tuple(name for part in parts for name in part.ids), *(stacked(name) for name in names))  # type: ignore[arg-type]
+        return cls(tuple(name for part in parts for name in part.ids), *(stacked(name) for name in ARRAYS))  # type: ignore[arg-type]
 
     def first(self) -> Piece:
         """Its first picture alone."""
@@ -89,10 +94,7 @@ class Piece:
         def one(array: Any) -> Any:
             return None if array is None else array[:1]
 
-        return Piece(
-            self.ids[:1], self.per_image[:1], one(self.flips), self.boundary[:1], self.resized[:1],
-            one(self.labels), one(self.margins), one(self.lost_margins),
-        )  # fmt: skip
+        return Piece(self.ids[:1], *(one(getattr(self, name)) for name in ARRAYS))
 
     def equals(self, other: Piece) -> bool:
         """Whether both hold the same pictures with the same counts and answers."""
@@ -102,8 +104,7 @@ class Piece:
                 return mine is theirs
             return np.array_equal(mine, theirs)
 
-        names = ("per_image", "flips", "boundary", "resized", "labels", "margins", "lost_margins")
-        return self.ids == other.ids and all(same(getattr(self, name), getattr(other, name)) for name in names)
+        return self.ids == other.ids and all(same(getattr(self, name), getattr(other, name)) for name in ARRAYS)
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def counted(runner: Runner, dataset: Dataset, indices: Sequence[int], task: Task
             answer = runner.predict(item.picture)
             if waiting is not None:
                 yield waiting.result()
-            waiting = helper.submit(_count, item, answer, runner.artifact.output.classes, task)
+            waiting = helper.submit(_count, item, answer, runner.artifact.output, task)
         if waiting is not None:
             yield waiting.result()
     finally:
@@ -168,10 +169,10 @@ def _read(runner: Runner, dataset: Dataset, index: int, task: Task) -> _Shown:
 def _count(
     item: _Shown,
     answer: NDArray[np.float32] | NDArray[np.uint8],
-    classes: int,
+    output: MapOutput,
     task: Task,
 ) -> Piece:
-    labels = label_map(answer)
+    labels, classes = label_map(answer), output.classes
     expected, lead = _reference(item.index, task)
     judged = fit_mask(labels, *item.truth.shape) if task.judge_at == "original" else labels
     matrix = confusion_matrix(item.truth, judged, classes)
@@ -182,12 +183,19 @@ def _count(
         flips=None if flips is None else flips.astype(np.uint32),
         boundary=boundary_counts(item.truth, judged, classes).counts[np.newaxis],
         resized=np.array([item.resized]),
+        census=_census(item.truth, judged, classes)[np.newaxis],
         labels=labels[np.newaxis] if task.keep_labels else None,
-        margins=margin_map(np.asarray(answer, np.float32))[np.newaxis]
+        margins=margin_map(np.asarray(answer, np.float32), output.scores)[np.newaxis]
         if task.keep_labels and answer.ndim == 3
         else None,
         lost_margins=None if expected is None or lead is None else _lost(lead, expected != labels),
     )
+
+
+def _census(truth: NDArray[np.uint8], judged: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    """Answers by class, and how many pixels the mask ignores, int64 (C + 1,)."""
+    answered = np.bincount(judged.ravel(), minlength=classes)[:classes]
+    return np.append(answered, np.count_nonzero(truth == IGNORE_INDEX)).astype(np.int64)
 
 
 def _reference(index: int, task: Task) -> tuple[NDArray[np.uint8] | None, NDArray[np.float16] | None]:

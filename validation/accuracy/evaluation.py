@@ -98,9 +98,18 @@ def evaluate(
             if progress is not None:
                 progress(done, len(chosen))
     return AccuracyResult(
-        artifact.classes, tuple(total.ids), chosen, size, total.resized, total.per_image, total.flips,
-        BoundaryCounts(total.boundary), judge_at, total.lost_margins,
-    )  # fmt: skip
+        classes=artifact.classes,
+        sample_ids=tuple(total.ids),
+        indices=chosen,
+        evaluated_at=size,
+        masks_resized=total.resized,
+        per_image=total.per_image,
+        flips=total.flips,
+        boundary=BoundaryCounts(total.boundary),
+        judged_at=judge_at,
+        margin_at_flips=total.lost_margins,
+        census=total.census,
+    )
 
 
 @dataclass
@@ -111,6 +120,7 @@ class _Total:
     per_image: NDArray[np.uint32]
     flips: NDArray[np.int64] | None
     boundary: NDArray[np.int64]
+    census: NDArray[np.int64]
     resized: bool = False
     lost_margins: MarginCounts | None = None
 
@@ -118,9 +128,12 @@ class _Total:
     def empty(cls, pictures: int, classes: int, *, flips: bool) -> _Total:
         square = (classes, classes)
         return cls(
-            [""] * pictures, np.zeros((pictures, *square), np.uint32), np.zeros(square, np.int64) if flips else None,
-            BoundaryCounts.zero(classes).counts,
-        )  # fmt: skip
+            ids=[""] * pictures,
+            per_image=np.zeros((pictures, *square), np.uint32),
+            flips=np.zeros(square, np.int64) if flips else None,
+            boundary=BoundaryCounts.zero(classes).counts,
+            census=np.zeros(classes + 1, np.int64),
+        )
 
     def add(self, start: int, piece: Piece) -> None:
         """Pictures `start`, `start` + 1, ..."""
@@ -129,6 +142,7 @@ class _Total:
         self.boundary += piece.boundary.sum(axis=0)
         if self.flips is not None and piece.flips is not None:
             self.flips += piece.flips.sum(axis=0, dtype=np.int64)
+        self.census += piece.census.sum(axis=0)
         self.resized |= bool(piece.resized.any())
         if piece.lost_margins is not None:
             found = piece.lost_margins.sum(axis=0)

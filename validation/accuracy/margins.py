@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from converters import Scores
+
 BINS = 1024
 """Of the histogram: float16's five bits of exponent and first five of mantissa, so a bin is at most 1/32 wide."""
 _SHIFT = 5
@@ -23,10 +25,21 @@ _LARGEST = 65504.0
 MarginMap = NDArray[np.float16]
 
 
-def margin_map(logits: NDArray[np.float32]) -> MarginMap:
-    """Lead of the first class over the second: float32 (h, w, C) -> float16 (h, w); one class alone leads by nothing."""
+_LEAST = 2.0**-24
+"""Probabilities nearer to 0 or 1 than float32 can say."""
+
+
+def margin_map(logits: NDArray[np.float32], scores: Scores = Scores.LOGITS) -> MarginMap:
+    """Lead of the first class over the second: float32 (h, w, C) -> float16 (h, w); one class alone leads by nothing.
+
+    Probabilities are brought back to the logits that they were made of: their logarithms, or the logarithms of their odds where each
+    class has a probability of its own.
+    """
     if logits.shape[2] < 2:
         return np.zeros(logits.shape[:2], dtype=np.float16)
+    if scores is not Scores.LOGITS:
+        sure = np.clip(logits, _LEAST, 1 - _LEAST)
+        logits = np.log(sure) if scores is Scores.PROBABILITIES else np.log(sure) - np.log1p(-sure)
     top = np.partition(logits, logits.shape[2] - 2, axis=2)
     lead: MarginMap = np.minimum(top[:, :, -1] - top[:, :, -2], _LARGEST).astype(np.float16)
     return lead

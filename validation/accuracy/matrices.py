@@ -80,9 +80,12 @@ class MatrixStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as file:
                 np.savez_compressed(
-                    file, per_image=result.per_image, ids=np.array(result.sample_ids), evaluated_at=result.evaluated_at,
+                    file,
+                    per_image=result.per_image,
+                    ids=np.array(result.sample_ids),
+                    evaluated_at=result.evaluated_at,
                     texts=np.array([self.dataset, sha256, result.judged_at]),
-                )  # fmt: skip
+                )
             unfinished.replace(path)
         except OSError as error:
             raise ValidationError(f"cannot keep counts in {self.folder} ({error.strerror or error})") from error

@@ -22,12 +22,11 @@ from typing import Any
 import numpy as np
 
 from segdata import Dataset
-from validation.accuracy.counting import Piece, Task
+from validation.accuracy.counting import ARRAYS, Piece, Task
 from validation.errors import ValidationError
 from validation.runners.base.contract import Runner
 
-_VERSION = 2
-_ARRAYS = ("per_image", "flips", "boundary", "resized", "labels", "margins", "lost_margins")
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -70,14 +69,14 @@ class PieceBook:
         """A piece that was finished; None if there is none, or it cannot be read."""
         try:
             with np.load(self._path(number), allow_pickle=False) as stored:
-                arrays = {name: stored.get(name) for name in _ARRAYS}
+                arrays = {name: stored.get(name) for name in ARRAYS}
                 return Piece(tuple(str(name) for name in stored["ids"]), **arrays)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
 
     def save(self, number: int, piece: Piece) -> None:
         """Write a piece whole or not at all; raises ValidationError if the folder cannot be written to."""
-        arrays = {name: getattr(piece, name) for name in _ARRAYS if getattr(piece, name) is not None}
+        arrays = {name: getattr(piece, name) for name in ARRAYS if getattr(piece, name) is not None}
         path = self._path(number)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:

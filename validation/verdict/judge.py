@@ -58,6 +58,10 @@ class Verdict:
         return {"status": self.status.value, "reasons": list(self.reasons), "details": details}
 
 
+ABOUT_SCORE = "score of the float network"
+"""What a reason is about that speaks of the reference and not of the artifact."""
+
+
 class FailedCheck(Protocol):
     """What a verdict takes over from a check that failed."""
 
@@ -68,7 +72,11 @@ class FailedCheck(Protocol):
 
 
 def judge(
-    runs: Sequence[JudgedRun], gates: Gates, gains: Sequence[Reason] = (), failed_checks: Sequence[FailedCheck] = ()
+    runs: Sequence[JudgedRun],
+    gates: Gates,
+    gains: Sequence[Reason] = (),
+    failed_checks: Sequence[FailedCheck] = (),
+    meaningless: Sequence[str] = (),
 ) -> Verdict:
     """Judge one artifact by everything that is known of it.
 
@@ -81,6 +89,7 @@ def judge(
         gates: its limits.
         gains: what quantizing gained, see `payoff`.
         failed_checks: those of this artifact; their reasons stand first.
+        meaningless: why the float network's score shows nothing; nothing passes by keeping such a score.
     """
     accuracy = _by_accuracy(runs, gates)
     checks = [
@@ -89,7 +98,10 @@ def judge(
     failing = [reason for reason in gains if reason.outcome is VerdictStatus.FAIL]
     others = [reason for reason in gains if reason.outcome is not VerdictStatus.FAIL]
     status = VerdictStatus.FAIL if checks or failing else accuracy.status
-    return Verdict(status, (*checks, *failing, *accuracy.details, *others))
+    empty = [Reason(ABOUT_SCORE, VerdictStatus.NOT_RUN, f"the score means nothing: {why}") for why in meaningless]
+    if empty and status is VerdictStatus.PASS:
+        status = VerdictStatus.NOT_RUN
+    return Verdict(status, (*checks, *failing, *empty, *accuracy.details, *others))
 
 
 def _by_accuracy(runs: Sequence[JudgedRun], gates: Gates) -> Verdict:

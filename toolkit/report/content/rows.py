@@ -145,7 +145,8 @@ def summarize(document: ReportDocument) -> Summary:
         by_status[artifact.verdict.status].append(artifact.name)
     broken = [check for check in document.checks if check.status == "fail" and check.artifact is None]
     headline = " ".join(
-        [f"Check {check.name} failed: {check.message}." for check in broken]
+        [f"The score means nothing: {why}." for why in document.meaningless]
+        + [f"Check {check.name} failed: {check.message}." for check in broken]
         + [_headline(len(document.artifacts), by_status)]
     )
     status = (

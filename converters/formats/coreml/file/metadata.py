@@ -11,6 +11,7 @@ from converters.contract import Conversion
 from converters.formats.coreml.quantizing.keep import keep_words
 from converters.formats.coreml.shapes import shape_words
 from converters.formats.coreml.targets import deployment_target
+from converters.scores import Scores
 from converters.source import ModelSource
 
 PREVIEW_TYPE = "com.apple.coreml.model.preview.type"
@@ -47,6 +48,8 @@ def describe_model(model: Any, source: ModelSource, conversion: Conversion) -> N
             "segport.key": conversion.key,
         }
     )
+    if source.meaning.scores is not Scores.LOGITS:
+        model.user_defined_metadata["segport.scores"] = source.meaning.scores.value
     if conversion.keep:
         model.user_defined_metadata["segport.kept"] = keep_words(conversion.keep)
     if source.input_shapes:
@@ -57,7 +60,8 @@ def _answer(source: ModelSource, output: OutputKind) -> str:
     height, width = source.output_size
     if output is OutputKind.LABELS:
         return f"class ids, 1 x {height} x {width}"
-    return f"class scores, 1 x {len(source.classes)} x {height} x {width}; the largest along the second axis wins"
+    kind = "scores" if source.meaning.scores is Scores.LOGITS else source.meaning.scores.value
+    return f"class {kind}, 1 x {len(source.classes)} x {height} x {width}; the largest along the second axis wins"
 
 
 def _hexadecimal(colour: tuple[int, int, int]) -> str:
