@@ -25,8 +25,15 @@ from validation.runners.base.contract import Runner
 
 Value = TypeVar("Value")
 _FACTS = (
-    "name", "formats", "backends", "default", "settable_threads", "chooses_signatures", "counts_instructions", "benchmarks_itself",
-)  # fmt: skip
+    "name",
+    "formats",
+    "backends",
+    "default",
+    "settable_threads",
+    "chooses_signatures",
+    "counts_instructions",
+    "benchmarks_itself",
+)
 _idle: dict[tuple[type[Runner], Limits], GuardedProcess] = {}
 """One process of each kind that has its runtime imported and nothing open: the next artifact's."""
 

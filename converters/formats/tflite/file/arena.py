@@ -20,9 +20,25 @@ from converters.formats.tflite.file.flatbuffer import Graph, read_model
 
 ALIGNMENT = 64
 _BITS = {
-    "float64": 64, "int64": 64, "uint64": 64, "complex64": 64, "complex128": 128, "float32": 32, "int32": 32, "uint32": 32,
-    "float16": 16, "bfloat16": 16, "int16": 16, "uint16": 16, "int8": 8, "uint8": 8, "bool": 8, "int4": 4, "uint4": 4, "int2": 2,
-}  # fmt: skip
+    "float64": 64,
+    "int64": 64,
+    "uint64": 64,
+    "complex64": 64,
+    "complex128": 128,
+    "float32": 32,
+    "int32": 32,
+    "uint32": 32,
+    "float16": 16,
+    "bfloat16": 16,
+    "int16": 16,
+    "uint16": 16,
+    "int8": 8,
+    "uint8": 8,
+    "bool": 8,
+    "int4": 4,
+    "uint4": 4,
+    "int2": 2,
+}
 
 
 @dataclass(frozen=True)
@@ -81,11 +97,16 @@ def plan_arena(path: Path, signature: str | None = None) -> ArenaPlan:
     offsets = _packed(spans, sizes)
     lives = tuple(
         Life(
-            graph.tensors[place].name, graph.tensors[place].dtype, graph.tensors[place].shape, sizes[place],
-            first, last, offsets[place],
+            graph.tensors[place].name,
+            graph.tensors[place].dtype,
+            graph.tensors[place].shape,
+            sizes[place],
+            first,
+            last,
+            offsets[place],
         )
         for place, (first, last) in sorted(spans.items(), key=lambda item: (item[1], item[0]))
-    )  # fmt: skip
+    )
     held = [sum(life.bytes for life in lives if life.first <= place <= life.last) for place in range(len(graph.steps))]
     peak = max(range(len(held)), key=held.__getitem__)
     alive = sorted((life for life in lives if life.first <= peak <= life.last), key=lambda life: -life.bytes)

@@ -126,10 +126,11 @@ def _check_references(model: TFLiteFile) -> None:
 def _graph(schema: Any, model: Any, graph: Any) -> Graph:
     operator_names = _names(schema.BuiltinOperator)
     codes = [
-        (code.customCode or b"CUSTOM").decode() if code.builtinCode == schema.BuiltinOperator.CUSTOM
+        (code.customCode or b"CUSTOM").decode()
+        if code.builtinCode == schema.BuiltinOperator.CUSTOM
         else operator_names[max(code.builtinCode, code.deprecatedBuiltinCode)]
         for code in model.operatorCodes
-    ]  # fmt: skip
+    ]
     type_names = _names(schema.TensorType)
     return Graph(
         steps=tuple(

@@ -36,15 +36,25 @@ def read_back(path: Path, source: ModelSource, kind: OutputKind) -> Written:
             raise ConversionError(f"the written file's {what} has shape {tuple(details['shape'])} instead of {wanted}")
     return Written(
         image=ImageInput(
-            image_name, *source.input_size, source.pixel_range, Layout.NHWC,
-            dtype=np.dtype(image["dtype"]).name, quantization=_quantization(image), channels=source.channels,
+            image_name,
+            *source.input_size,
+            source.pixel_range,
+            Layout.NHWC,
+            dtype=np.dtype(image["dtype"]).name,
+            quantization=_quantization(image),
+            channels=source.channels,
         ),
         output=MapOutput(
-            answer_name, *source.output_size, classes, kind, Layout.NHWC,
-            dtype=np.dtype(answer["dtype"]).name, quantization=_quantization(answer),
+            answer_name,
+            *source.output_size,
+            classes,
+            kind,
+            Layout.NHWC,
+            dtype=np.dtype(answer["dtype"]).name,
+            quantization=_quantization(answer),
         ),
         provenance={"signature": next(iter(signatures)), "operators": _operators(path)},
-    )  # fmt: skip
+    )
 
 
 def _only(details: dict[str, Any]) -> tuple[str, dict[str, Any]]:
