@@ -7,6 +7,8 @@ PYTHON ?= python3.11
 TORCH_INDEX ?=
 # Processes that share the tests out, one thread each.
 WORKERS ?= 2
+# Where make install puts a link to the command.
+LINKS ?= $(HOME)/.local/bin
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -16,10 +18,12 @@ WITHOUT_TORCHVISION := onnx2torch==1.5.15
 SHARED_OUT := --numprocesses $(WORKERS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-shuffled coverage check docs bench conformance lock clean
+.PHONY: help demo install test test-all test-shuffled coverage check docs bench conformance lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@echo
+	@echo "The command itself: make install, or in one shell: source $(BIN)/activate; then segport run, segport --help"
 
 # The marker appears only after everything is installed, so an interrupted set-up starts over.
 $(READY): requirements.lock pyproject.toml
@@ -35,6 +39,18 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY)  ## quantize, convert, run and report the shipped FP-LIIF into runs/demo
 	$(BIN)/segport run --out runs/demo
+	@echo
+	@echo "To type segport yourself: source $(BIN)/activate   (for every shell: make install)"
+
+install: $(READY)  ## link the segport command into ~/.local/bin (or LINKS=FOLDER), so that every shell finds it
+	@mkdir -p "$(LINKS)"
+	@test ! -e "$(LINKS)/segport" -o -L "$(LINKS)/segport" \
+		|| { echo "$(LINKS)/segport is there and is no link; move it away, or give another folder: make install LINKS=FOLDER"; exit 2; }
+	@ln -sfn "$(CURDIR)/$(BIN)/segport" "$(LINKS)/segport"
+	@case ":$$PATH:" in \
+		*":$(LINKS):"*) echo "segport is on PATH, in $(LINKS): segport --help" ;; \
+		*) echo "$(LINKS)/segport is there, but $(LINKS) is not on PATH; add it: export PATH=\"$(LINKS):\$$PATH\"" ;; \
+	esac
 
 test: $(READY)  ## the tests that CI runs
 	$(BIN)/python -m pytest -m "not slow" $(SHARED_OUT)
