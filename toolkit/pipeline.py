@@ -33,6 +33,7 @@ from toolkit.stages.checks import run_checks
 from toolkit.stages.context import Context, context_of, to_judge, to_time
 from toolkit.stages.convert import Conversions, perform_plan, plan_conversions, wanted_pairs
 from toolkit.stages.examples import draw_examples
+from toolkit.stages.installed import check_runtimes
 from toolkit.stages.latency import ReferenceTimes, retimed, time_everything, with_times
 from toolkit.stages.lint import with_lint
 from toolkit.stages.picture_sets import judging_set
@@ -58,6 +59,7 @@ def run(options: RunOptions, progress: Progress | None = None) -> Outcome:
     if dataset.layout:
         shown.note(f"{dataset.name} is read as {dataset.layout}")
     plan, calibration = plan_conversions(options, source, shown, folder.calibration)
+    check_runtimes(options.formats, runtimes)
     check_room(folder.root, plan, len(dataset))
     with folder.claimed(), processes_released():
         manifest = perform_plan(plan, calibration, options, folder, shown).manifest
@@ -80,6 +82,7 @@ def validate(options: RunOptions, progress: Progress | None = None) -> Outcome:
     """Judge the artifacts in `options.out`; latency that was measured before on the same files is kept."""
     started, folder = time.monotonic(), RunFolder(options.out)
     manifest, runtimes = folder.load_manifest(), choose_runtimes(options)
+    check_runtimes([item["format"] for item in manifest["artifacts"]], runtimes, each=False)
     source = same_source(options, manifest)
     what = to_judge(options, folder, judging_set(options, source))
     with folder.claimed(), processes_released():

@@ -1,4 +1,7 @@
-"""Show a person what is being worked on: bars on a terminal, lines elsewhere, nothing from Python."""
+"""Show that work goes on: bars on a terminal, one line a stage elsewhere, nothing from Python.
+
+Titles and notes quote paths, commands and other tools, so brackets in them are text and never markup.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TextIO, runtime_checkable
+
+from rich.console import Console
+from rich.text import Text
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
@@ -18,22 +23,27 @@ PATIENCE = 5.0
 """Seconds after which a phase is worth a line in a log."""
 
 
+def plain_console(file: TextIO | None = None, stderr: bool = False) -> Console:
+    """Make a console that prints text as it is: brackets are no markup, and ``:name:`` is no emoji."""
+    return Console(file=file, stderr=stderr, markup=False, emoji=False)
+
+
 class Stage(Protocol):
-    """One piece of work with a known number of steps."""
+    """Count the steps of one piece of work."""
 
     def advance(self, steps: int = 1) -> None: ...
 
 
 @runtime_checkable
 class TellingStage(Stage, Protocol):
-    """A stage that also shows what is done within a step."""
+    """Show also what is done within a step."""
 
     def doing(self, phase: str, done: int = 0, total: int = 0) -> None:
         """Show that `phase` is being worked on, and that `done` of its `total` parts are over where it has parts."""
 
 
 class Progress(Protocol):
-    """Where the pipeline tells what it does."""
+    """Hear from the pipeline what it does."""
 
     def stage(self, title: str, total: int) -> AbstractContextManager[Stage]:
         """Show a stage; leaving the with-statement marks it done."""
@@ -48,7 +58,7 @@ class _Uncounted:
 
 
 class SilentProgress:
-    """For Python callers: shows nothing."""
+    """Show nothing: for Python callers."""
 
     @contextmanager
     def stage(self, title: str, total: int) -> Iterator[Stage]:
@@ -59,7 +69,7 @@ class SilentProgress:
 
 
 class ConsoleProgress:
-    """For people: live bars with ETA on a terminal, plain lines (start, every tenth, end) in a log."""
+    """Show people live bars with ETA on a terminal, plain lines (start, every tenth, end) in a log."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -77,17 +87,23 @@ class ConsoleProgress:
             finally:
                 lines.end()
         seconds = time.monotonic() - started
-        self._console.print(f"[green]done[/] {title} [dim]({seconds:.1f} s)[/]", highlight=False)
+        done = Text.assemble(("done", "green"), f" {title} ", (f"({seconds:.1f} s)", "dim"))
+        self._console.print(done, highlight=False)
 
     def note(self, text: str) -> None:
-        self._console.print(text, highlight=False)
+        self._console.print(Text(text), highlight=False)
 
 
 def _bars(console: Console) -> Bars:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("     {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("     {task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     return Bars(*columns, console=console, transient=True)
 
 
@@ -103,18 +119,19 @@ class _Bar:
 
 
 class _Lines:
-    """Prints at most eleven lines a stage, and one for each phase that takes long, so that a CI log shows life without drowning in it."""
+    """Print at most eleven lines a stage, and one for each phase that takes long: a CI log shows life without drowning."""
 
     def __init__(self, console: Console, title: str, total: int) -> None:
         self._console, self._title, self._total, self._done = console, title, total, 0
         self._phase, self._words = "", ""
         self._timer: threading.Timer | None = None
-        console.print(f"     {title} ...", highlight=False)
+        console.print(Text(f"     {title} ..."), highlight=False)
 
     def advance(self, steps: int = 1) -> None:
         before, self._done = self._done, self._done + steps
         if self._total >= 20 and before * 10 // self._total != self._done * 10 // self._total < 10:
-            self._console.print(f"     {title_of(self._title)} {self._done}/{self._total}", highlight=False)
+            line = f"     {title_of(self._title)} {self._done}/{self._total}"
+            self._console.print(Text(line), highlight=False)
 
     def doing(self, phase: str, done: int = 0, total: int = 0) -> None:
         self._words = counted(phase, done, total)
@@ -133,14 +150,14 @@ class _Lines:
         self._phase, self._timer = "", None
 
     def _print_phase(self) -> None:
-        self._console.print(f"     {self._words} ...", highlight=False)
+        self._console.print(Text(f"     {self._words} ..."), highlight=False)
 
 
 def counted(phase: str, done: int, total: int) -> str:
-    """A phase with its count: ``calibrating, picture 12 of 32``."""
+    """Write a phase with its count: ``calibrating, picture 12 of 32``."""
     return f"{phase} {done} of {total}" if total else phase
 
 
 def title_of(title: str) -> str:
-    """A stage title short enough to stand before a count."""
+    """Shorten a stage title, so that it can stand before a count."""
     return title if len(title) <= 60 else title[:59] + "…"

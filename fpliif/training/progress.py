@@ -59,10 +59,10 @@ class TerminalProgress:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console()
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -86,7 +86,7 @@ class TerminalProgress:
             self._tasks[name] = self._bar.add_task(name, note="")
         self._bar.update(self._tasks[name], completed=ready, total=wanted)
         if not self._console.is_terminal:
-            self._console.print(f"{name}: {ready}/{wanted}")
+            self._console.print(f"{name}: {ready}/{wanted}", markup=False)
 
     def started(self, step: int, steps: int) -> None:
         self._bar.update(self._tasks["train"], completed=step, total=steps, visible=True)
@@ -95,10 +95,10 @@ class TerminalProgress:
         note = f"loss {loss:.4f}  {seconds:.3f} s/step"
         self._bar.update(self._tasks["train"], completed=step, note=note)
         if not self._console.is_terminal:
-            self._console.print(f"step {step}  {note}  rate {rate:.2e}")
+            self._console.print(f"step {step}  {note}  rate {rate:.2e}", markup=False)
 
     def validated(self, step: int, scores: Scores, best: bool) -> None:
         classes = "  ".join(f"{name} {value:.3f}" for name, value in scores.iou.items() if value is not None)
         mark = "  (best)" if best else ""
         summary = f"validation after {step}: mIoU {scores.miou:.4f}  F1 {scores.mean_f1:.4f}{mark}"
-        self._console.print(f"{summary}\n  {classes}", soft_wrap=True)
+        self._console.print(f"{summary}\n  {classes}", soft_wrap=True, markup=False)

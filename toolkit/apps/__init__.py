@@ -1,1 +1,1 @@
-"""Commands that are more than one call of the pipeline, a room each."""
+"""Do the work of commands that are more than one call of the pipeline, a room each."""

@@ -1,4 +1,4 @@
-"""Quantization-aware fine-tuning of FP-LIIF: quantization's rounding in fpliif's training."""
+"""Fine-tune FP-LIIF for integers: put quantization's rounding into its training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WHOLE_PICTURE = (0.0, 1.0)
 
 
 def rounding_of(name: str) -> MakeRounding:
-    """Rounding as the recipe `name` does it, for `fpliif.training.train`.
+    """Make the rounding that the recipe `name` does, for `fpliif.training.train`.
 
     Raises:
         RecipeError: there is no such recipe, or nothing in it to train for.

@@ -1,4 +1,4 @@
-"""The `segport` command. One file a command; this one starts it and turns errors into exit statuses."""
+"""Start `segport`, and turn errors into exit statuses."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import os
 import sys
 import traceback
 
+from toolkit.cli.interrupt import answer_promptly
 from toolkit.errors import ExitStatus, exit_status, sentence
 
 STOPPED = "stopped; what was finished is kept, and the same command continues"
 
 
 def main() -> None:
-    """Entry point of the console script: runs a command and exits with the status DESIGN fixes for its outcome."""
-    from toolkit.cli.interrupt import answer_promptly
-
+    """Run the command line as the console script does, and exit with its status."""
     answer_promptly(f"segport: {STOPPED}", ExitStatus.INTERRUPTED)
     sys.exit(run_command(sys.argv[1:]))
 
 
 def run_command(arguments: list[str]) -> int:
     """Run one command line and return its exit status; every expected error becomes one sentence on stderr."""
+    # Read only now, so that Ctrl-C is answered meanwhile as well.
     import typer
     from typer.exceptions import TyperException
 
@@ -42,7 +42,8 @@ def run_command(arguments: list[str]) -> int:
         return ExitStatus.PASS
     except SystemExit as error:  # ours are returned; this one comes from the user's own code
         return _say(
-            f"code of the network ended the program (sys.exit({error.code!r})); a factory must return a network or raise",
+            f"code of the network ended the program (sys.exit({error.code!r})); a factory must return a network "
+            "or raise",
             ExitStatus.BAD_INPUT,
         )
     except Exception as error:  # noqa: BLE001 (whatever it is, a sentence and a status come of it)

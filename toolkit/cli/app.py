@@ -14,10 +14,13 @@ ORDER = ("run", "convert", "validate", "bench", "report", "train", "search", "in
 
 
 def build(wanted: str = "") -> Any:
-    """Make the command line as one click command: with the command `wanted` alone, or with all if there is none of that name."""
+    """Make the command line as one click command: with the command `wanted` alone, or with all if there is none of that
+    name.
+    """
     app = typer.Typer(
         name="segport",
-        help="Quantize a segmentation network, convert it to TFLite and Core ML, and prove class by class that it works.",
+        help="Quantize a segmentation network, convert it to TFLite and Core ML, and prove class by class that it "
+        "works.",
         epilog="Exit status: 0 gates pass, 1 a gate failed, 2 bad input, 3 not installed, 4 a tool failed, 130 Ctrl-C. "
         "Any command takes --debug for tracebacks.",
         no_args_is_help=True,

@@ -1,4 +1,6 @@
-"""Ctrl-C ends `segport` within two seconds, also while the main thread is deep inside a library that does not look up."""
+"""End `segport` within two seconds of Ctrl-C, also while the main thread is deep inside a library that does not look
+up.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ _PATIENCE_SECONDS = 1.2
 
 
 def answer_promptly(sentence: str, status: int) -> None:
-    """From now on: if the usual way has not ended this process soon after Ctrl-C, it ends at once, with all that it started.
+    """End this process soon after Ctrl-C, with all that it started, even if the usual way does not.
 
     What was being written stays under its hidden name and is cleared away by the next run.
 

@@ -42,7 +42,9 @@ def taking(
 
 
 def holding(kind: type[Made], parameter: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Let a command take every option of `kind`, and give it a checked `kind` as `parameter`. They stand where that does."""
+    """Let a command take every option of `kind`, and give it a checked `kind` as `parameter`. They stand where that
+    does.
+    """
 
     def made(given: Given) -> Made:
         return kind(**{name: value for name, value in given.items() if value is not None})

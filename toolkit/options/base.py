@@ -13,7 +13,8 @@ from toolkit.errors import UsageError
 class Options(BaseModel):
     """Hold checked, frozen options.
 
-    The text below a field explains it: its first paragraph is what `--help` says, all of it is what the documentation says.
+    The text below a field explains it: its first paragraph is what `--help` says, all of it is what the documentation
+    says.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)

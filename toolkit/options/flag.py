@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Panel(StrEnum):
-    """A box of related options in `--help`; the value is its title."""
+    """Name a box of related options in `--help`; the value is its title."""
 
     NETWORK = "Network"
     PICTURES = "Pictures"

@@ -1,4 +1,4 @@
-"""Every option of a run, each written once: type, flag, default, and below it the explanation.
+"""Hold every option of a run, each written once: type, flag, default, and below it the explanation.
 
 The command line, a TOML file and Python all end up here. Unknown keys are errors: a mistyped limit that is silently
 ignored would let a bad artifact pass.
@@ -28,7 +28,7 @@ from toolkit.options.values import (
 
 
 class RunOptions(Options):
-    """Options of `segport run` and of its parts."""
+    """Hold the options of `segport run` and of its parts."""
 
     model: Annotated[str, Flag(Panel.NETWORK, "-m")] = "fp-liif-face11"
     """Shipped name, .safetensors, .onnx, .pt2, TorchScript or package.module:factory.
@@ -95,8 +95,8 @@ class RunOptions(Options):
     upsample: Annotated[Literal["bilinear", "bilinear-corners", "nearest"] | None, Flag(Panel.NETWORK)] = None
     """Resize logits in the graph: bilinear, bilinear-corners or nearest.
 
-    They are resized to `output_size`. bilinear-corners is what torch calls align_corners. Without this option, logits are
-    resized only where `output_size` asks for it.
+    They are resized to `output_size`. bilinear-corners is what torch calls align_corners. Without this option, logits
+    are resized only where `output_size` asks for it.
     """
 
     dataset: Annotated[str, Flag(Panel.PICTURES, "-d")] = "synthetic-faces"
@@ -111,8 +111,8 @@ class RunOptions(Options):
     judge_at: Annotated[Literal["network", "original"], Flag(Panel.PICTURES)] = "network"
     """Pixels that count: network (the answer's) or original (each picture's own mask).
 
-    With `network`, masks are resized to the answer; with `original`, answers are resized to the mask. For drawn faces both
-    are the same unless the answer has another size than the picture.
+    With `network`, masks are resized to the answer; with `original`, answers are resized to the mask. For drawn faces
+    both are the same unless the answer has another size than the picture.
     """
     photos: Annotated[Path | None, Flag(Panel.PICTURES)] = None
     """Folder of photographs without labels: judge by agreement with the float network.

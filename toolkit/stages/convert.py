@@ -24,6 +24,7 @@ from toolkit.progress import Progress, Stage, TellingStage
 from toolkit.run_folder.earlier import earlier_artifacts, fingerprint, settle
 from toolkit.run_folder.environment import describe_environment
 from toolkit.run_folder.folder import RunFolder
+from toolkit.stages.installed import check_converters
 from toolkit.stages.picture_sets import calibration_note, calibration_set
 from validation.runners.base.resizing import picture_digest
 
@@ -164,6 +165,7 @@ def plan_conversions(
 ) -> tuple[Plan, CalibrationSet | None]:
     """Decide everything and read the calibration pictures; nothing is written yet. `store` will keep the statistics."""
     pairs, routes = wanted_pairs(options), _routes(options)
+    check_converters([name for name, _ in pairs], routes, source)
     calibration = None
     if source.meaning.note:
         progress.note(f"{source.name}: {source.meaning.note}")

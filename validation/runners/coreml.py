@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from validation.errors import RunnerError
 from validation.results.facts import Availability
 from validation.runners.base.contract import Runner
+from validation.runners.base.installed import is_there
 from validation.runners.base.values import native_input
 
 NS_PER_MS = 1e6
@@ -42,7 +42,7 @@ class CoreMlRunner(Runner):
         """Only macOS has the framework."""
         if sys.platform != "darwin":
             return Availability(False, "the Core ML framework exists only on macOS; run `segport bench` there")
-        if find_spec("coremltools") is None:
+        if not is_there("coremltools"):
             return Availability(False, "coremltools is not installed; run: pip install 'segport[coreml]'")
         return Availability(True)
 

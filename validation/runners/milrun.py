@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from validation.errors import RunnerError
 from validation.results.facts import Availability
 from validation.runners.base.contract import Runner
+from validation.runners.base.installed import is_there
 from validation.runners.base.torch_threads import TorchThreads
 from validation.runners.base.values import native_input
 
@@ -27,7 +27,7 @@ class MilRunRunner(Runner):
     def availability(cls, backend: str) -> Availability:
         """Say what is missing: milrun computes with torch and reads the file with coremltools' format definitions."""
         for package in ("torch", "coremltools"):
-            if find_spec(package) is None:
+            if not is_there(package):
                 return Availability(False, f"{package} is not installed; run: pip install 'segport[coreml]'")
         return Availability(True)
 

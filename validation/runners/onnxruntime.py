@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from validation.errors import RunnerError
 from validation.results.facts import Availability, OperationTime
 from validation.runners.base.contract import Runner
+from validation.runners.base.installed import is_there
 from validation.runners.base.values import native_input
 
 _ERRORS_ONLY = 3
@@ -31,7 +31,7 @@ class OnnxRuntimeRunner(Runner):
     @classmethod
     def availability(cls, backend: str) -> Availability:
         """Say how to install ONNX Runtime if it is missing: a pip package with wheels for Linux, macOS and Windows."""
-        if find_spec("onnxruntime") is None:
+        if not is_there("onnxruntime"):
             return Availability(False, "ONNX Runtime is not installed; run: pip install 'segport[onnx]'")
         return Availability(True)
 

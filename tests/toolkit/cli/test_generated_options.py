@@ -126,6 +126,7 @@ def test_a_recorded_run_s_options_have_no_default_in_help(
     assert "How many pictures judge. [default" not in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("cold_processes")
 @pytest.mark.parametrize("command", ["", *build().commands])
 def test_help_loads_nothing_heavy(command: str) -> None:
     code = (

@@ -1,1 +1,1 @@
-"""`segport compare`: what changed from one run to another."""
+"""Do `segport compare`: say what changed from one run to another."""

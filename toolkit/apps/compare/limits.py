@@ -12,7 +12,8 @@ from toolkit.options.flag import Flag, Panel
 
 
 class CompareLimits(Options):
-    """Largest changes for the worse that are let pass: IoU as fractions (0.01 is one point), growth as fractions.
+    """Hold the largest changes for the worse that are let pass: IoU as fractions (0.01 is one point), growth as
+    fractions.
 
     Raises:
         UsageError: a limit is negative, or an IoU limit above 1.

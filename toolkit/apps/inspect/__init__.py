@@ -1,1 +1,1 @@
-"""`segport inspect`: what is inside an artifact."""
+"""Do `segport inspect`: show what is inside an artifact."""

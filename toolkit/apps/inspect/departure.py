@@ -1,4 +1,4 @@
-"""`segport inspect --compare`: the reference a package is compared with, and the answer as a table or as JSON."""
+"""Do `segport inspect --compare`: make the reference of a package, compare them, and put the answer into words or JSON."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converters import ModelSource, OutputKind, make_plan
+from converters.conversion.perform import perform
+from converters.onnx_sources.torch_import import imported
+from quantization import recipe
 from toolkit.errors import UsageError
+from toolkit.models import load_source
 from toolkit.options import RunOptions, checked_options
+from validation.milrun import Interpreter
 from validation.observing.departure import (
     THRESHOLD_DB,
     Departure,
@@ -20,11 +26,10 @@ from validation.observing.departure import (
     compare_packages,
     given,
 )
+from validation.runners.base.resizing import fit_picture
 
 if TYPE_CHECKING:
-    from converters import ModelSource
     from segdata import Dataset
-    from validation.milrun import Interpreter
 
 SCHEMA = 1
 PACKAGE = ".mlpackage"
@@ -55,7 +60,6 @@ def compare(
         raise UsageError(f"only Core ML packages are compared operation by operation, not {artifact.name}")
     if not math.isfinite(threshold_db):
         raise UsageError(f"a threshold of {threshold_db} dB means nothing; give a number such as {THRESHOLD_DB:g}")
-    from validation.milrun import Interpreter
 
     model = Interpreter(artifact)
     options = _options(model, artifact, against, pictures, dataset)
@@ -63,8 +67,6 @@ def compare(
     images = [shown[index].image for index in range(len(shown))]
     if Path(against).suffix == PACKAGE:
         return compare_packages(artifact, Path(against), images, threshold_db=threshold_db)
-    from converters.onnx_sources.torch_import import imported
-    from toolkit.models import load_source
 
     with tempfile.TemporaryDirectory() as place:
         source = imported(load_source(options.model_copy(update={"out": Path(place)})))
@@ -80,7 +82,7 @@ def compare(
 
 
 def _options(model: Interpreter, artifact: Path, against: str, pictures: int, dataset: str) -> RunOptions:
-    """The package itself says the picture's and the answer's size."""
+    """Take the picture's and the answer's size from the package itself."""
     features = (*model.inputs[:1], *model.outputs[:1])
     if len(features) != 2 or any(feature.shape is None for feature in features):
         raise UsageError(f"{artifact} does not take one picture of a fixed size; only such packages are compared")
@@ -101,10 +103,7 @@ def _pictures(options: RunOptions) -> Dataset:
 
 @contextmanager
 def _float32_package(source: ModelSource, model: Interpreter) -> Iterator[Path]:
-    """The network as a float32 package of the same kind of answer, in a folder that vanishes."""
-    from converters import OutputKind, make_plan
-    from converters.conversion.perform import perform
-    from quantization import recipe
+    """Make the network a float32 package of the same kind of answer, in a folder that vanishes."""
 
     kind = OutputKind.LABELS if len(model.outputs[0].shape or ()) == 3 else OutputKind.LOGITS
     plan = make_plan(source, [("coreml", recipe("float32"))], output=kind)
@@ -119,10 +118,8 @@ def _float32_package(source: ModelSource, model: Interpreter) -> Iterator[Path]:
 def _against_torch(
     source: ModelSource, models: list[tuple[str, Interpreter]], images: list[Any]
 ) -> Iterator[OutputNoise]:
-    """The packages' answers against the network's own, where both are class scores."""
+    """Compare the packages' answers with the network's own, where both are class scores."""
     import torch
-
-    from validation.runners.base.resizing import fit_picture
 
     assert source.module is not None  # it was imported
     expected = []
@@ -140,7 +137,7 @@ def _against_torch(
 
 
 def to_json(found: Departure) -> dict[str, Any]:
-    """The document of `--json`. JSON has no infinity: "exact" and "overflow" stand for inf and -inf dB."""
+    """Give the document of `--json`. JSON has no infinity: "exact" and "overflow" stand for inf and -inf dB."""
     first, loss = found.first, found.largest_loss
     return {
         "schema": SCHEMA,
@@ -182,13 +179,13 @@ def _number(value: float | None) -> float | str | None:
 
 
 def in_words(value: float | None) -> str:
-    """Decibels for people."""
+    """Write decibels for people."""
     number = _number(value)
     return "" if number is None else number if isinstance(number, str) else f"{number:.1f}"
 
 
 def verdict(found: Departure) -> str:
-    """One paragraph: what departs first, and why."""
+    """Say in one paragraph what departs first, and why."""
     loss = found.largest_loss
     most = f" Most is lost in {_named(loss)}: {in_words(loss.lost_db)} dB." if loss is not None else ""
     if found.first is None:

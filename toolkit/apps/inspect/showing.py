@@ -1,4 +1,4 @@
-"""What `segport inspect` prints of a .tflite file's time and memory."""
+"""Print for `segport inspect`: content, time, memory, what accelerators refuse, and where a package departs."""
 
 from __future__ import annotations
 
@@ -9,25 +9,53 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from converters.formats.tflite.file.arena import ArenaPlan, plan_arena
+from converters.formats.tflite.file.flatbuffer import read_model
+from converters.inspect import describe
+from converters.lint.linting import lint
+from toolkit.apps.inspect.departure import in_words, verdict
 from toolkit.errors import ExitStatus, UsageError
+from toolkit.progress import plain_console
+from validation.observing.departure import Departure
+from validation.results.operations import OperationProfile, not_profiled
+from validation.runners.litert.profiled_graph import OPTIONS, profile_file
+from validation.runners.litert.profiler import short_name
+from validation.runners.litert.runner import LiteRtRunner
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from converters.formats.tflite.file.arena import ArenaPlan
-    from validation.observing.departure import Departure
-    from validation.results.operations import OperationProfile
 
 _ALIVE_SHOWN = 6
 _STATUS = {"measured": ExitStatus.PASS, "not_run": ExitStatus.NOT_INSTALLED, "failed": ExitStatus.TOOL_FAILED}
 _NOTE = (
-    "Profiling slows an inference down: shares count, not milliseconds. A name is that of the operation in the file where "
+    "Profiling slows an inference down: shares count, not milliseconds. A name is that of the operation in the "
+    "file where "
     "it is certain, else the kernel's own with its part of the graph and its place there."
 )
 _PLAN_NOTE = (
-    "Worked out from the file: lives of tensors, packed as TensorFlow Lite packs them. Kernels' scratch memory, packed weights, and "
+    "Worked out from the file: lives of tensors, packed as TensorFlow Lite packs them. Kernels' scratch memory, "
+    "packed weights, and "
     "what a delegate merges are not in it; `segport bench` measures what a process really holds."
 )
+
+
+def show_content(artifact: Path) -> int:
+    """Print what an artifact holds, read from the file itself."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(str(artifact)), show_header=False, title_justify="left")
+    section = None
+    for fact in describe(artifact):
+        if fact.section != section:
+            section = fact.section
+            table.add_section()
+            table.add_row(Text(section, style="bold"), "")
+        # Names come from the file: they are text, whatever brackets are in them.
+        table.add_row(Text(fact.key), Text(fact.value))
+    plain_console().print(table)
+    return ExitStatus.PASS
 
 
 def show_profile(path: Path, backend: str, threads: int, as_json: bool) -> int:
@@ -37,10 +65,6 @@ def show_profile(path: Path, backend: str, threads: int, as_json: bool) -> int:
         UsageError: not a .tflite file, or no such backend.
         SourceError: a damaged file.
     """
-    from converters.formats.tflite.file.flatbuffer import read_model
-    from validation.results.operations import not_profiled
-    from validation.runners.litert.profiled_graph import OPTIONS, profile_file
-    from validation.runners.litert.runner import LiteRtRunner
 
     _check_tflite(path, "--profile", "; `segport bench RUN --per-op` profiles .onnx files")
     if backend not in OPTIONS:
@@ -56,8 +80,9 @@ def show_profile(path: Path, backend: str, threads: int, as_json: bool) -> int:
 
 
 def show_memory(path: Path, as_json: bool) -> int:
-    """Print the plan of a .tflite file's activations; raises UsageError for another kind, SourceError for a damaged one."""
-    from converters.formats.tflite.file.arena import plan_arena
+    """Print the plan of a .tflite file's activations; raises UsageError for another kind, SourceError for a damaged
+    one.
+    """
 
     _check_tflite(path, "--memory", "")
     plan = plan_arena(path)
@@ -76,13 +101,11 @@ def _check_tflite(path: Path, option: str, instead: str) -> None:
 
 
 def _print_profile(title: str, found: OperationProfile) -> None:
-    from rich.console import Console
-
-    console = Console()
+    console = plain_console()
     if found.status != "measured":
-        console.print(f"not measured: {found.reason}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"not measured: {found.reason}", highlight=False, soft_wrap=True)
         return
-    console.print(f"{title}, {found.runs} inferences", style="bold", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{title}, {found.runs} inferences", style="bold", highlight=False, soft_wrap=True)
     kinds = _table("kind", "calls", "ms", "share", "delegated")
     for item in found.kinds:
         kinds.add_row(item.kind, f"{item.calls:g}", f"{item.ms:.3f}", f"{item.share:.1%}", _yes(item.delegated))
@@ -91,13 +114,10 @@ def _print_profile(title: str, found: OperationProfile) -> None:
         single.add_row(item.name, item.kind, f"{item.ms:.3f}", f"{item.share:.1%}", _yes(item.delegated))
     console.print(kinds, highlight=False)
     console.print(single, highlight=False)
-    console.print(f"All operations: {found.total_ms:.1f} ms. {_NOTE}", highlight=False, markup=False, style="dim")
+    console.print(f"All operations: {found.total_ms:.1f} ms. {_NOTE}", highlight=False, style="dim")
 
 
 def _print_plan(path: Path, plan: ArenaPlan) -> None:
-    from rich.console import Console
-
-    from validation.runners.litert.profiler import short_name
 
     table = _table("tensor", "type", "shape", "MB", "lives")
     for life in plan.alive[:_ALIVE_SHOWN]:
@@ -106,15 +126,18 @@ def _print_plan(path: Path, plan: ArenaPlan) -> None:
     if len(plan.alive) > _ALIVE_SHOWN:
         rest = plan.alive[_ALIVE_SHOWN:]
         table.add_row(f"{len(rest)} more", "", "", _megabytes(sum(life.bytes for life in rest)), "")
-    console = Console()
+    console = plain_console()
     title = f"{path}: alive at operation {plan.place}, {plan.kind}"
-    console.print(title, style="bold", highlight=False, markup=False, soft_wrap=True)
+    console.print(title, style="bold", highlight=False, soft_wrap=True)
     console.print(table, highlight=False)
-    words = f"Activations: {_megabytes(plan.peak_bytes)} MB at the peak, {_megabytes(plan.arena_bytes)} MB packed into an arena"
+    words = (
+        f"Activations: {_megabytes(plan.peak_bytes)} MB at the peak, {_megabytes(plan.arena_bytes)} MB packed into "
+        "an arena"
+    )
     if plan.widened_bytes:
         words += f"; constants widened when it runs: {_megabytes(plan.widened_bytes)} MB"
     console.print(f"{words}.", highlight=False, soft_wrap=True)
-    console.print(_PLAN_NOTE, style="dim", highlight=False, markup=False)
+    console.print(_PLAN_NOTE, style="dim", highlight=False)
 
 
 def _table(*columns: str) -> Table:
@@ -137,37 +160,31 @@ def _megabytes(count: int) -> str:
 
 
 def show_lint(artifact: Path, as_json: bool) -> int:
-    import json
-
-    from rich.console import Console
-
-    from converters.lint.linting import lint
 
     found = lint(artifact)
     if as_json:
         typer.echo(json.dumps([report.to_json() for report in found], indent=2))
         return 0
-    console = Console()
+    console = plain_console()
     if not found:
         console.print(f"No target of the lint runs {artifact.suffix} files.", highlight=False)
     for report in found:
-        console.print(report.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
+        console.print(report.sentence, style="bold", highlight=False, soft_wrap=True)
         for item in report.findings:
+            operations = ", ".join(f"{count} {op}" for op, count in item.operations.items())
             split = "" if item.splits else " (does not split the graph)"
             console.print(
-                f"  {', '.join(f'{count} {op}' for op, count in item.operations.items())}: {item.reason}{split}\n    first: {item.where[0]}\n    instead: {item.rewrite}\n"
+                f"  {operations}: {item.reason}{split}\n    first: {item.where[0]}\n    instead: {item.rewrite}\n"
                 f"    source: {item.source}",
-                highlight=False, markup=False, soft_wrap=True,
-            )  # fmt: skip
-        console.print(f"  note: {report.caveat}", style="dim", highlight=False, markup=False, soft_wrap=True)
+                highlight=False,
+                soft_wrap=True,
+            )
+        console.print(f"  note: {report.caveat}", style="dim", highlight=False, soft_wrap=True)
     return 0
 
 
 def show_departure(found: Departure) -> None:
-    from rich.console import Console
     from rich.table import Table
-
-    from toolkit.apps.inspect.departure import in_words, verdict
 
     title = f"{found.candidate} against {found.reference}, {found.pictures} pictures, SQNR in dB"
     table = Table("", "operation", "op", title=title, title_justify="left")
@@ -177,7 +194,7 @@ def show_departure(found: Departure) -> None:
         style = "bold red" if found.first is not None and item.number == found.first.number else None
         decibels = (in_words(item.sqnr_db) or item.note, in_words(item.float32_db), in_words(item.lost_db))
         table.add_row(str(item.number), item.name, item.kind, *decibels, style=style)
-    console = Console()
+    console = plain_console()
     console.print(table, highlight=False)
     for output in found.outputs:
         classes = "" if output.same_class is None else f", same class at {output.same_class:.2%} of the pixels"

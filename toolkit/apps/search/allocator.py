@@ -1,4 +1,4 @@
-"""Keeping what the C library's allocator would hand back to the system between two operations of a network."""
+"""Keep what the C library's allocator would hand back to the system between two operations of a network."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _KEPT = {_TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 256 << 20, _MMAP_MAX: 0}
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Inside, memory that is freed stays with the process and is used again; elsewhere than on glibc, nothing changes.
+    """Let freed memory stay with the process and be used again, inside a with-statement; only glibc can.
 
-    Every value of a network is tens of megabytes, which glibc takes from the system and gives back one by one: clearing the
-    pages took 40 % of the processor time of a layer-by-layer emulation.
+    Every value of a network is tens of megabytes, which glibc takes from the system and gives back one by one: clearing
+    the pages took 40 % of the processor time of a layer-by-layer emulation.
     """
     if platform.libc_ver()[0] != "glibc":
         yield

@@ -1,4 +1,6 @@
-"""Candidates of a search: quantized by the same code as every artifact, executed in LiteRT, remembered on disk."""
+"""Make and measure candidates of a search: quantized by the same code as every artifact, executed in LiteRT, remembered
+on disk.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +10,32 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converters import Artifact, ModelSource, make_plan
+from converters.contract import Job
+from converters.formats.tflite.quantizing.quantize import quantize
+from converters.tools.capture import captured
+from quantization import NumberType, recipe
+from quantization.calibration import CalibrationSet
 from toolkit.apps.search.strategy import Candidate
 from toolkit.options import RunOptions
 from toolkit.run_folder.files import write_json
 from toolkit.run_folder.folder import RunFolder
+from toolkit.stages.context import latency_settings
+from validation.errors import RunnerError
+from validation.runners import runners
 
 if TYPE_CHECKING:
-    from converters import Artifact, ModelSource
-    from quantization.calibration import CalibrationSet
     from segdata import Dataset
     from validation.measure import Reference
 
 RECIPE = "int8_static"
+FORMAT = "tflite"
 RUNNER = "litert"
 
 
 @dataclasses.dataclass
 class CandidateMaker:
-    """Makes and measures candidates; those of an interrupted search are read back.
+    """Make and measure candidates; those of an interrupted search are read back.
 
     Attributes:
         options: of the search: threads, latency samples.
@@ -45,7 +55,7 @@ class CandidateMaker:
     folder: RunFolder
 
     def evaluate(self, kept: tuple[str, ...]) -> Candidate:
-        """The candidate that keeps these layers in float16: from disk if it was measured before, else made now."""
+        """Give the candidate that keeps these layers in float16: from disk if it was measured before, else made now."""
         name = self._name(kept)
         known = self._known(name, kept)
         if known is not None:
@@ -57,9 +67,14 @@ class CandidateMaker:
 
     def _name(self, kept: tuple[str, ...]) -> str:
         decided = [
-            RECIPE, sorted(kept), self.base.key, self.calibration.digest(), self.dataset.digest(),
-            self.options.threads, self.options.latency_samples,
-        ]  # fmt: skip
+            RECIPE,
+            sorted(kept),
+            self.base.key,
+            self.calibration.digest(),
+            self.dataset.digest(),
+            self.options.threads,
+            self.options.latency_samples,
+        ]
         return hashlib.sha256(json.dumps(decided).encode()).hexdigest()[:16]
 
     def _figures(self, name: str) -> Path:
@@ -73,17 +88,12 @@ class CandidateMaker:
             return None  # not measured yet, or half a file of another version: measured again
 
     def _made(self, name: str, kept: tuple[str, ...]) -> Path:
-        from converters import make_plan
-        from converters.contract import Job
-        from converters.formats.tflite.quantizing.quantize import quantize
-        from converters.tools.capture import captured
-        from quantization import NumberType, recipe
 
         place = self.folder.cache / "candidates"
         place.mkdir(parents=True, exist_ok=True)
         unfinished, path = place / f".{name}.tflite.part", place / f"{name}.tflite"
         keep = [(layer, NumberType.FLOAT16) for layer in kept]
-        wanted = [("tflite", recipe(RECIPE))]
+        wanted = [(FORMAT, recipe(RECIPE))]
         (conversion,) = make_plan(self.source, wanted, calibration=self.calibration.digest(), keep=keep).conversions
         with captured(place / f"{name}.log"):
             quantize(self.base.path, Job(self.source, conversion, unfinished, place, self.calibration))
@@ -91,10 +101,7 @@ class CandidateMaker:
         return path
 
     def _measured(self, path: Path, kept: tuple[str, ...]) -> Candidate:
-        from toolkit.stages.context import latency_settings
-        from validation.errors import RunnerError
         from validation.measure import Measurements, measure_run
-        from validation.runners import runners
 
         artifact = dataclasses.replace(
             self.base, name=f"candidate-{len(kept)}", path=path, size_bytes=path.stat().st_size
@@ -105,6 +112,11 @@ class CandidateMaker:
             raise RunnerError(f"a candidate could not be measured: {run.reason or 'no class is on the pictures'}")
         name, change = run.worst_class
         return Candidate(
-            kept, run.miou, run.delta_miou, name, change, artifact.size_bytes,
+            kept,
+            run.miou,
+            run.delta_miou,
+            name,
+            change,
+            artifact.size_bytes,
             None if run.latency_ms is None else run.latency_ms.p50,
-        )  # fmt: skip
+        )

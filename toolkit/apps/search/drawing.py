@@ -1,15 +1,13 @@
-"""sensitivity.png and pareto.png of a search."""
+"""Draw sensitivity.png and pareto.png of a search."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from toolkit.apps.search.result import SearchResult
 from toolkit.apps.search.strategy import pareto_front
-
-if TYPE_CHECKING:
-    from toolkit.apps.search.result import SearchResult
 
 _SHOWN = 70
 
@@ -21,7 +19,7 @@ def draw(result: SearchResult) -> None:
 
 
 def _sensitivity(result: SearchResult, path: Path) -> None:
-    """Bars of every layer, most harmful on top; kept ones in another colour."""
+    """Draw bars of every layer, most harmful on top; kept ones in another colour."""
     layers = sorted(result.sensitivity, key=lambda layer: layer.sqnr_db)[:_SHOWN]
     figure, (left, right) = _figure(2, height=1.2 + 0.19 * len(layers))
     names = [layer.name for layer in layers]
@@ -41,7 +39,9 @@ def _sensitivity(result: SearchResult, path: Path) -> None:
 
 
 def _pareto(result: SearchResult, path: Path) -> None:
-    """Worst class against size, and against latency where it was measured; the front as a line, the limit dashed."""
+    """Draw the worst class against size, and against latency where it was measured; the front as a line, the limit
+    dashed.
+    """
     timed = all(candidate.p50_ms is not None for candidate in result.tried)
     figure, axes = _figure(2 if timed else 1, height=4.2)
     costs: list[tuple[str, Any]] = [("MB", lambda item: item.size_bytes / 1e6)]

@@ -17,7 +17,7 @@ LARGEST_MEAN_DROP = 0.005
 
 
 class SearchOptions(Options):
-    """Options of `segport search` alone.
+    """Hold the options of `segport search` alone.
 
     Raises:
         UsageError: limits that are no fractions or contradict each other, an objective that is not known.
@@ -34,7 +34,7 @@ class SearchOptions(Options):
 
     @property
     def limits(self) -> AllowedLoss:
-        """Both limits; that of mean IoU is no larger than that of the classes."""
+        """Give both limits; that of mean IoU is no larger than that of the classes."""
         mean = min(LARGEST_MEAN_DROP, self.max_class_drop) if self.max_miou_drop is None else self.max_miou_drop
         return AllowedLoss(mean, self.max_class_drop)
 

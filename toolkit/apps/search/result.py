@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from quantization.policy import Policy
 from toolkit.apps.search.options import Objective
 from toolkit.apps.search.sensitivity import LayerSensitivity
 from toolkit.apps.search.strategy import AllowedLoss, Candidate
+from toolkit.document.outcome import Outcome
 from toolkit.run_folder.folder import RunFolder
-
-if TYPE_CHECKING:
-    from quantization.policy import Policy
-    from toolkit.document.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,8 @@ class SearchResult:
     """Hold what a search ends with.
 
     Attributes:
-        folder: holds policy.toml, search.json, sensitivity.json and the pictures; the run that proves the policy is in `run`.
+        folder: holds policy.toml, search.json, sensitivity.json and the pictures; the run that proves the policy is in
+            `run`.
         sensitivity: every layer, most harmful first.
         tried: every candidate, in order.
         best: the cheapest within the limits.

@@ -1,4 +1,6 @@
-"""The whole of `segport search` on one screen: float artifact, sensitivity, candidates, policy, and the run that proves it."""
+"""Tell the whole of `segport search` on one screen: float artifact, sensitivity, candidates, policy, and the run that
+proves it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,14 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from converters import Artifact, ModelSource, make_plan
+from converters.conversion.perform import perform
+from quantization import NumberType, recipe
+from quantization.calibration import CalibrationSet
+from quantization.policy import KeptLayer, Policy
 from segdata.errors import DataError
-from toolkit.apps.search.candidates import RECIPE, CandidateMaker
+from toolkit.apps.search.candidates import FORMAT, RECIPE, RUNNER, CandidateMaker
+from toolkit.apps.search.drawing import draw
 from toolkit.apps.search.options import Objective
 from toolkit.apps.search.result import SearchResult, to_json
 from toolkit.apps.search.sensitivity import LayerSensitivity, by_harm, measure_sensitivity
@@ -15,21 +23,23 @@ from toolkit.apps.search.strategy import MOST, AllowedLoss, Candidate, Search
 from toolkit.errors import UsageError
 from toolkit.models import load_source
 from toolkit.options import RunOptions
+from toolkit.pipeline import run
 from toolkit.progress import Progress, SilentProgress
 from toolkit.run_folder.earlier import refuse_other_model
 from toolkit.run_folder.files import write_json, write_text
 from toolkit.run_folder.folder import RunFolder
+from toolkit.stages.context import Context, to_judge
+from toolkit.stages.installed import check_converters, check_runtimes
 from toolkit.stages.picture_sets import calibration_set, judging_set
+from toolkit.stages.reference import measure_references
+from toolkit.stages.runtimes import choose_runtimes
 
 if TYPE_CHECKING:
-    from converters import Artifact, ModelSource
-    from quantization.calibration import CalibrationSet
-    from quantization.policy import Policy
     from segdata import Dataset
 
 
 def cost_of(objective: Objective) -> Any:
-    """What is to be small: bytes, or milliseconds (bytes decide between equals)."""
+    """Measure what is to be small: bytes, or milliseconds (bytes decide between equals)."""
     if objective == "size":
         return lambda candidate: (candidate.size_bytes, -candidate.worst_delta)
     return lambda candidate: (candidate.p50_ms, candidate.size_bytes)
@@ -47,14 +57,13 @@ def search(
     Raises:
         UsageError: limits nothing can keep, latency without samples, an ONNX source; and what `toolkit.run` raises.
     """
-    from toolkit.apps.search.drawing import draw
-    from toolkit.pipeline import run
-
     shown: Progress = progress or SilentProgress()
     if objective == "latency" and options.latency_samples == 0:
         raise UsageError("--minimize latency with --latency-samples 0 measures nothing; give 5 or more")
     refuse_other_model(options.model_copy(update={"out": options.out / "run"}))
     source = load_source(options)
+    check_converters((FORMAT,), _route(options), source)
+    check_runtimes((FORMAT,), choose_runtimes(options.model_copy(update={"runners": (RUNNER,)})))
     dataset, chosen_on = _choosing_set(options, source, shown)
     folder = RunFolder(options.out)
     with folder.claimed():
@@ -70,7 +79,7 @@ def search(
         update={
             "policy": folder.root / "policy.toml",
             "out": folder.root / "run",
-            "formats": ("tflite",),
+            "formats": (FORMAT,),
             "recipes": (),
         }
     )
@@ -82,8 +91,15 @@ def search(
     return result
 
 
+def _route(options: RunOptions) -> dict[str, str] | None:
+    """Name the route of the float artifact, where the options do."""
+    return {FORMAT: options.tflite_route} if options.tflite_route else None
+
+
 def _choosing_set(options: RunOptions, source: ModelSource, progress: Progress) -> tuple[Dataset, str]:
-    """The pictures that choose and their split: of `val`, so that those of `--split` prove the policy without having chosen it."""
+    """Open the pictures that choose, and name their split: of `val`, so that those of `--split` prove the policy
+    without having chosen it.
+    """
     proving = judging_set(options, source)
     if options.split == "test":
         try:
@@ -105,7 +121,7 @@ def _sensitivity(
     folder: RunFolder,
     progress: Progress,
 ) -> list[LayerSensitivity]:
-    """Measured, or read back if the same network was measured on the same pictures before."""
+    """Measure every layer, or read that back if the same network was measured on the same pictures before."""
     from quantization.emulation import VERSION
 
     path = folder.root / "sensitivity.json"
@@ -133,8 +149,6 @@ def _maker(
     folder: RunFolder,
     progress: Progress,
 ) -> CandidateMaker:
-    from toolkit.stages.context import Context, to_judge
-    from toolkit.stages.reference import measure_references
 
     base = _float_artifact(source, options, folder, progress)
     references = measure_references(Context(options, progress, folder, source, to_judge(options, folder, dataset)))
@@ -142,12 +156,8 @@ def _maker(
 
 
 def _float_artifact(source: ModelSource, options: RunOptions, folder: RunFolder, progress: Progress) -> Artifact:
-    from converters import make_plan
-    from converters.conversion.perform import perform
-    from quantization import recipe
 
-    routes = {"tflite": options.tflite_route} if options.tflite_route else None
-    plan = make_plan(source, [("tflite", recipe("float32"))], routes=routes)
+    plan = make_plan(source, [(FORMAT, recipe("float32"))], routes=_route(options))
     with progress.stage("converting", 1) as stage:
         (outcome,) = perform(plan, folder.artifacts, known=folder.reusable_artifacts(), on_artifact=folder.remember)
         stage.advance()
@@ -171,8 +181,6 @@ def _told(maker: CandidateMaker, progress: Progress) -> Any:
 
 
 def _policy(best: Candidate, layers: Sequence[LayerSensitivity]) -> Policy:
-    from quantization import NumberType
-    from quantization.policy import KeptLayer, Policy
 
     known = {layer.name: layer for layer in layers}
     kept = [known[name] for name in best.kept]
@@ -180,6 +188,9 @@ def _policy(best: Candidate, layers: Sequence[LayerSensitivity]) -> Policy:
 
 
 def reason_for(layer: LayerSensitivity) -> str:
-    """Why a layer was kept, from what it does when it alone is quantized."""
+    """Say why a layer was kept, from what it does when it alone is quantized."""
     name, change = layer.worst_class
-    return f"alone in int8: logits at {layer.sqnr_db:.1f} dB, {name} {change * 100:+.2f} pt, {layer.flipped * 100:.2f} % of pixels change"
+    return (
+        f"alone in int8: logits at {layer.sqnr_db:.1f} dB, {name} {change * 100:+.2f} pt, "
+        f"{layer.flipped * 100:.2f} % of pixels change"
+    )

@@ -1,4 +1,4 @@
-"""How much each layer costs when it is quantized alone: on the logits, on every class."""
+"""Measure how much each layer costs when it is quantized alone: on the logits, on every class."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from converters import ModelSource
+from quantization.calibration import CalibrationSet
 from toolkit.apps.search.allocator import freed_memory_kept
 from toolkit.apps.search.tally import Tally
+from toolkit.errors import UsageError
 from toolkit.progress import Progress
+from validation.runners.base.resizing import fit_mask, fit_picture
+from validation.runners.base.torch_threads import TorchThreads
 
 if TYPE_CHECKING:
-    from converters import ModelSource
-    from quantization.calibration import CalibrationSet
     from quantization.emulation import LayerwiseNetwork
     from segdata import Dataset, Sample
 
 
 @dataclass(frozen=True)
 class LayerSensitivity:
-    """One layer quantized alone, against the float network on the same pictures.
+    """Hold what one layer costs that is quantized alone, against the float network on the same pictures.
 
     Attributes:
         name: dotted module name.
@@ -40,13 +43,13 @@ class LayerSensitivity:
 
     @property
     def worst_class(self) -> tuple[str, float]:
-        """The class that lost most, and its change."""
+        """Name the class that lost most, and its change."""
         known = [(change, name) for name, change in self.delta_per_class_iou.items() if change is not None]
         change, name = min(known)
         return name, change
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Give plain values."""
         return asdict(self)
 
 
@@ -75,8 +78,6 @@ def measure_sensitivity(
         RecipeError: the network cannot be traced, or a value is not finite.
     """
     from quantization.emulation import LayerwiseNetwork
-    from toolkit.errors import UsageError
-    from validation.runners.base.torch_threads import TorchThreads
 
     if source.module is None:
         raise UsageError(
@@ -106,7 +107,6 @@ def _count(tally: Tally, network: LayerwiseNetwork, sample: Sample, source: Mode
     import torch
 
     from validation.accuracy.confusion import confusion_matrix
-    from validation.runners.base.resizing import fit_mask, fit_picture
 
     picture = _tensor(fit_picture(sample.image, *source.input_size), source.pixel_range.scale / 255)
     truth = fit_mask(sample.mask, *source.output_size)
@@ -140,7 +140,7 @@ def _found(tally: Tally, layers: Sequence[str], classes: Sequence[str]) -> list[
 
 
 def by_harm(found: Sequence[LayerSensitivity]) -> list[str]:
-    """Layer names in the order in which a search gives them back to floats: lowest signal-to-noise ratio first.
+    """Give layer names in the order in which a search gives them back to floats: lowest signal-to-noise ratio first.
 
     The logits rank better than IoU: on few pictures a class gains as often as it loses, noise never helps.
     """

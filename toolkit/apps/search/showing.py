@@ -1,15 +1,15 @@
-"""A search for people at a terminal."""
+"""Show a search to people at a terminal."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from toolkit.apps.search.result import SearchResult
 from toolkit.report.content.wording import counted, megabytes, milliseconds, points
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from toolkit.apps.search.result import SearchResult
 
 _LAYERS = 12
 
@@ -36,8 +36,10 @@ def sentence(result: SearchResult) -> str:
     best = result.best
     how = f"{counted(len(best.kept), 'layer')} in float16" if best.kept else "every layer in int8"
     return (
-        f"The limits (mean IoU {points(-result.limits.miou_drop)}, any class {points(-result.limits.class_drop)}) hold with {how}: "
-        f"mean IoU {points(best.delta_miou)}, worst class {best.worst_class} {points(best.worst_delta)}, {megabytes(best.size_bytes)}."
+        f"The limits (mean IoU {points(-result.limits.miou_drop)}, any class {points(-result.limits.class_drop)}) "
+        f"hold with {how}: "
+        f"mean IoU {points(best.delta_miou)}, worst class {best.worst_class} {points(best.worst_delta)}, "
+        f"{megabytes(best.size_bytes)}."
     )
 
 
@@ -70,9 +72,13 @@ def _tried(result: SearchResult) -> Any:
     for item in result.tried:
         name = str(len(item.kept)) if item.kept else "none"
         table.add_row(
-            name, points(item.delta_miou), f"{item.worst_class} {points(item.worst_delta)}", megabytes(item.size_bytes),
-            milliseconds(item.p50_ms), "kept" if item.within(result.limits) else "broken",
-        )  # fmt: skip
+            name,
+            points(item.delta_miou),
+            f"{item.worst_class} {points(item.worst_delta)}",
+            megabytes(item.size_bytes),
+            milliseconds(item.p50_ms),
+            "kept" if item.within(result.limits) else "broken",
+        )
     return table
 
 

@@ -1,4 +1,4 @@
-"""Which candidates to try: as few layers in floats as the limits allow. Knows nothing of networks or files."""
+"""Choose which candidates to try: as few layers in floats as the limits allow. Knows nothing of networks or files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST = 24
 
 @dataclass(frozen=True)
 class AllowedLoss:
-    """Largest losses allowed against the float reference, as fractions of IoU."""
+    """Hold the largest losses allowed against the float reference, as fractions of IoU."""
 
     miou_drop: float
     class_drop: float
@@ -22,7 +22,7 @@ class AllowedLoss:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An artifact that was really made and measured.
+    """Hold the figures of an artifact that was really made and measured.
 
     Attributes:
         kept: layers in floats, in the order in which they were given back.
@@ -41,15 +41,20 @@ class Candidate:
     p50_ms: float | None = None
 
     def within(self, limits: AllowedLoss) -> bool:
-        """True if it keeps both limits."""
+        """Say whether it keeps both limits."""
         return -self.delta_miou <= limits.miou_drop and -self.worst_delta <= limits.class_drop
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Give plain values."""
         return {
-            "kept": list(self.kept), "miou": self.miou, "delta_miou": self.delta_miou, "worst_class": self.worst_class,
-            "worst_delta": self.worst_delta, "size_bytes": self.size_bytes, "p50_ms": self.p50_ms,
-        }  # fmt: skip
+            "kept": list(self.kept),
+            "miou": self.miou,
+            "delta_miou": self.delta_miou,
+            "worst_class": self.worst_class,
+            "worst_delta": self.worst_delta,
+            "size_bytes": self.size_bytes,
+            "p50_ms": self.p50_ms,
+        }
 
 
 Evaluate = Callable[[tuple[str, ...]], Candidate]
@@ -58,7 +63,7 @@ Cost = Callable[[Candidate], float]
 
 @dataclass
 class Search:
-    """A search for the cheapest candidate within the limits.
+    """Search for the cheapest candidate within the limits.
 
     Attributes:
         evaluate: makes and measures the candidate that keeps the given layers.
@@ -75,7 +80,7 @@ class Search:
     tried: list[Candidate] = field(default_factory=list)
 
     def run(self, layers: Sequence[str]) -> Candidate:
-        """The cheapest candidate within the limits; `layers` are all that may be kept, most harmful first.
+        """Find the cheapest candidate within the limits; `layers` are all that may be kept, most harmful first.
 
         First the shortest run of harmful layers that is enough, by doubling and halving; then each of its layers, least
         harmful first, is quantized again if the limits allow.
@@ -102,7 +107,7 @@ class Search:
         return self._best()
 
     def _shortest(self, ordered: tuple[str, ...]) -> int:
-        """Length of the shortest prefix found to be enough."""
+        """Find the length of the shortest prefix that is enough."""
         low, high = 0, 1
         while high < len(ordered) and not self._spent() and not self._try(ordered[:high]).within(self.limits):
             low, high = high, 2 * high
@@ -130,7 +135,7 @@ class Search:
 
 
 def pareto_front(tried: Sequence[Candidate], cost: Cost) -> list[Candidate]:
-    """Candidates that no other beats in both worst class and cost, cheapest first."""
+    """Give the candidates that no other beats in both worst class and cost, cheapest first."""
     front: list[Candidate] = []
     for item in sorted(tried, key=lambda one: (cost(one), -one.worst_delta)):
         if not front or item.worst_delta > front[-1].worst_delta:

@@ -1,4 +1,4 @@
-"""What a layer-by-layer search has counted so far; kept on disk after every picture."""
+"""Count for a layer-by-layer search; the sums are kept on disk after every picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 @dataclass
 class Tally:
-    """Sums over the pictures done. The first row is the float network, the others are one layer quantized each.
+    """Hold sums over the pictures done. The first row is the float network, the others are one layer quantized each.
 
     Attributes:
         counts: int64 (1 + layers, classes, classes), pixels by true and answered class.
@@ -34,16 +34,20 @@ class Tally:
 
     @classmethod
     def empty(cls, layers: int, classes: int) -> Self:
-        """Nothing counted."""
+        """Begin with nothing counted."""
         rows = 1 + layers
         return cls(
-            np.zeros((rows, classes, classes), np.int64), np.zeros(rows), np.zeros(rows, np.int64),
-            np.zeros(()), np.zeros((), np.int64), np.zeros((), np.int64),
-        )  # fmt: skip
+            np.zeros((rows, classes, classes), np.int64),
+            np.zeros(rows),
+            np.zeros(rows, np.int64),
+            np.zeros(()),
+            np.zeros((), np.int64),
+            np.zeros((), np.int64),
+        )
 
     @classmethod
     def read(cls, path: Path, key: str, layers: int, classes: int) -> Self:
-        """What was kept under this key; nothing counted if there is none, or it is damaged."""
+        """Read what was kept under this key; nothing counted if there is none, or it is damaged."""
         try:
             with np.load(path, allow_pickle=False) as stored:
                 if str(stored["key"]) == key:

@@ -1,1 +1,3 @@
-"""A folder that any web server can serve: a page that segments photographs with LiteRT.js, and the artifacts to do it with."""
+"""Make a folder that any web server can serve: a page that segments photographs with LiteRT.js, and the artifacts to do
+it with.
+"""

@@ -1,4 +1,6 @@
-"""Which .tflite files a demo shows: those of a run, or files by themselves. What LiteRT.js does not take is named with its reason."""
+"""Choose the .tflite files that a demo shows: those of a run, or files by themselves. What LiteRT.js does not take is
+named with its reason.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from converters import Artifact, ImageInput, Layout, MapOutput, OutputKind, PixelRange, Signature
 from converters.artifact import content_hash, content_size
+from converters.formats.tflite.file.flatbuffer import Tensor, read_model
 from toolkit.errors import UsageError
+from toolkit.models import palette
+from toolkit.models.loading import same_source
+from toolkit.models.naming import class_names
+from toolkit.options import RunOptions
+from toolkit.pipeline import convert
 from toolkit.progress import Progress, SilentProgress
-from toolkit.run_folder.folder import RunFolder
-
-if TYPE_CHECKING:
-    from converters.formats.tflite.file.flatbuffer import Tensor
+from toolkit.run_folder.folder import RunFolder, recorded_options, trusted_artifacts
+from validation.runners.web.runner import WebRunner
 
 Colour = tuple[int, int, int]
 FORMAT = "tflite"
@@ -24,7 +30,7 @@ FORMAT = "tflite"
 
 @dataclass(frozen=True)
 class Chosen:
-    """What goes into a demo.
+    """Hold what goes into a demo.
 
     Attributes:
         title: of the page.
@@ -41,7 +47,7 @@ class Chosen:
 
 @contextmanager
 def chosen_from_run(folder: Path, convert: bool = False, progress: Progress | None = None) -> Iterator[Chosen]:
-    """The .tflite artifacts of a run folder, for as long as the with-statement lasts.
+    """Open the .tflite artifacts of a run folder, for as long as the with-statement lasts.
 
     Args:
         folder: output folder of `segport run` or `convert`; nothing is written to it.
@@ -51,7 +57,6 @@ def chosen_from_run(folder: Path, convert: bool = False, progress: Progress | No
     Raises:
         UsageError: no manifest, a changed file, or nothing that LiteRT.js takes.
     """
-    from toolkit.run_folder.folder import trusted_artifacts
 
     run = RunFolder(folder)
     manifest = run.load_manifest()
@@ -72,18 +77,20 @@ def chosen_from_run(folder: Path, convert: bool = False, progress: Progress | No
 
 
 def chosen_files(paths: Sequence[Path], classes: Path | None = None, pixel_range: str | None = None) -> Chosen:
-    """Files by themselves. One that lies in a run folder is what its manifest says; of others, sizes and axes are read.
+    """Take files by themselves. One that lies in a run folder is what its manifest says; of others, sizes and axes are
+    read.
 
     Args:
         paths: .tflite files with one picture of three channels and one answer a pixel.
         classes: text file with a class name a line; without one, ``class_0`` and so on.
-        pixel_range: ``unit`` (0..1, the default) or ``byte`` (0..255). Given this or `classes`, manifests are not looked for.
+        pixel_range: ``unit`` (0..1, the default) or ``byte`` (0..255). Given this or `classes`, manifests are not
+            looked for.
 
     Raises:
         UsageError: a file has another interface, or none is left.
-        SourceError: a file is no .tflite, or a damaged one; or `classes` has another number of names than a file has classes.
+        SourceError: a file is no .tflite, or a damaged one; or `classes` has another number of names than a file has
+            classes.
     """
-    from toolkit.models import palette
 
     if pixel_range not in (None, *(item.value for item in PixelRange)):
         raise UsageError(f"--pixel-range {pixel_range!r} is not known; write unit (0..1) or byte (0..255)")
@@ -99,7 +106,7 @@ def chosen_files(paths: Sequence[Path], classes: Path | None = None, pixel_range
 
 
 def _in_a_run(path: Path) -> tuple[Artifact, tuple[Colour, ...]] | None:
-    """The artifact and the colours that a run folder's manifest has for a file in it, if it lies in one."""
+    """Read the artifact and the colours that a run folder's manifest has for a file in it, if it lies in one."""
     run = RunFolder(path.absolute().parent.parent)
     if not run.manifest.is_file():
         return None
@@ -114,10 +121,7 @@ def _colours(model: dict[str, Any]) -> tuple[Colour, ...]:
 
 
 def described(path: Path, classes: Path | None, pixel_range: PixelRange) -> Artifact:
-    """A .tflite file that comes without a manifest, as an artifact. Errors as `chosen_files`."""
-    from converters.formats.tflite.file.flatbuffer import read_model
-    from toolkit.models.naming import class_names
-    from toolkit.options import RunOptions
+    """Describe a .tflite file that comes without a manifest as an artifact. Errors as `chosen_files`."""
 
     model = read_model(path)
     calls: list[tuple[str | None, dict[str, Tensor], dict[str, Tensor]]] = []
@@ -144,10 +148,19 @@ def described(path: Path, classes: Path | None, pixel_range: PixelRange) -> Arti
         for number, ((name, *_), (_, answer)) in enumerate(zip(calls, read, strict=True))
     )
     return Artifact(
-        name=path.stem, format=FORMAT, recipe="", path=path, sha256=content_hash(path), size_bytes=content_size(path), key="",
-        image=image, output=output, classes=class_names(RunOptions(classes=classes), output.classes),
-        signatures=tuple(sorted(signatures, key=_pixels)) if several else (), signature=calls[0][0] if several else None,
-    )  # fmt: skip
+        name=path.stem,
+        format=FORMAT,
+        recipe="",
+        path=path,
+        sha256=content_hash(path),
+        size_bytes=content_size(path),
+        key="",
+        image=image,
+        output=output,
+        classes=class_names(RunOptions(classes=classes), output.classes),
+        signatures=tuple(sorted(signatures, key=_pixels)) if several else (),
+        signature=calls[0][0] if several else None,
+    )
 
 
 def _pixels(signature: Signature) -> int:
@@ -159,14 +172,16 @@ def _interface(
 ) -> tuple[ImageInput, MapOutput]:
     if len(inputs) != 1 or len(outputs) != 1:
         raise UsageError(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; a demo takes files with one picture and one map of classes"
+            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; a demo takes files with one picture and "
+            "one map of classes"
         )
     ((taken, picture),) = inputs.items()
     ((given, answer),) = outputs.items()
     layouts = [layout for layout, place in ((Layout.NCHW, 1), (Layout.NHWC, 3)) if _is_image(picture.shape, place)]
     if not layouts or len(answer.shape) not in (3, 4) or min(answer.shape, default=0) < 1:
         raise UsageError(
-            f"{path} turns {_words(picture)} into {_words(answer)}; a demo takes one RGB picture and answers at every pixel"
+            f"{path} turns {_words(picture)} into {_words(answer)}; a demo takes one RGB picture and answers at "
+            "every pixel"
         )
     height, width = picture.shape[2:] if layouts[0] is Layout.NCHW else picture.shape[1:3]
     image = ImageInput(taken, height, width, pixel_range, layouts[0], picture.dtype)
@@ -174,9 +189,7 @@ def _interface(
         raise UsageError(
             f"{path} answers with labels, which do not say how many classes there are; give its run folder with --run"
         )
-    classes, height, width = (
-        answer.shape[1:] if layouts[0] is Layout.NCHW else (answer.shape[3], *answer.shape[1:3])
-    )  # fmt: skip
+    classes, height, width = answer.shape[1:] if layouts[0] is Layout.NCHW else (answer.shape[3], *answer.shape[1:3])
     return image, MapOutput(given, height, width, classes, OutputKind.LOGITS, layouts[0], answer.dtype)
 
 
@@ -189,7 +202,6 @@ def _words(tensor: Tensor) -> str:
 
 
 def _refusal(artifact: Artifact) -> str:
-    from validation.runners.web.runner import WebRunner
 
     if artifact.image.channels != 3:
         return (
@@ -207,10 +219,7 @@ def _chosen(title: str, artifacts: Sequence[Artifact], colours: tuple[Colour, ..
 
 
 def _converted(folder: Path, recipes: Sequence[str], out: Path, progress: Progress) -> dict[str, Artifact]:
-    """The named recipes made again with floats at both ends, by artifact name."""
-    from toolkit.models.loading import same_source
-    from toolkit.pipeline import convert
-    from toolkit.run_folder.folder import recorded_options
+    """Make the named recipes again with floats at both ends, by artifact name."""
 
     given = {"formats": FORMAT, "recipes": ",".join(recipes), "io_dtype": "float32"}
     options = recorded_options(folder, given)

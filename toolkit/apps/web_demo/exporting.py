@@ -1,4 +1,4 @@
-"""Writes a demo: the page, LiteRT.js, the files and what the page must know of them. Whole or not at all."""
+"""Write a demo: the page, LiteRT.js, the files and what the page must know of them. Whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from converters import Artifact, MapOutput, MissingToolError
 from toolkit.apps.web_demo.choosing import Chosen, Colour
 from toolkit.errors import UsageError
+from toolkit.report.content.example_images import png
+from validation.runners.web import packages
 
 KIND = "segport web demo"
 """Stands in manifest.json: only folders that say so are replaced."""
@@ -27,12 +29,14 @@ SAMPLE_SIDE = 512
 SAMPLES = (37, 11, 12)
 """Which of the held-out drawn faces lie in a demo that is given no pictures."""
 HEADERS = "/*\n  Cross-Origin-Opener-Policy: same-origin\n  Cross-Origin-Embedder-Policy: require-corp\n"
-"""What some hosts of static pages (Netlify, Cloudflare Pages) read from a file `_headers`: with these a page may use threads."""
+"""What some hosts of static pages (Netlify, Cloudflare Pages) read from a file `_headers`: with these a page may use
+threads.
+"""
 
 
 @dataclass(frozen=True)
 class Demo:
-    """A written demo.
+    """Tell of a written demo.
 
     Attributes:
         folder: where it lies.
@@ -59,7 +63,6 @@ def export(chosen: Chosen, out: Path, samples: Sequence[Path] = ()) -> Demo:
         UsageError: `out` holds something else, a sample is no picture, or the folder cannot be written.
         MissingToolError: LiteRT.js has not been fetched.
     """
-    from validation.runners.web import packages
 
     if not packages.is_set_up():
         raise MissingToolError("LiteRT.js has not been fetched; run: segport doctor --setup web")
@@ -80,7 +83,7 @@ def export(chosen: Chosen, out: Path, samples: Sequence[Path] = ()) -> Demo:
 
 
 def manifest(chosen: Chosen, litert: str, samples: Sequence[str]) -> dict[str, Any]:
-    """What the page reads: artifacts of one name are one choice, with an answer for each of their sizes."""
+    """Give what the page reads: artifacts of one name are one choice, with an answer for each of their sizes."""
     grouped: dict[str, list[Artifact]] = {}
     for artifact in chosen.artifacts:
         grouped.setdefault(artifact.name, []).append(artifact)
@@ -103,14 +106,14 @@ def manifest(chosen: Chosen, litert: str, samples: Sequence[str]) -> dict[str, A
 
 
 def model_name(artifact: Artifact) -> str:
-    """Where an artifact lies in the demo: named after its content too, so that no two meet and no cache serves an old one."""
+    """Say where an artifact lies in the demo: named after its content too, so that no two meet and no cache serves an
+    old one.
+    """
     return f"models/{artifact.name}-{artifact.sha256[:8]}.tflite"
 
 
 def _classes(artifact: Artifact, colours: tuple[Colour, ...]) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "colour": list(colour)} for name, colour in zip(artifact.classes, colours, strict=False)
-    ]  # fmt: skip
+    return [{"name": name, "colour": list(colour)} for name, colour in zip(artifact.classes, colours, strict=False)]
 
 
 def _answers(artifact: Artifact) -> Iterator[dict[str, Any]]:
@@ -126,18 +129,26 @@ def _answers(artifact: Artifact) -> Iterator[dict[str, Any]]:
             "signature": signature,
             "default": default,
             "input": {
-                "name": image.name, "height": image.height, "width": image.width, "layout": image.layout.value,
-                "pixel_range": image.pixel_range.value, "dtype": image.dtype,
+                "name": image.name,
+                "height": image.height,
+                "width": image.width,
+                "layout": image.layout.value,
+                "pixel_range": image.pixel_range.value,
+                "dtype": image.dtype,
             },
             "output": {
-                "name": output.name, "height": output.height, "width": output.width, "classes": output.classes,
-                "kind": output.kind.value, "layout": output.layout.value, "dtype": output.dtype,
+                "name": output.name,
+                "height": output.height,
+                "width": output.width,
+                "classes": output.classes,
+                "kind": output.kind.value,
+                "layout": output.layout.value,
+                "dtype": output.dtype,
             },
-        }  # fmt: skip
+        }
 
 
 def _fill(folder: Path, chosen: Chosen, pictures: Sequence[NDArray[np.uint8]], litert: Path, scripts: Path) -> None:
-    from toolkit.report.content.example_images import png
 
     names = []
     (folder / "samples").mkdir()
@@ -159,7 +170,7 @@ def _fill(folder: Path, chosen: Chosen, pictures: Sequence[NDArray[np.uint8]], l
 
 
 def _copy_library(litert: Path, folder: Path) -> None:
-    """The two modules, with the statements of their licence, and the WebAssembly that a demo may load."""
+    """Copy the two modules, with the statements of their licence, and the WebAssembly that a demo may load."""
     for name in ("core", "wasm-utils"):
         (folder / name).mkdir(parents=True)
         shutil.copyfile(litert / name / "package.json", folder / name / "package.json")
@@ -174,7 +185,7 @@ def _copy_library(litert: Path, folder: Path) -> None:
 
 
 def _sample_pictures(paths: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
-    """uint8 RGB pictures (H, W, 3)."""
+    """Read or draw uint8 RGB pictures (H, W, 3)."""
     if not paths:
         from segdata.faces.synthetic import SyntheticFaces
 

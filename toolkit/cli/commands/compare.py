@@ -10,6 +10,7 @@ import typer
 from toolkit.apps.compare.limits import CompareLimits
 from toolkit.cli.options import holding
 from toolkit.errors import ExitStatus, UsageError
+from toolkit.progress import plain_console
 
 EXAMPLES = (
     "Examples: [bold]segport compare runs/main runs/branch[/]  |  "
@@ -27,8 +28,6 @@ def compare(
     markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write what changed as Markdown.")] = None,
 ) -> int:
     """Compare RUN_B with RUN_A; exit status 1 if anything got worse beyond the limits."""
-    from rich.console import Console
-
     from toolkit.apps.compare.paired import paired_intervals
     from toolkit.apps.compare.runs import compare_runs
     from toolkit.apps.compare.showing import render_markdown, render_terminal
@@ -47,7 +46,7 @@ def compare(
             write_text(markdown_file, render_markdown(found))
     except OSError as error:
         raise UsageError(f"the comparison cannot be written ({error}); choose another file") from error
-    render_terminal(found, Console(), everything=everything)
+    render_terminal(found, plain_console(), everything=everything)
     return ExitStatus.GATE_FAILED if found.worse else ExitStatus.PASS
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from toolkit.progress import plain_console
+
 EXAMPLES = "Examples: [bold]segport doctor[/]  |  [bold]segport doctor --setup tflite-runtime[/]"
 
 
@@ -15,11 +17,9 @@ def doctor(
     ] = None,
 ) -> int:
     """Really convert and run a tiny network with every tool, and say what to type for what is missing."""
-    from rich.console import Console
-
     from toolkit.apps import doctor as checks
 
-    console = Console()
+    console = plain_console()
     if setup is not None:
         return checks.set_up(setup, console)
     return checks.examine(console)

@@ -1,17 +1,21 @@
-"""`segport inspect`: what is inside one artifact, what accelerators take of it, where it departs from its float reference."""
+"""`segport inspect`: what is inside one artifact, what accelerators take of it, where it departs from its float
+reference.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from toolkit.apps.inspect.showing import show_departure, show_lint
+from toolkit.errors import UsageError
 
 EXAMPLES = (
     "Examples: [bold]segport inspect runs/latest/artifacts/tflite-int8_static.tflite[/]  |  "
-    "[bold]segport inspect net.tflite --lint[/]  |  [bold]segport inspect net.tflite --profile[/]  |  [bold]segport inspect net.mlpackage --compare fp-liif-face11[/]"
+    "[bold]segport inspect net.tflite --lint[/]  |  [bold]segport inspect net.tflite --profile[/]  |  "
+    "[bold]segport inspect net.mlpackage --compare fp-liif-face11[/]"
 )
 
 
@@ -51,51 +55,30 @@ def inspect(
     ] = False,
 ) -> int:
     """Print what an artifact holds, read from the file itself; with --compare, which operation departs first."""
+    from toolkit.apps.inspect.showing import show_content, show_lint, show_memory, show_profile
+
     if lint:
         return show_lint(artifact, as_json)
     if profile:
-        from toolkit.apps.inspect.showing import show_profile
-
         return show_profile(artifact, backend, threads, as_json)
     if memory:
-        from toolkit.apps.inspect.showing import show_memory
-
         return show_memory(artifact, as_json)
     if compare is not None:
         return _compare(artifact, compare, images, dataset, threshold, as_json)
     if as_json:
-        from toolkit.errors import UsageError
-
         raise UsageError("--json goes with --compare, --lint, --profile or --memory; add one of them")
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from converters.inspect import describe
-
-    table = Table(title=Text(str(artifact)), show_header=False, title_justify="left")
-    section = None
-    for fact in describe(artifact):
-        if fact.section != section:
-            section = fact.section
-            table.add_section()
-            table.add_row(Text(section, style="bold"), "")
-        # Names come from the file: they are text, whatever brackets are in them.
-        table.add_row(Text(fact.key), Text(fact.value))
-    Console().print(table)
-    return 0
+    return show_content(artifact)
 
 
 def _compare(artifact: Path, against: str, images: int, dataset: str, threshold: float, as_json: bool) -> int:
-    import json
-
     from toolkit.apps.inspect.departure import compare, to_json
+    from toolkit.apps.inspect.showing import show_departure
 
-    found = compare(artifact, against, images, dataset, threshold)
+    departure = compare(artifact, against, images, dataset, threshold)
     if as_json:
-        typer.echo(json.dumps(to_json(found), indent=2))
+        typer.echo(json.dumps(to_json(departure), indent=2))
     else:
-        show_departure(found)
+        show_departure(departure)
     return 0
 
 

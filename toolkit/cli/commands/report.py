@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from toolkit.cli.screen import Screen
+from toolkit.errors import ExitStatus, UsageError
+
 EXAMPLES = (
     "Examples: [bold]segport report runs/latest[/]  |  [bold]segport report runs/latest --merge result.json[/]  |  "
     "[bold]segport report runs/latest --export phone.json[/]"
@@ -25,8 +28,6 @@ def report(
     ] = None,
 ) -> int:
     """Show the table again and rewrite the reports from report.json; --merge takes results from other machines in."""
-    from toolkit.cli.screen import Screen
-    from toolkit.errors import ExitStatus, UsageError
     from toolkit.pipeline import redraw
 
     if export is not None:

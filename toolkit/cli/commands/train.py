@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolkit.progress import plain_console
+
 if TYPE_CHECKING:
     from fpliif.training.config import TrainConfig
 
@@ -48,8 +50,6 @@ def train(
     """Train FP-LIIF; Ctrl-C keeps the last checkpoint, and --resume goes on from it exactly."""
     from dataclasses import replace
 
-    from rich.console import Console
-
     from fpliif.training.loop import train as train_network
     from fpliif.training.progress import TerminalProgress
     from toolkit.apps.fine_tuning import rounding_of
@@ -65,11 +65,11 @@ def train(
         config = config.lasting(steps)
     if qat or qat_recipe:
         config = replace(config, qat=qat_recipe or config.qat or USUAL_ROUNDING)
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     with TerminalProgress(console) as progress:
         rounding = rounding_of(config.qat) if config.qat else None
         result = train_network(config, out, resume, [progress], rounding=rounding)
-    Console().print(
+    plain_console().print(
         f"{result.best}  mean F1 {result.best_mean_f1:.4f}  mIoU {result.best_miou:.4f}  "
         f"{result.seconds / 3600:.2f} h on {result.device}"
     )

@@ -10,9 +10,11 @@ import typer
 
 from toolkit.cli.options import Given, Quiet, taking
 from toolkit.cli.screen import Screen
+from toolkit.errors import UsageError
 
 EXAMPLES = (
-    "Examples: [bold]segport web-demo --out demo[/]  |  [bold]segport web-demo --run runs/latest --convert --out demo[/]  |  "
+    "Examples: [bold]segport web-demo --out demo[/]  |  [bold]segport web-demo --run runs/latest --convert --out "
+    "demo[/]  |  "
     "[bold]segport web-demo net-256.tflite net-512.tflite --classes names.txt --sample street.jpg --out demo[/]  |  "
     "then [bold]python -m http.server --directory demo[/]"
 )
@@ -28,7 +30,7 @@ def web_demo(
         Path | None,
         typer.Option(
             "--run",
-            help="Output folder of `segport run` or `segport convert`.  [default: runs/demo]",
+            help="Output folder of `segport run` or `segport convert`.  \\[default: runs/demo]",
             show_default=False,
         ),
     ] = None,
@@ -47,10 +49,11 @@ def web_demo(
     ] = None,
     quiet: Quiet = False,
 ) -> int:
-    """Export a web page that segments photographs with LiteRT.js, with everything it needs: for any static server, and phones."""
+    """Export a web page that segments photographs with LiteRT.js, with everything it needs: for any static server, and
+    phones.
+    """
     from toolkit.apps.web_demo.choosing import chosen_files, chosen_from_run
     from toolkit.apps.web_demo.exporting import export
-    from toolkit.errors import UsageError
 
     screen = Screen(quiet)
     if artifacts and (run is not None or convert):

@@ -10,7 +10,6 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +23,7 @@ from validation.runners.arm64.agreement import Agreement, computes_in_integers
 from validation.runners.arm64.instructions import read_counts
 from validation.runners.arm64.machine import MACHINE, unsupported
 from validation.runners.arm64.profiles import PROFILES
+from validation.runners.base.installed import is_there
 from validation.runners.base.other_interpreter.process import WorkerProcess
 from validation.runners.base.other_interpreter.runner import WorkerRunner
 from validation.runners.litert.runner import LiteRtRunner
@@ -59,7 +59,7 @@ class Arm64Runner(WorkerRunner):
             return Availability(False, unsupported())
         if not MACHINE.exists():
             return Availability(False, "the ARM64 machine has not been made; run: segport doctor --setup arm64")
-        if find_spec("ai_edge_litert") is None:
+        if not is_there("ai_edge_litert"):
             return Availability(
                 False, "LiteRT, whose answers it compares, is not installed; run: pip install 'segport[tflite]'"
             )

@@ -25,6 +25,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from validation.runners.base.installed import is_there
+
 SEEN = "2.3.0"
 """The version of ai-edge-litert whose layouts these are."""
 
@@ -94,7 +96,7 @@ def unusable() -> str:
 
 @cache
 def _library_path() -> Path | None:
-    spec = find_spec("ai_edge_litert")
+    spec = find_spec("ai_edge_litert") if is_there("ai_edge_litert") else None
     folders = [] if spec is None else [Path(folder) for folder in spec.submodule_search_locations or ()]
     return next((path for folder in folders for path in sorted(folder.glob("libLiteRt.*"))), None)
 

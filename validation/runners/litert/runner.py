@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from validation.errors import RunnerError
 from validation.results.facts import Availability, OperationTime
 from validation.runners.base.contract import Runner
+from validation.runners.base.installed import is_there
 from validation.runners.base.native_output import captured_stderr
 from validation.runners.base.tensors import check_image_tensor, check_map_tensor, choose
 from validation.runners.base.values import native_input
@@ -47,7 +47,7 @@ class LiteRtRunner(Runner):
     @classmethod
     def availability(cls, backend: str) -> Availability:
         """Say how to install LiteRT if it is missing: a pip package with wheels for Linux, macOS and Windows."""
-        if find_spec("ai_edge_litert") is None:
+        if not is_there("ai_edge_litert"):
             return Availability(False, "LiteRT is not installed; run: pip install 'segport[tflite]'")
         if backend != FLOAT16:
             return Availability(True)

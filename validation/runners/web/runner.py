@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from converters import Artifact
 from validation.errors import RunnerError
 from validation.results.facts import Availability
 from validation.runners.arm64.agreement import Agreement
+from validation.runners.base.installed import is_there
 from validation.runners.base.native_output import tail
 from validation.runners.base.other_interpreter.process import WorkerProcess
 from validation.runners.base.other_interpreter.runner import WorkerRunner
@@ -139,7 +139,7 @@ class WebRunner(WorkerRunner):
             raise RunnerError(reason)
         super()._open()
         self._agreement = Agreement()
-        if find_spec("ai_edge_litert") is not None:
+        if is_there("ai_edge_litert"):
             self._native = self._resources.enter_context(LiteRtRunner(self.artifact, "xnnpack"))
 
     def _feed(self, image: NDArray[np.uint8]) -> None:

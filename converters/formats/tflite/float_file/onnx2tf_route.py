@@ -6,7 +6,6 @@ process keeps all of that away from the caller.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from converters.contract import Job
 from converters.errors import ConversionError, MissingToolError
+from converters.tools.installed import is_installed
 
 WORKER = Path(__file__).with_name("onnx2tf_worker.py")
 SAMPLE_FILE = "calibration_image_sample_data_20x128x128x3_float32.npy"
@@ -46,7 +46,7 @@ def onnx_to_tflite(graph: Path, job: Job, path: Path, quantized: Quantized | Non
         ConversionError: onnx2tf failed; what it printed is in the log.
     """
     for module in ("onnx2tf", "tensorflow", "tf_keras"):
-        if importlib.util.find_spec(module) is None:
+        if not is_installed(module):
             raise MissingToolError(f"{module} is not installed; get it with: pip install 'segport[onnx2tf]'")
     source, room = job.source, job.workspace / "onnx2tf"
     room.mkdir(exist_ok=True)
