@@ -41,6 +41,7 @@ class ModelSource:
             one alone. Only for a module whose graph allows it.
         channels: of the picture: 3 for RGB; others as the dataset stores them.
         meaning: what the answers are where they are no logits, and how that was found out.
+        remarks: sentences for people on what was chosen for them while the model was read.
 
     Raises:
         SourceError: if neither or both of `module` and `onnx_path` are given, or the counts disagree.
@@ -61,6 +62,7 @@ class ModelSource:
     input_shapes: tuple[tuple[int, int], ...] = ()
     channels: int = 3
     meaning: Meaning = PLAIN
+    remarks: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if (self.module is None) == (self.onnx_path is None):

@@ -7,18 +7,16 @@ Outside, always: RGB pixels float32 (1, 3, H, W) -> logits float32 (1, C, h, w).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from converters.errors import SourceError
+from converters.torch_sources.answers import Key, picked
 
-NAMES_OF_LOGITS = ("logits", "out", "sem_seg", "pred", "output")
-"""Where networks with a named answer keep it: transformers, torchvision, detectron2 and others."""
 RESIZES: dict[str, dict[str, Any]] = {
     "bilinear": {"mode": "bilinear", "align_corners": False},
     "bilinear-corners": {"mode": "bilinear", "align_corners": True},
@@ -87,7 +85,7 @@ class AnswerForm:
     """What a network answers with.
 
     Attributes:
-        key: attribute or mapping key of the logits; position in a tuple; None if the answer is the logits.
+        key: attribute or mapping key of the logits; position in a tuple; several of these in turn; None if the answer is the logits.
         channels_last: True if logits are (1, h, w, C).
         binary: True for one channel, the logit of the second of two classes.
         size: (height, width) to resize logits to; None leaves them.
@@ -95,7 +93,7 @@ class AnswerForm:
         probability: True if the one channel is a probability and no logit.
     """
 
-    key: str | int | None = None
+    key: Key = None
     channels_last: bool = False
     binary: bool = False
     size: tuple[int, int] | None = None
@@ -168,64 +166,3 @@ class FixedMode(nn.Module):
 
     def forward(self, image: torch.Tensor) -> Any:
         return self.program(image)
-
-
-def picked(answer: Any, key: str | int | None) -> torch.Tensor:
-    """The logits among what a network answered with."""
-    if key is None:
-        found = answer
-    elif isinstance(key, int) or isinstance(answer, Mapping):
-        found = answer[key]
-    else:
-        found = getattr(answer, key)
-    return cast(torch.Tensor, found)  # not asserted: tracers hand through stand-ins of their own
-
-
-def key_of_logits(answer: Any, wanted: str | None, origin: str) -> str | int | None:
-    """Where in `answer` the logits are: `wanted`, or the one place that is obvious.
-
-    Raises:
-        SourceError: there is no four-dimensional tensor there, or several and none has a usual name.
-    """
-    if isinstance(answer, torch.Tensor) and wanted is None:
-        if answer.ndim != 4:
-            raise SourceError(_unusable(origin, f"a tensor of shape {tuple(answer.shape)}"))
-        return None
-    places = _places(answer)
-    if wanted is not None:
-        key = int(wanted) if wanted.isdigit() and isinstance(answer, list | tuple) else wanted
-        if key not in places:
-            raise SourceError(f"{origin} has no map of logits called {wanted!r}; it answers with {_listed(places)}")
-        return key
-    named = [key for key in NAMES_OF_LOGITS if key in places]
-    if named:
-        return named[0]
-    if isinstance(answer, list | tuple) and places:
-        return next(iter(places))  # auxiliary heads come behind the main one
-    if len(places) == 1:
-        return next(iter(places))
-    if places:
-        raise SourceError(f"{origin} answers with several maps, {_listed(places)}; say which with --answer NAME")
-    raise SourceError(_unusable(origin, f"a {type(answer).__name__}"))
-
-
-def _places(answer: Any) -> dict[str | int, tuple[int, ...]]:
-    """Keys of the four-dimensional tensors in an answer, with their shapes."""
-    if isinstance(answer, Mapping):
-        items = list(answer.items())
-    elif isinstance(answer, list | tuple):
-        items = list(enumerate(answer))
-    else:
-        items = [(name, getattr(answer, name, None)) for name in NAMES_OF_LOGITS]
-    return {key: tuple(value.shape) for key, value in items if isinstance(value, torch.Tensor) and value.ndim == 4}
-
-
-def _listed(places: Mapping[str | int, tuple[int, ...]]) -> str:
-    return ", ".join(f"{key} {shape}" for key, shape in places.items()) or "no four-dimensional tensor"
-
-
-def _unusable(origin: str, found: str) -> str:
-    return (
-        f"{origin} must answer with logits (1, classes, h, w), alone or in a tuple, a mapping or an object with .logits, "
-        f"not {found}; wrap it in a module that does"
-    )

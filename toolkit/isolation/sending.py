@@ -2,7 +2,7 @@
 
 A network that refuses, and that a factory made, is made again there by the same factory and given the same tensors. transformers needs
 that: its networks keep context variables in hooks, and registers of what has been made in their process. A network of a program in a
-file reads that again (`toolkit.models.program_file`).
+file reads that again (`toolkit.models.files.program_file`).
 """
 
 from __future__ import annotations

@@ -44,15 +44,20 @@ def from_checkpoint(named: str, options: RunOptions) -> ModelSource:
 
 
 def _refuse_weights_alone(path: Path) -> None:
-    """Raise UsageError for tensors without a network: somebody's state dict."""
-    from fpliif.checkpoint import KEY, read_tensors
+    """Raise UsageError for tensors without a network: somebody's state dict, alone or in what a trainer wrote."""
+    from fpliif.checkpoint import KEY, SUFFIX, read_tensors
 
-    _, metadata = read_tensors(path)
-    if KEY not in metadata:
+    if path.suffix == SUFFIX and KEY in read_tensors(path)[1]:
+        return
+    from toolkit.models.files.unpickled import read_contents, states_in
+
+    if any(states_in(read_contents(path))) or path.suffix == SUFFIX:
         raise UsageError(
             f"{path} holds tensors without a network; name the function that makes it, and fill it: --model package.module:factory "
             f"--weights {path}"
         )
+    read_tensors(path)
+    raise UsageError(f"{path} holds no network; name the function that makes it: --model package.module:factory")
 
 
 def default_output_size(options: RunOptions) -> tuple[int, int]:

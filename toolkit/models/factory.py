@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import sys
 import traceback
@@ -27,13 +28,17 @@ def from_factory(named: str, options: RunOptions) -> ModelSource:
 
     module = called(named)
     remember_maker(module, called, named)
+    remarks: tuple[str, ...] = ()
     if options.weights is not None:
-        _load_weights(module, options.weights)
-    return from_module(module, options, name=named.rsplit(":", 1)[1], origin=named)
+        from toolkit.models.files.weights import fill
+
+        remarks = fill(module, options.weights)
+    source = from_module(module, options, name=named.rsplit(":", 1)[1], origin=named)
+    return dataclasses.replace(source, remarks=(*remarks, *source.remarks))
 
 
 def called(named: str) -> torch.nn.Module:
-    """What the factory returns; raises SourceError."""
+    """What the factory returns, out of its wrappers and in float32; raises SourceError."""
     import torch
 
     module_name, _, attribute = named.partition(":")
@@ -50,29 +55,18 @@ def called(named: str) -> torch.nn.Module:
         sys.path.pop(0)
     if not isinstance(made, torch.nn.Module):
         raise SourceError(f"{named} returned {_described(made)}; it must return a torch.nn.Module")
-    return made
+    from toolkit.models.unwrapping import unwrapped
+
+    return unwrapped(made)
 
 
 def _place(error: Exception, module_name: str) -> str:
     """Where a factory failed: its own file and line, or where its module was looked for."""
-    from toolkit.models.watching import line_of
+    from toolkit.models.trial.watching import line_of
 
     if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
         return f", looked for in {Path.cwd()} and on Python's path"
     return line_of(traceback.extract_tb(error.__traceback__))
-
-
-def _load_weights(module: torch.nn.Module, path: Path) -> None:
-    from fpliif.checkpoint import read_tensors
-
-    tensors, _ = read_tensors(path)
-    try:
-        module.load_state_dict(tensors)
-    except RuntimeError as error:
-        differences = " ".join(str(error).split())[:300]
-        raise SourceError(
-            f"{path} does not fit the network ({differences}); give the weights it was trained to"
-        ) from error
 
 
 def _described(value: Any) -> str:

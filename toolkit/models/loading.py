@@ -10,9 +10,9 @@ from typing import Any
 from converters import ModelSource
 from toolkit.errors import UsageError
 from toolkit.models.checkpoint import from_checkpoint
-from toolkit.models.exported import EXPORTED, SCRIPTED, from_exported, from_torchscript, is_torchscript
 from toolkit.models.factory import from_factory
-from toolkit.models.onnx_file import ADAPTING, from_onnx
+from toolkit.models.files.exported import EXPORTED, SCRIPTED, from_exported, from_torchscript, is_torchscript
+from toolkit.models.files.onnx_file import ADAPTING, from_onnx
 from toolkit.options import RunOptions
 
 

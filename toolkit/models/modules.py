@@ -10,12 +10,14 @@ from torch.nn.parameter import is_lazy
 
 from converters import ModelSource, PixelRange, SourceError
 from converters.scores import AnswerKind, Meaning, Scores, meaning
-from converters.torch_sources.adapter import Adapted, AnswerForm, PictureForm, key_of_logits, picked
+from converters.torch_sources.adapter import Adapted, AnswerForm, PictureForm
+from converters.torch_sources.answers import key_of_logits, others_than, picked
 from converters.torch_sources.scores import trace_of, traced, values_of
-from toolkit.models.fixed_graph import check_numbers, refuse_what_no_graph_holds
 from toolkit.models.naming import MOST_CLASSES, class_names, palette, picture_form
-from toolkit.models.quiet import quiet
-from toolkit.models.trying import answered, dark_picture, grey_picture, noisy_picture
+from toolkit.models.trial.fixed_graph import check_numbers, refuse_what_no_graph_holds
+from toolkit.models.trial.quiet import quiet
+from toolkit.models.trial.trying import answered, dark_picture, grey_picture, noisy_picture
+from toolkit.models.unwrapping import in_float32
 from toolkit.options import RunOptions
 
 
@@ -41,11 +43,11 @@ def from_module(
             or with no numbers, trains, decides by pixels, or keeps what it read off one picture for all others.
     """
     _refuse_without_values(module, origin)
-    module = module.eval()
+    module = in_float32(module.eval())
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     with quiet():
-        whole, final, meant = _adapted(module, options, origin)
+        whole, final, meant, remarks = _adapted(module, options, origin)
         refuse_what_no_graph_holds(whole, options, origin)
         check_numbers(whole, final, options, origin)
     if final.shape[1] > MOST_CLASSES:
@@ -65,6 +67,7 @@ def from_module(
         module=module if plain else whole,
         channels=options.channels,
         meaning=meant,
+        remarks=remarks,
     )
 
 
@@ -78,19 +81,21 @@ def _refuse_without_values(module: torch.nn.Module, origin: str) -> None:
             )
 
 
-def _adapted(module: torch.nn.Module, options: RunOptions, origin: str) -> tuple[Adapted, torch.Tensor, Meaning]:
-    """The network with all that is put around it, its logits for a grey picture, and what these are."""
+def _adapted(
+    module: torch.nn.Module, options: RunOptions, origin: str
+) -> tuple[Adapted, torch.Tensor, Meaning, tuple[str, ...]]:
+    """The network with all that is put around it, its logits for a grey picture, what these are, and what was chosen."""
     picture = picture_form(options)
-    bare = _answer_form(module, picture, options, origin)
+    bare, remarks = _answer_form(module, picture, options, origin)
     meant = _meaning(module, picture, bare, options)
     bare = dataclasses.replace(bare, probability=bare.binary and meant.scores is not Scores.LOGITS)
     adapted = Adapted(module, picture, bare).eval()
     logits = _tried(adapted, options, origin)
     answer = _resized_form(bare, logits, options)
     if answer == bare:
-        return adapted, logits, meant
+        return adapted, logits, meant, remarks
     whole = Adapted(module, picture, answer).eval()
-    return whole, _tried(whole, options, origin), meant
+    return whole, _tried(whole, options, origin), meant, remarks
 
 
 def _meaning(module: torch.nn.Module, picture: PictureForm, answer: AnswerForm, options: RunOptions) -> Meaning:
@@ -104,8 +109,10 @@ def _meaning(module: torch.nn.Module, picture: PictureForm, answer: AnswerForm, 
     return meaning(int(found[0].shape[1]), trace, values_of(found), AnswerKind(options.answer_kind))
 
 
-def _answer_form(module: torch.nn.Module, picture: PictureForm, options: RunOptions, origin: str) -> AnswerForm:
-    """Where the logits are, found by asking once."""
+def _answer_form(
+    module: torch.nn.Module, picture: PictureForm, options: RunOptions, origin: str
+) -> tuple[AnswerForm, tuple[str, ...]]:
+    """Where the logits are, found by asking once, and a sentence if they are one of several maps."""
     asking = Adapted(module, picture, AnswerForm())
     given = asking.to_picture(grey_picture(options))
     answer = answered(module, given, origin)
@@ -118,7 +125,11 @@ def _answer_form(module: torch.nn.Module, picture: PictureForm, options: RunOpti
         )
     channels_last = picture.channels_last
     channels = int(logits.shape[3 if channels_last else 1])
-    return AnswerForm(key=key, channels_last=channels_last, binary=channels == 1)
+    others = others_than(answer, key) if options.answer is None else ""
+    taken = ".".join(map(str, key)) if isinstance(key, tuple) else key
+    remark = f"{origin} answers with several maps: {taken} is taken for the logits, not {others}; --answer NAME takes another"
+    form = AnswerForm(key=key, channels_last=channels_last, binary=channels == 1)
+    return form, (remark,) if others else ()
 
 
 def _resized_form(answer: AnswerForm, logits: torch.Tensor, options: RunOptions) -> AnswerForm:

@@ -166,6 +166,8 @@ def plan_conversions(
     """Decide everything and read the calibration pictures; nothing is written yet. `store` will keep the statistics."""
     pairs, routes = wanted_pairs(options), _routes(options)
     check_converters([name for name, _ in pairs], routes, source)
+    for remark in source.remarks:
+        progress.note(remark)
     calibration = None
     if source.meaning.note:
         progress.note(f"{source.name}: {source.meaning.note}")

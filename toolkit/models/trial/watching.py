@@ -20,10 +20,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 OURS = (
-    *(
-        f"toolkit/models/{name}.py"
-        for name in ("modules", "watching", "trying", "fixed_graph", "program_file", "factory")
-    ),
+    "toolkit/models/modules.py",
+    "toolkit/models/factory.py",
+    *(f"toolkit/models/trial/{name}.py" for name in ("watching", "trying", "fixed_graph")),
+    *(f"toolkit/models/files/{name}.py" for name in ("program_file", "scripted")),
     "importlib/__init__.py",
     "converters/torch_sources/adapter.py",
 )

@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from converters import SourceError
 from converters.errors import in_one_line
-from converters.other_sizes import advice, mending_size
 from converters.torch_sources.adapter import FixedMode
-from toolkit.models.quiet import quiet
+from toolkit.models.trial.quiet import quiet
 
 if TYPE_CHECKING:
     import torch
@@ -67,9 +66,11 @@ class ProgramFile:
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise SourceError(f"{self.named} has changed since it was read; leave it as it is until the command ends")
         with quiet():
-            return (
-                _exported(content, self.named) if self.picture is None else _scripted(content, self.named, self.picture)
-            )
+            if self.picture is None:
+                return _exported(content, self.named)
+            from toolkit.models.files.scripted import scripted_program
+
+            return scripted_program(content, self.named, self.picture)
 
 
 class ProgramNetwork(FixedMode):
@@ -82,7 +83,9 @@ class ProgramNetwork(FixedMode):
     @classmethod
     def of(cls, program: ExportedProgram, file: ProgramFile) -> ProgramNetwork:
         """Around a program that has been looked at."""
-        graph = program.module(check_guards=False)
+        from toolkit.models.unwrapping import in_float32
+
+        graph = in_float32(program.module(check_guards=False))
         graph.validate_inputs = False  # type: ignore[assignment]  # its check of shapes cannot be traced; ours has been made
         return cls(graph, file)
 
@@ -135,46 +138,6 @@ def _exported(content: bytes, named: str) -> tuple[ExportedProgram, int]:
         why = "damaged tensors" if "when deserializing the saved file" in str(error) else in_one_line(error)
         raise SourceError(f"{named} is not a usable torch.export program ({why}); save it again") from error
     return program, sum(item.numel() for item in program.parameters())
-
-
-def _scripted(content: bytes, named: str, picture: tuple[int, ...]) -> tuple[ExportedProgram, int]:
-    """By way of the torch.export program it amounts to: no converter takes a ScriptModule inside another module, and all of them
-    take such a program."""
-    import torch
-    from torch._export.converter import TS2EPConverter
-
-    try:
-        script = torch.jit.load(io.BytesIO(content), map_location="cpu").eval()  # type: ignore[no-untyped-call]
-    except Exception as error:  # C++ errors share no base class
-        raise SourceError(f"{named} is not a usable TorchScript file ({in_one_line(error)}); save it again") from error
-    try:
-        program = TS2EPConverter(script, (torch.zeros(picture),)).convert()
-    except Exception as error:  # as above
-        shown = " x ".join(map(str, picture))
-        raise SourceError(
-            f"{named} cannot be brought into one graph for pictures of {shown} ({in_one_line(error)}); "
-            f"{_what_to_do(script, picture)}"
-        ) from error
-    return program, sum(item.numel() for item in script.parameters())
-
-
-def _what_to_do(script: Any, picture: tuple[int, ...]) -> str:
-    """Advise another size only where the script itself refuses this one and answers to the other."""
-    import torch
-
-    rows = 1 if picture[3] < picture[1] else 2  # (1, H, W, C) or (1, C, H, W)
-
-    def answers(size: tuple[int, int]) -> object:
-        with torch.inference_mode():
-            return script(torch.zeros((*picture[:rows], *size, *picture[rows + 2 :])))
-
-    otherwise = "save the network with torch.export.save"
-    size = (picture[rows], picture[rows + 1])
-    try:
-        answers(size)
-    except Exception:  # noqa: BLE001 - C++ errors share no base class
-        return advice(mending_size(answers, size), f"check --model-layout, or {otherwise}")
-    return otherwise
 
 
 def _refuse_code(content: bytes, named: str) -> None:

@@ -14,7 +14,7 @@ from toolkit.options import RunOptions
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-    from toolkit.models.program_file import ProgramFile
+    from toolkit.models.files.program_file import ProgramFile
 
 EXPORTED = (".pt2",)
 SCRIPTED = (".ts",)
@@ -35,7 +35,7 @@ def from_torchscript(path: Path, options: RunOptions) -> ModelSource:
     Raises:
         SourceError: torch cannot read it, or it has control flow that depends on the picture.
     """
-    from toolkit.models.program_file import ProgramFile
+    from toolkit.models.files.program_file import ProgramFile
 
     file = ProgramFile.at(path, picture_form(options).shape_at(options.input_size))
     program, parameters = file.read()
@@ -48,7 +48,7 @@ def from_exported(path: Path, options: RunOptions) -> ModelSource:
     Raises:
         SourceError: no such file, not such a program, one whose reading would run code, or one for another size than is asked for.
     """
-    from toolkit.models.program_file import ProgramFile
+    from toolkit.models.files.program_file import ProgramFile
 
     file = ProgramFile.at(path)
     program, parameters = file.read()
@@ -78,8 +78,8 @@ def _at_its_size(program: ExportedProgram, path: Path, options: RunOptions) -> R
 def _of_program(
     program: ExportedProgram, file: ProgramFile, path: Path, options: RunOptions, parameters: int
 ) -> ModelSource:
+    from toolkit.models.files.program_file import ProgramNetwork
     from toolkit.models.modules import from_module
-    from toolkit.models.program_file import ProgramNetwork
 
     _refuse_what_no_graph_holds(program, path)
     return from_module(

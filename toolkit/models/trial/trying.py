@@ -14,7 +14,7 @@ import torch
 from converters import PixelRange, SourceError
 from converters.errors import in_one_line
 from converters.other_sizes import advice, mending_size
-from toolkit.models.watching import followed, with_module
+from toolkit.models.trial.watching import followed, with_module
 from toolkit.options import RunOptions
 
 _CHANNELS = re.compile(r"expected input(\[[\d, ]+\]) to have \d+ channels, but got \d+", re.I)

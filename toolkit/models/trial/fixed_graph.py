@@ -10,8 +10,8 @@ import torch
 
 from converters import SourceError
 from converters.torch_sources.adapter import Adapted
-from toolkit.models.trying import answered, dark_picture, grey_picture, noisy_picture, own
-from toolkit.models.watching import watched
+from toolkit.models.trial.trying import answered, dark_picture, grey_picture, noisy_picture, own
+from toolkit.models.trial.watching import watched
 from toolkit.options import RunOptions
 
 _AGREEMENT = 1e-3

@@ -38,6 +38,7 @@ def from_onnx(path: Path, options: RunOptions) -> ModelSource:
         described,
         onnx_hash,
         read_onnx,
+        stands_in_order,
         stored_class_names,
         weights_beside,
     )
@@ -45,7 +46,8 @@ def from_onnx(path: Path, options: RunOptions) -> ModelSource:
     from converters.scores import Meaning, Scores
 
     model, form, beside = read_onnx(path), _form(options), weights_beside(path)
-    fits, weights = fits_already(model, form) and not beside, onnx_hash(path, beside)
+    fits = fits_already(model, form) and not beside and stands_in_order(path)
+    weights = onnx_hash(path, beside)
     if not fits:
         weights = hashlib.sha256(f"{weights}\0{form}".encode()).hexdigest()
     used, whole = (path, model) if fits else _adapted(path, form, options, weights)
