@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.errors import SourceError, in_one_line
+from converters.onnx_sources.ends import ending_at, refuse_class_numbers
 from converters.onnx_sources.nodes import Nodes, prune
+from converters.onnx_sources.opsets import opset_of, raised
+from converters.onnx_sources.padding import leaves_padding_open, with_padding
 from converters.onnx_sources.reading import picture_and_answers, sizes_of
 from converters.onnx_sources.scores import noted, trace_of, values_of
 from converters.other_sizes import advice, mending_size
@@ -66,7 +69,7 @@ def fits_already(model: Any, form: OnnxForm) -> bool:
 
     onnx = tool("onnx", "onnx")
     plain = PictureForm(given=form.picture.given)
-    inputs, outputs = picture_and_answers(onnx.shape_inference.infer_shapes(model))
+    inputs, outputs = picture_and_answers(model)  # as the file states them: converters read them there
     if form.picture != plain or (form.answer, form.output_size, form.upsample) != (None, None, None):
         return False
     if len(inputs) != 1 or len(outputs) != 1:
@@ -75,6 +78,8 @@ def fits_already(model: Any, form: OnnxForm) -> bool:
     floats = all(item.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for item in (inputs[0], outputs[0]))
     fixed = all(len(sizes) == 4 and sizes[0] == 1 and all(sizes) for sizes in (picture, logits))
     refused = form.insists and picture[2:] != form.size
+    if opset_of(model) < LEAST_OPSET or leaves_padding_open(model):
+        return False
     return floats and fixed and picture[1] == form.picture.given and logits[1] > 1 and not refused
 
 
@@ -92,15 +97,20 @@ def adapted_onnx(model: Any, origin: str, form: OnnxForm, scale: float) -> Any:
         SourceError: it takes no such picture, gives no map of scores, or several of which none is named.
         MissingToolError: onnx, onnxsim or onnxruntime is not installed.
     """
+    from converters.onnx_sources.checked import check_same
+
     onnx = tool("onnx", "onnx")
-    whole = _fixed_sizes(model, origin, form)
+    cut = ending_at(model, form.answer)
+    whole = _fixed_sizes(cut, origin, form)
+    if opset_of(model) < LEAST_OPSET or leaves_padding_open(model):
+        check_same(cut, whole, origin)
     size = form.picture.sizes_in(sizes_of(picture_and_answers(whole)[0][0]))
     _put_before(whole, form.picture, size, origin, scale)
     advise = partial(_what_to_do, model, form.picture.shape_at(size), form)
     noise = np.random.default_rng(0).random((1, form.picture.given, *size), dtype=np.float32)
     grey = np.full_like(noise, 0.5 * scale)
     tried = [_answers(whole, picture, origin, advise) for picture in (grey, noise * scale, noise**2 * scale)]
-    _put_behind(whole, tried, form, size, origin)
+    _put_behind(whole, model, tried, form, size, origin)
     (logits,) = _answers(whole, grey, origin, advise).values()
     _state_shape(whole.graph.output[0], logits.shape)
     del whole.graph.value_info[:]
@@ -125,11 +135,10 @@ def _fixed_sizes(model: Any, origin: str, form: OnnxForm) -> Any:
         for number, dimension in enumerate(output.type.tensor_type.shape.dim):
             dimension.dim_param = f"{output.name}_{number}"
     del copy.graph.value_info[:]
-    opset = next((item.version for item in copy.opset_import if item.domain in ("", "ai.onnx")), LEAST_OPSET)
     try:
-        if opset < LEAST_OPSET:
-            copy = onnx.version_converter.convert_version(copy, LEAST_OPSET)
-        return simplified(copy, {inputs[0].name: list(shape)})
+        if opset_of(copy) < LEAST_OPSET:
+            copy = raised(copy, LEAST_OPSET)
+        return with_padding(simplified(copy, {inputs[0].name: list(shape)}))
     except Exception as error:  # C++ errors share no base class
         raise SourceError(
             f"{origin} cannot be fixed to a picture {_shown(shape)} ({in_one_line(error)}); "
@@ -244,27 +253,25 @@ def _cast_picture(nodes: Nodes, image: str, given: Any, picture: PictureForm, or
 
 
 def _put_behind(
-    model: Any, tried: Sequence[Mapping[str, NDArray[Any]]], form: OnnxForm, size: tuple[int, int], origin: str
+    model: Any,
+    original: Any,
+    tried: Sequence[Mapping[str, NDArray[Any]]],
+    form: OnnxForm,
+    size: tuple[int, int],
+    origin: str,
 ) -> None:
-    """Keep the output that holds the logits, as float32 (1, C, h, w), and nothing that leads to others; `tried` are answers to pictures."""
-    import torch
+    """Keep the output that holds the logits, as float32 (1, C, h, w), and nothing that leads to others.
 
-    from converters.torch_sources.adapter import key_of_logits
-
-    nodes, answers = Nodes(model), tried[0]
-    types = tool("onnx", "onnx").TensorProto
-    name = str(key_of_logits({key: torch.from_numpy(value) for key, value in answers.items()}, form.answer, origin))
+    `original` is the graph as it was given, whose tensors `--answer` may name; `tried` are answers to pictures.
+    """
+    nodes, types, answers = Nodes(model), tool("onnx", "onnx").TensorProto, tried[0]
+    name, kind = _output_with_logits(model, original, answers, form, origin)
     logits, shape = name, answers[name].shape
-    (kind,) = (item.type.tensor_type.elem_type for item in nodes.graph.output if item.name == name)
-    if kind not in (types.FLOAT, types.FLOAT16, types.DOUBLE):
-        raise SourceError(
-            f"{origin} answers in {types.DataType.Name(kind).lower()}, which are no scores; export it with the logits in floats"
-        )
     last = form.picture.channels_last
     values = values_of([answer[name] for answer in tried], last)
     found = meaning(shape[3 if last else 1], trace_of(model.graph, name), values, form.kind)
     noted(model, found)
-    if kind != types.FLOAT:
+    if kind != "float":
         logits = nodes.add("Cast", logits, to=types.FLOAT)
     if form.picture.channels_last:
         logits, shape = nodes.add("Transpose", logits, perm=[0, 3, 1, 2]), (1, shape[3], *shape[1:3])
@@ -281,6 +288,26 @@ def _put_behind(
     del nodes.graph.output[:]
     nodes.graph.output.append(nodes.tensor(logits, (1, shape[1], *wanted)))
     prune(nodes.graph)
+
+
+def _output_with_logits(
+    model: Any, original: Any, answers: Mapping[str, NDArray[Any]], form: OnnxForm, origin: str
+) -> tuple[str, str]:
+    """Name and type ("float") of the output that holds the logits; raises SourceError for class numbers."""
+    import torch
+
+    from converters.torch_sources.answers import key_of_logits
+
+    types = tool("onnx", "onnx").TensorProto
+    kinds = {item.name: types.DataType.Name(item.type.tensor_type.elem_type).lower() for item in model.graph.output}
+    given = {key: torch.from_numpy(value) for key, value in answers.items()}
+    maps = [key for key, value in answers.items() if value.ndim == 4 and value.dtype.kind == "f"]
+    asked = [form.answer] if form.answer is not None and form.answer in answers else []
+    for key in asked or ([] if maps else answers):
+        refuse_class_numbers(original, key, answers[key].shape, kinds[key], origin)
+    name = str(key_of_logits(given, form.answer, origin, "export it with such an output"))
+    refuse_class_numbers(original, name, answers[name].shape, kinds[name], origin)
+    return name, kinds[name]
 
 
 def _answers(

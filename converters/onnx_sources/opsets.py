@@ -16,6 +16,27 @@ import numpy as np
 from converters.tools.importing import tool
 
 DOMAINS = ("", "ai.onnx")
+_OLD_PLACES = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+
+
+def opset_of(model: Any) -> int:
+    """The version of ONNX's own operators that a graph is written in."""
+    return next((int(item.version) for item in model.opset_import if item.domain in DOMAINS), 1)
+
+
+def raised(model: Any, opset: int) -> Any:
+    """`model` at a newer opset, by onnx's own converter; raises what that raises.
+
+    It forgets how old resizes place their pixels: before opset 11 all count from the corner and round down.
+    """
+    onnx = tool("onnx", "onnx")
+    newer = onnx.version_converter.convert_version(model, opset)
+    for node in newer.graph.node if opset_of(model) < 11 else ():
+        if node.op_type == "Resize":
+            kept = [item for item in node.attribute if item.name not in _OLD_PLACES]
+            del node.attribute[:]
+            node.attribute.extend([*kept, *(onnx.helper.make_attribute(*item) for item in _OLD_PLACES.items())])
+    return newer
 
 
 def lowered(model: Any, opset: int) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.errors import MissingToolError, SourceError, in_one_line
+from converters.onnx_sources.nodes import in_order, put_in_order
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class OnnxDescription:
 
 
 def read_onnx(path: Path) -> Any:
-    """The checked onnx.ModelProto of a file, with the weights that lie in files beside it.
+    """The checked onnx.ModelProto of a file, with the weights that lie in files beside it, and its nodes in the order of execution.
 
     Raises:
         SourceError: missing or damaged file.
@@ -53,11 +54,18 @@ def read_onnx(path: Path) -> Any:
         raise SourceError(f"{path} does not exist; give the path of an ONNX file")
     try:
         model = onnx.load(path)
+        if not in_order(model.graph):  # ONNX asks for an order, and some converters to float16 keep none
+            put_in_order(model.graph)
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf, checker and C++ errors share no base class
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise SourceError(f"{path} is not a usable ONNX model ({reason}); export it again") from error
     return model
+
+
+def stands_in_order(path: Path) -> bool:
+    """True if the nodes of an ONNX file stand in the order of execution, as its readers expect; raises SourceError as `weights_beside`."""
+    return in_order(_graph_alone(path))
 
 
 def onnx_hash(path: Path, beside: Sequence[str]) -> str:
@@ -83,16 +91,19 @@ def onnx_hash(path: Path, beside: Sequence[str]) -> str:
 
 def weights_beside(path: Path) -> tuple[str, ...]:
     """Names of the files, relative to `path`, in which the model keeps its weights; none for a model in one file."""
-    import onnx
-
-    try:
-        graph = onnx.load(path, load_external_data=False).graph
-    except Exception as error:  # protobuf's errors share no base class
-        raise SourceError(f"{path} is not a usable ONNX model ({in_one_line(error)}); export it again") from error
-    tensors = _tensors(graph)
+    tensors = _tensors(_graph_alone(path))
     return tuple(
         sorted({entry.value for tensor in tensors for entry in tensor.external_data if entry.key == "location"})
     )
+
+
+def _graph_alone(path: Path) -> Any:
+    import onnx
+
+    try:
+        return onnx.load(path, load_external_data=False).graph
+    except Exception as error:  # protobuf's errors share no base class
+        raise SourceError(f"{path} is not a usable ONNX model ({in_one_line(error)}); export it again") from error
 
 
 def picture_and_answers(model: Any) -> tuple[list[Any], list[Any]]:

@@ -18,6 +18,8 @@ import numpy as np
 from converters.errors import ConversionError, SourceError, in_one_line
 from converters.onnx_sources.checked import OPSET, check_onnx_source, simplified
 from converters.onnx_sources.opsets import lowered
+from converters.onnx_sources.padding import with_even_padding
+from converters.onnx_sources.resizes import with_matrices
 from converters.tools.importing import tool
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def _module(source: ModelSource) -> torch.nn.Module:
 
 def _read(path: Path) -> torch.nn.Module:
     """The graph as onnx2torch reads it once shape arithmetic and repeated names of one tensor are folded away."""
-    model = lowered(simplified(tool("onnx", "onnx").load(str(path))), OPSET)
+    model = with_matrices(with_even_padding(lowered(simplified(tool("onnx", "onnx").load(str(path))), OPSET)))
     with _without_detection():
         onnx2torch = tool("onnx2torch", "onnx")
     try:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from converters import SourceError
 from toolkit.models import load_source
-from toolkit.models.trying import answered
+from toolkit.models.trial.trying import answered
 from toolkit.options import RunOptions
 
 
