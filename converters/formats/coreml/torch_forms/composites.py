@@ -67,9 +67,10 @@ def padded_in_a_circle(input: Tensor, pad: Sequence[int]) -> Tensor:  # noqa: A0
         axis = input.ndim - 1 - number
         before, behind = (int(places) for places in pad[2 * number : 2 * number + 2])
         size = int(input.shape[axis])
-        kept = input.narrow(axis, max(-before, 0), size - max(-before, 0) - max(-behind, 0))
-        ends = [input.narrow(axis, size - before, before)] if before > 0 else []
-        ends += [kept] + ([input.narrow(axis, 0, behind)] if behind > 0 else [])
+        left = size - max(-before, 0) - max(-behind, 0)
+        kept = input.narrow(axis, max(-before, 0), left)
+        ends = [kept.narrow(axis, left - before, before)] if before > 0 else []
+        ends += [kept] + ([kept.narrow(axis, 0, behind)] if behind > 0 else [])
         input = torch.cat(ends, axis) if len(ends) > 1 else kept  # noqa: A001
     return input
 
