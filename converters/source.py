@@ -32,13 +32,13 @@ class ModelSource:
         parameters: number of trained parameters (before any folding).
         weights_sha256: hash of the weights it came from; part of every artifact's key.
         origin: for people: the checkpoint path or factory name.
-        module: eval-mode, trace-friendly `torch.nn.Module`, float32 (1, 3, H, W) -> float32 logits (1, C, h, w); of `channels`
-            channels where that is another number.
+        module: eval-mode, trace-friendly `torch.nn.Module`, float32 (1, 3, H, W) -> float32 logits (1, C, h, w); of
+            `channels` channels where that is another number.
         onnx_path: an ONNX file with one NCHW float32 image input and one NCHW logits output.
         sizes: the same network at several output sizes, this one among them, each as a source of its own; empty for
             an artifact that answers at `output_size` alone.
-        input_shapes: (height, width) of every picture that one artifact shall take, `input_size` among them; empty for that
-            one alone. Only for a module whose graph allows it.
+        input_shapes: (height, width) of every picture that one artifact shall take, `input_size` among them; empty
+            for that one alone. Only for a module whose graph allows it.
         channels: of the picture: 3 for RGB; others as the dataset stores them.
         meaning: what the answers are where they are no logits, and how that was found out.
         remarks: sentences for people on what was chosen for them while the model was read.

@@ -46,7 +46,9 @@ def check_onnx_source(source: ModelSource) -> tuple[str, str]:
 
 
 def simplified(model: Any, shapes: Mapping[str, Sequence[int]] | None = None) -> Any:
-    """Fold the shape arithmetic that the exporter leaves around every resize; `shapes` fixes inputs whose sizes are open."""
+    """Fold the shape arithmetic that the exporter leaves around every resize; `shapes` fixes inputs whose sizes are
+    open.
+    """
     simplified, equal = tool("onnxsim", "onnx").simplify(model, overwrite_input_shapes=shapes)
     if not equal:
         raise ConversionError("onnxsim changed what the exported ONNX graph computes; please report the network")
@@ -55,7 +57,8 @@ def simplified(model: Any, shapes: Mapping[str, Sequence[int]] | None = None) ->
 
 
 def check_same(before: Any, after: Any, origin: str) -> None:
-    """Raise SourceError unless two graphs with the same inputs and outputs answer alike to a noise picture, in ONNX Runtime.
+    """Raise SourceError unless two graphs with the same inputs and outputs answer alike to a noise picture, in ONNX
+    Runtime.
 
     `after` has fixed sizes. A graph that ONNX Runtime cannot run as it was is compared with nothing.
     """
@@ -80,5 +83,6 @@ def check_same(before: Any, after: Any, origin: str) -> None:
         apart = np.abs(one.astype(np.float64) - other.astype(np.float64)) if one.shape == other.shape else np.inf
         if not np.max(apart) <= LARGEST_ERROR * max(float(np.ptp(one)), 1e-12):
             raise SourceError(
-                f"{origin} computes something else once it is brought to the opset that converters read; export it with opset {OPSET}"
+                f"{origin} computes something else once it is brought to the opset that converters read; export it "
+                f"with opset {OPSET}"
             )

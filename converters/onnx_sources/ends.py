@@ -33,7 +33,9 @@ def scores_before(model: Any, name: str) -> str | None:
 
 
 def refuse_class_numbers(model: Any, name: str, shape: tuple[int, ...], kind: str, origin: str) -> None:
-    """Raise SourceError if the output `name` holds class numbers, and name the tensor with the scores where there is one."""
+    """Raise SourceError if the output `name` holds class numbers, and name the tensor with the scores where there
+    is one.
+    """
     scores, shown = scores_before(model, name), " x ".join(map(str, shape))
     if scores is None and kind.startswith(("float", "double", "bfloat")):
         return
@@ -41,7 +43,8 @@ def refuse_class_numbers(model: Any, name: str, shape: tuple[int, ...], kind: st
     if scores is None:
         raise SourceError(f"{said}holds whole numbers; export it with the logits in floats")
     raise SourceError(
-        f"{said}numbers the class of every pixel; --answer {scores} takes the scores that its argmax is made of, or export it with them"
+        f"{said}numbers the class of every pixel; --answer {scores} takes the scores that its argmax is made of, or "
+        f"export it with them"
     )
 
 

@@ -64,7 +64,9 @@ def in_order(graph: Any) -> bool:
 
 
 def put_in_order(graph: Any) -> None:
-    """Sort the graph's nodes, and those of graphs inside them, in place; nodes that wait for each other are left as they are."""
+    """Sort the graph's nodes, and those of graphs inside them, in place; nodes that wait for each other are left as
+    they are.
+    """
     for node in graph.node:
         for inner in _inner_graphs(node):
             put_in_order(inner)

@@ -1,8 +1,9 @@
 """ONNX graphs of newer opsets in the words of an older one, for importers that know no newer ones.
 
-onnx's own version converter stops at what torch's exporter writes (Resize 19, reductions 18). Between opset 17 and today few operations
-that networks use have changed what they compute; most only got inputs or attributes whose defaults are the old meaning. What cannot be said in the
-old words stays as it is, and the importer names it. Whoever uses a lowered graph holds it against ONNX Runtime on the original.
+onnx's own version converter stops at what torch's exporter writes (Resize 19, reductions 18). Between opset 17 and
+today few operations that networks use have changed what they compute; most only got inputs or attributes whose
+defaults are the old meaning. What cannot be said in the old words stays as it is, and the importer names it. Whoever
+uses a lowered graph holds it against ONNX Runtime on the original.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def raised(model: Any, opset: int) -> Any:
 
 
 def lowered(model: Any, opset: int) -> Any:
-    """A copy of onnx.ModelProto `model` at `opset`, or at its own where that is older; `model` itself where it cannot be said in it."""
+    """A copy of onnx.ModelProto `model` at `opset`, or at its own where that is older; `model` itself where it
+    cannot be said in it.
+    """
     onnx = tool("onnx", "onnx")
     (version,) = [item.version for item in model.opset_import if item.domain in DOMAINS] or [opset]
     opset = min(opset, version)

@@ -1,6 +1,7 @@
 """Padding that an ONNX graph leaves to be worked out, written out as numbers.
 
-`auto_pad` and `output_shape` are arithmetic on sizes. Once these are fixed, so is the padding, and every reader knows `pads`.
+`auto_pad` and `output_shape` are arithmetic on sizes. Once these are fixed, so is the padding, and every reader knows
+`pads`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def with_padding(model: Any) -> Any:
 
 
 def with_even_padding(model: Any) -> Any:
-    """Cut uneven padding off behind transposed convolutions of a sized graph, in place: onnx2torch knows only even padding there."""
+    """Cut uneven padding off behind transposed convolutions of a sized graph, in place: onnx2torch knows only even
+    padding there.
+    """
     nodes = Nodes(model)
     changed = []
     for node in model.graph.node:

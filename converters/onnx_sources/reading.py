@@ -38,7 +38,8 @@ class OnnxDescription:
 
 
 def read_onnx(path: Path) -> Any:
-    """The checked onnx.ModelProto of a file, with the weights that lie in files beside it, and its nodes in the order of execution.
+    """The checked onnx.ModelProto of a file, with the weights that lie in files beside it, and its nodes in the order
+    of execution.
 
     Raises:
         SourceError: missing or damaged file.
@@ -64,7 +65,9 @@ def read_onnx(path: Path) -> Any:
 
 
 def stands_in_order(path: Path) -> bool:
-    """True if the nodes of an ONNX file stand in the order of execution, as its readers expect; raises SourceError as `weights_beside`."""
+    """True if the nodes of an ONNX file stand in the order of execution, as its readers expect; raises SourceError
+    as `weights_beside`.
+    """
     return in_order(_graph_alone(path))
 
 

@@ -1,7 +1,8 @@
 """Resizes of ONNX that torch has no words for, as products with two fixed matrices.
 
-ONNX places pixels in ways that torch does not (`asymmetric` with linear weights, as Upsample of opset 9 does; nearest with other roundings).
-Sizes are fixed by then, every such resize is linear and goes along one axis at a time, and ONNX Runtime itself gives its matrices.
+ONNX places pixels in ways that torch does not (`asymmetric` with linear weights, as Upsample of opset 9 does; nearest
+with other roundings). Sizes are fixed by then, every such resize is linear and goes along one axis at a time, and
+ONNX Runtime itself gives its matrices.
 """
 
 from __future__ import annotations

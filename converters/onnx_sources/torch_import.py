@@ -1,5 +1,5 @@
-"""ONNX networks as torch modules, for targets that are made from torch: onnx2torch reads the graph, and what comes out is held against
-ONNX Runtime before anything is made of it."""
+"""ONNX networks as torch modules, for targets that are made from torch: onnx2torch reads the graph, and what comes
+out is held against ONNX Runtime before anything is made of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ TOOLS = ("torch", "onnx", "onnxsim", "onnx2torch", "onnxruntime")
 IMPORTED = "onnx2torch"
 """Name of routes that go through here."""
 LARGEST_ERROR = 1e-3
-"""Largest accepted difference from ONNX Runtime, as a fraction of the logits' range (float32 round-off is below 1e-5)."""
+"""Largest accepted difference from ONNX Runtime, as a fraction of the logits' range (float32 round-off is below
+1e-5).
+"""
 
 
 def imported(source: ModelSource) -> ModelSource:
@@ -50,7 +52,9 @@ def imported(source: ModelSource) -> ModelSource:
 
 @lru_cache(maxsize=1)
 def _module(source: ModelSource) -> torch.nn.Module:
-    """The checked module; once for all recipes of a process. The source's hash of its weights tells a file from its successor."""
+    """The checked module; once for all recipes of a process. The source's hash of its weights tells a file from its
+    successor.
+    """
     import torch
     from torch._export.converter import TS2EPConverter
 
@@ -110,7 +114,8 @@ def _check(module: torch.nn.Module, path: Path, picture: torch.Tensor) -> None:
     if not error <= LARGEST_ERROR:
         agreed = f"{-20 * math.log10(error):.0f} dB of the logits' range" if math.isfinite(error) else "nothing"
         raise ConversionError(
-            f"onnx2torch makes a network of {path} that computes something else than ONNX Runtime (agrees to {agreed}); give the torch "
+            f"onnx2torch makes a network of {path} that computes something else than ONNX Runtime (agrees to "
+            f"{agreed}); give the torch "
             "network instead"
         )
 
@@ -119,8 +124,8 @@ def _check(module: torch.nn.Module, path: Path, picture: torch.Tensor) -> None:
 def _without_detection() -> Iterator[None]:
     """Let onnx2torch be imported without torchvision, which it needs for the operators of object detectors alone.
 
-    PyPI's torchvision fits PyPI's torch, not one built for the CPU alone, and its import fails beside that. Where it cannot be
-    imported an empty module takes its place for the moment.
+    PyPI's torchvision fits PyPI's torch, not one built for the CPU alone, and its import fails beside that. Where it
+    cannot be imported an empty module takes its place for the moment.
     """
     try:
         import torchvision  # noqa: F401

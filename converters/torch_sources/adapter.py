@@ -2,7 +2,8 @@
 
 Outside, always: RGB pixels float32 (1, 3, H, W) -> logits float32 (1, C, h, w). Inside, whatever the network was trained to:
 
-    RGB --(BGR, grey or opaque alpha?)--(- mean, * 1/std?)--(NHWC?)--> network --(pick tensor)--(NCHW?)--(one channel -> two?)--(resize?)--> logits
+    RGB --(BGR, grey or opaque alpha?)--(- mean, * 1/std?)--(NHWC?)--> network --(pick tensor)--(NCHW?)--(one channel
+    -> two?)--(resize?)--> logits
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class PictureForm:
     """How a network wants its picture.
 
     Attributes:
-        mean, std: subtracted from and divided into each channel, in units of the pixel range; None for neither. They are
+        mean, std: subtracted from and divided into each channel, in units of the pixel range; None for neither. They
+        are
             in the network's own channel order, one for each channel or one for all.
         order: a key of ORDERS: which channels it takes, in which order.
         channels_last: True if it takes (1, H, W, C).
@@ -41,8 +43,8 @@ class PictureForm:
         given: channels of the picture that the artifact takes. Of others than three the network takes all, as they are.
 
     Raises:
-        SourceError: as many means or deviations as fit no channels, a deviation that is not above 0, or an order of other
-            channels than red, green and blue.
+        SourceError: as many means or deviations as fit no channels, a deviation that is not above 0, or an order of
+            other channels than red, green and blue.
     """
 
     mean: tuple[float, ...] | None = None
@@ -55,7 +57,8 @@ class PictureForm:
     def __post_init__(self) -> None:
         if self.given != len(LUMA) and self.order != "rgb":
             raise SourceError(
-                f"channel order {self.order!r} is for pictures of red, green and blue, not of {self.given} channels; leave it out"
+                f"channel order {self.order!r} is for pictures of red, green and blue, not of {self.given} channels; "
+                f"leave it out"
             )
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is not None and len(values) not in (1, self.channels):
@@ -85,7 +88,8 @@ class AnswerForm:
     """What a network answers with.
 
     Attributes:
-        key: attribute or mapping key of the logits; position in a tuple; several of these in turn; None if the answer is the logits.
+        key: attribute or mapping key of the logits; position in a tuple; several of these in turn; None if the answer
+            is the logits.
         channels_last: True if logits are (1, h, w, C).
         binary: True for one channel, the logit of the second of two classes.
         size: (height, width) to resize logits to; None leaves them.

@@ -1,6 +1,8 @@
-"""Finds the logits among whatever a network answers with: maps in tuples, mappings and objects, at any depth. Imports torch.
+"""Finds the logits among whatever a network answers with: maps in tuples, mappings and objects, at any depth. Imports
+torch.
 
-What is obvious is taken, and what is not is asked for: a feature map has the same four axes as logits, so a wrong guess would go unnoticed.
+What is obvious is taken, and what is not is asked for: a feature map has the same four axes as logits, so a wrong
+guess would go unnoticed.
 """
 
 from __future__ import annotations
@@ -74,8 +76,8 @@ def key_of_logits(answer: Any, wanted: str | None, origin: str, otherwise: str =
 
     Args:
         answer: of the network to one picture.
-        wanted: what the user calls them; None looks for what is obvious: the only map, one with a usual name, or the first of a
-            flat tuple, unless a later one is larger.
+        wanted: what the user calls them; None looks for what is obvious: the only map, one with a usual name, or the
+            first of a flat tuple, unless a later one is larger.
         origin: of the network, for sentences.
         otherwise: what to do about a network that answers with no map.
 
@@ -148,7 +150,8 @@ def _no_map(places: Sequence[Place], answer: Any, origin: str, otherwise: str) -
     if numbers:
         shape = " x ".join(map(str, numbers[0].shape))
         return (
-            f"{origin} answers with class numbers ({_plain(numbers[0].dtype)} {shape}), which are no scores; answer with the scores "
+            f"{origin} answers with class numbers ({_plain(numbers[0].dtype)} {shape}), which are no scores; answer "
+            f"with the scores "
             "(1, classes, h, w) that the argmax is made of"
         )
     if isinstance(answer, torch.Tensor):
@@ -156,7 +159,8 @@ def _no_map(places: Sequence[Place], answer: Any, origin: str, otherwise: str) -
     else:
         found = f"a {type(answer).__name__}" + (f" of {_listed(places)}" if places else "")
     return (
-        f"{origin} must answer with logits (1, classes, h, w), alone or in a tuple, a mapping or an object with .logits, "
+        f"{origin} must answer with logits (1, classes, h, w), alone or in a tuple, a mapping or an object with "
+        f".logits, "
         f"not {found}; {otherwise}"
     )
 

@@ -24,7 +24,8 @@ _NOT_THEIRS = (
 
 
 def place_of_failure(error: BaseException, source: ModelSource) -> str:
-    """Where in the network the operation is called that `error` names: ``"fft_fft2 is called in stem.mix (FILE, line 7)"``.
+    """Where in the network the operation is called that `error` names: ``"fft_fft2 is called in stem.mix (FILE, line
+    7)"``.
 
     Empty if the error names none, or the network is a file. The network is exported once more to find it.
     """

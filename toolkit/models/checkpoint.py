@@ -53,7 +53,8 @@ def _refuse_weights_alone(path: Path) -> None:
 
     if any(states_in(read_contents(path))) or path.suffix == SUFFIX:
         raise UsageError(
-            f"{path} holds tensors without a network; name the function that makes it, and fill it: --model package.module:factory "
+            f"{path} holds tensors without a network; name the function that makes it, and fill it: --model "
+            f"package.module:factory "
             f"--weights {path}"
         )
     read_tensors(path)

@@ -21,8 +21,8 @@ def load_source(options: RunOptions) -> ModelSource:
 
     Raises:
         SourceError, CheckpointError: no such model, or one that cannot be used; the sentence says what to do.
-        UsageError: several output sizes of a model that has one, a default size that is not among them, or an option that this
-            kind of model cannot honour.
+        UsageError: several output sizes of a model that has one, a default size that is not among them, or an option
+            that this kind of model cannot honour.
         MissingToolError: an ONNX model without the onnx package.
     """
     named, path = options.model, Path(options.model)
@@ -30,15 +30,18 @@ def load_source(options: RunOptions) -> ModelSource:
     is_graph = path.suffix in (*EXPORTED, *SCRIPTED) or (path.is_file() and is_torchscript(path))
     if options.weights is not None and not is_factory:
         raise UsageError(
-            f"--weights fills the network of a factory, package.module:name; {named} has weights of its own, so leave it out"
+            f"--weights fills the network of a factory, package.module:name; {named} has weights of its own, so "
+            f"leave it out"
         )
     if options.output_sizes and (is_factory or is_graph or path.suffix == ".onnx"):
         raise UsageError(
-            f"--output-sizes is for FP-LIIF checkpoints, which answer at any size; {named} answers at one, so leave it out"
+            f"--output-sizes is for FP-LIIF checkpoints, which answer at any size; {named} answers at one, so leave "
+            f"it out"
         )
     if options.input_shapes and not (is_factory or is_graph):
         raise UsageError(
-            f"--input-shapes is for torch networks whose graph takes any size, and that of {named} is fixed; for several "
+            f"--input-shapes is for torch networks whose graph takes any size, and that of {named} is fixed; for "
+            f"several "
             "answer sizes of FP-LIIF use --output-sizes"
         )
     if is_factory:
@@ -62,7 +65,8 @@ def _with_input_shapes(source: ModelSource, options: RunOptions) -> ModelSource:
     if options.input_shapes and source.input_size not in options.input_shapes:
         height, width = source.input_size
         raise UsageError(
-            f"--input-size {height}x{width} is not among --input-shapes; add it there, or name one of them by --input-size"
+            f"--input-size {height}x{width} is not among --input-shapes; add it there, or name one of them by "
+            f"--input-size"
         )
     return dataclasses.replace(source, input_shapes=options.input_shapes)
 

@@ -1,4 +1,6 @@
-"""A torch module of anybody's making -> ModelSource: tried once, adapted to what every converter takes, and fingerprinted."""
+"""A torch module of anybody's making -> ModelSource: tried once, adapted to what every converter takes, and
+fingerprinted.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ def from_module(
     parameters: int | None = None,
     file_hash: str = "",
 ) -> ModelSource:
-    """Adapt `module` to RGB float32 (1, 3, H, W), or `options.channels` channels as they are, -> float32 logits (1, C, h, w).
+    """Adapt `module` to RGB float32 (1, 3, H, W), or `options.channels` channels as they are, -> float32 logits (1,
+    C, h, w).
 
     Args:
         module: the network.
@@ -76,7 +79,8 @@ def _refuse_without_values(module: torch.nn.Module, origin: str) -> None:
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if is_lazy(tensor):
             raise SourceError(
-                f"{origin} has a parameter without values ({name}), since its lazy layers have never run; give trained weights with "
+                f"{origin} has a parameter without values ({name}), since its lazy layers have never run; give "
+                f"trained weights with "
                 "--weights, or have the factory run the network once and load them"
             )
 
@@ -120,7 +124,8 @@ def _answer_form(
     logits = picked(answer, key)
     if logits.shape[0] != 1:
         raise SourceError(
-            f"{origin} answers to one picture with a batch of {logits.shape[0]}, shape {tuple(logits.shape)}; it must answer with "
+            f"{origin} answers to one picture with a batch of {logits.shape[0]}, shape {tuple(logits.shape)}; it "
+            f"must answer with "
             "logits (1, classes, h, w)"
         )
     channels_last = picture.channels_last

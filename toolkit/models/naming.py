@@ -1,4 +1,6 @@
-"""What options say of any network of one's own: its picture's form, and names and colours of classes where it carries none."""
+"""What options say of any network of one's own: its picture's form, and names and colours of classes where it
+carries none.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Takes a network out of what training put around it, and brings it to float32. Imports torch.
 
-Every converter reads a plain module in float32. A wrapper of torch.compile or DataParallel computes the same as the module inside it, and
-half or double weights are exact or rounded once in float32; neither is worth a refusal.
+Every converter reads a plain module in float32. A wrapper of torch.compile or DataParallel computes the same as the
+module inside it, and half or double weights are exact or rounded once in float32; neither is worth a refusal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _ORIGINAL = "_torchdynamo_orig_callable"
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
-    """The network inside wrappers of torch.compile and DataParallel, whose parts lie in none either; in eval mode and in float32.
+    """The network inside wrappers of torch.compile and DataParallel, whose parts lie in none either; in eval mode and
+    in float32.
 
     Changes `network` in place. Averaged models are left as they are: what they average is not for us to say.
     """
@@ -32,7 +33,9 @@ def unwrapped(network: nn.Module) -> nn.Module:
 
 
 def in_float32(network: nn.Module) -> nn.Module:
-    """The network with all floating-point tensors in float32, buffers that no checkpoint holds too; whole numbers stay."""
+    """The network with all floating-point tensors in float32, buffers that no checkpoint holds too; whole numbers
+    stay.
+    """
     return network.float() if any(other_floats(network)) else network
 
 

@@ -1,4 +1,6 @@
-"""The Core ML converter: trace or export -> ML Program -> (8-bit activations) -> (smaller weights) -> metadata -> .mlpackage -> read back."""
+"""The Core ML converter: trace or export -> ML Program -> (8-bit activations) -> (smaller weights) -> metadata ->
+.mlpackage -> read back.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,8 @@ def _computed_in(recipe: Recipe) -> NumberType:
     """The floating-point type of whatever is not an integer; raises ConversionError for what Core ML has not."""
     if recipe.activation_range is ActivationRange.DYNAMIC or NumberType.INT16 in (recipe.weights, recipe.activations):
         raise ConversionError(
-            f"recipe {recipe.name!r} cannot be written for Core ML: its activations are floats, or 8 bits with fixed ranges"
+            f"recipe {recipe.name!r} cannot be written for Core ML: its activations are floats, or 8 bits with fixed "
+            f"ranges"
         )
     return NumberType.FLOAT16 if recipe.activations.is_integer else recipe.activations
 
@@ -144,14 +147,17 @@ def _quantized_in_torch(job: Job, computed_in: NumberType) -> Any:
             "floats; use recipe 'w8a8' with --keep"
         )
     network = quantized_network(job)
-    # coremltools reshapes integers instead of floats, and thereby drops a change of scale that stands behind the reshape.
+    # coremltools reshapes integers instead of floats, and thereby drops a change of scale that stands behind the
+    # reshape.
     passes = coremltools().PassPipeline()
     passes.remove_passes({"common::int_op_canonicalization"})
     return _program_of(job, network, _precision(Keeper((), computed_in)), passes)
 
 
 def _program_of(job: Job, network: Any, precision: Any, passes: Any | None = None) -> Any:
-    """Make a coremltools MLModel of `network`, which takes and answers what the source does; None takes the usual passes."""
+    """Make a coremltools MLModel of `network`, which takes and answers what the source does; None takes the usual
+    passes.
+    """
     ct = coremltools()
     source, conversion = job.source, job.conversion
     labels = job.output is OutputKind.LABELS
@@ -195,7 +201,8 @@ def _graph(job: Job) -> Any:
 def _picture(source: ModelSource) -> Any:
     """An RGB picture input; Core ML hands over 0..255, which the program itself scales to what the network takes.
 
-    Core ML has pictures of one and of three channels, and no grey one takes what a dataset stores: other numbers go in as a tensor.
+    Core ML has pictures of one and of three channels, and no grey one takes what a dataset stores: other numbers go
+    in as a tensor.
     """
     ct = coremltools()
     if source.channels != RGB:

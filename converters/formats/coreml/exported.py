@@ -1,8 +1,9 @@
 """A network as a program of torch.export in which all that no picture changes is computed already. Imports torch.
 
-The second way to Core ML, where coremltools does not take the traced network. BEiT, for one, writes into a table of positions while it
-computes; a trace holds those writes one by one, and coremltools 9.0 refuses their shapes. In the exported program each is a value made
-of the one before, none depends on the picture, and what remains after folding is the finished table.
+The second way to Core ML, where coremltools does not take the traced network. BEiT, for one, writes into a table of
+positions while it computes; a trace holds those writes one by one, and coremltools 9.0 refuses their shapes. In the
+exported program each is a value made of the one before, none depends on the picture, and what remains after folding
+is the finished table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Pictures of several sizes in one program: coremltools' EnumeratedShapes.
 
-Core ML prepares such a program for every size it names, so that each runs as fast as a program of its own; it must be an
-enumeration, since the Neural Engine takes no open range (coremltools guide, "Flexible Input Shapes").
+Core ML prepares such a program for every size it names, so that each runs as fast as a program of its own; it must be
+an enumeration, since the Neural Engine takes no open range (coremltools guide, "Flexible Input Shapes").
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def check_every_shape(source: ModelSource, module: Any, traced: Any) -> None:
 def _fixed(source: ModelSource, height: int, width: int) -> SourceError:
     own = f"{source.input_size[0]} x {source.input_size[1]}"
     return SourceError(
-        f"the graph of {source.name!r} is fixed to pictures of {own} and cannot take {height} x {width}; leave that shape "
+        f"the graph of {source.name!r} is fixed to pictures of {own} and cannot take {height} x {width}; leave that "
+        f"shape "
         "out of --input-shapes, or convert once per --input-size"
     )
 

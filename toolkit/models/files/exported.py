@@ -46,7 +46,8 @@ def from_exported(path: Path, options: RunOptions) -> ModelSource:
     """A program that torch.export.save wrote; pictures have its own size.
 
     Raises:
-        SourceError: no such file, not such a program, one whose reading would run code, or one for another size than is asked for.
+        SourceError: no such file, not such a program, one whose reading would run code, or one for another size than
+            is asked for.
     """
     from toolkit.models.files.program_file import ProgramFile
 
@@ -84,18 +85,25 @@ def _of_program(
     _refuse_what_no_graph_holds(program, path)
     return from_module(
         ProgramNetwork.of(program, file),
-        options, name=path.stem, origin=str(path), parameters=parameters, file_hash=file.sha256,
-    )  # fmt: skip
+        options,
+        name=path.stem,
+        origin=str(path),
+        parameters=parameters,
+        file_hash=file.sha256,
+    )
 
 
 def _refuse_what_no_graph_holds(program: ExportedProgram, path: Path) -> None:
-    """Raise SourceError for a program in training mode, or one with branches or loops, naming module and line where it has them."""
+    """Raise SourceError for a program in training mode, or one with branches or loops, naming module and line where
+    it has them.
+    """
     for node in program.graph.nodes:
         target = node.target
         name = str(target).removeprefix("aten.")
         if name.startswith(("cond", "while_loop")):
             raise SourceError(
-                f"{path} decides by the pixels of the picture{_place(node)}, which no fixed graph can; compute both sides and choose "
+                f"{path} decides by the pixels of the picture{_place(node)}, which no fixed graph can; compute both "
+                f"sides and choose "
                 "with torch.where, then save it again"
             )
         modes = [
@@ -105,7 +113,8 @@ def _refuse_what_no_graph_holds(program: ExportedProgram, path: Path) -> None:
         ]
         if any((node.args[place] if place < len(node.args) else False) is True for place in modes):
             raise SourceError(
-                f"{path} was saved in training mode ({name.split('.')[0]}{_place(node)}); call eval() on the network and save it again"
+                f"{path} was saved in training mode ({name.split('.')[0]}{_place(node)}); call eval() on the network "
+                f"and save it again"
             )
 
 

@@ -1,4 +1,6 @@
-"""ONNX files of any form; what they lack for one NCHW picture in and one NCHW map of logits out is put around their graph."""
+"""ONNX files of any form; what they lack for one NCHW picture in and one NCHW map of logits out is put around their
+graph.
+"""
 
 from __future__ import annotations
 
@@ -92,8 +94,8 @@ def _form(options: RunOptions) -> OnnxForm:
 
 
 def _adapted(path: Path, form: OnnxForm, options: RunOptions, fingerprint: str) -> tuple[Path, Any]:
-    """A file in the run folder's cache, named by all that decides it, and what it holds; made anew each time, so that it is never
-    another's."""
+    """A file in the run folder's cache, named by all that decides it, and what it holds; made anew each time, so that
+    it is never another's."""
     import onnx
 
     content = _guarded(adapted_bytes, path, form, options)

@@ -1,8 +1,8 @@
 """Graphs in files: TorchScript archives and torch.export's .pt2, read without executing anything in them.
 
-Both hold graphs of torch operations, not Python. Their pickled parts are read with torch's tensors-only unpickler; an archive
-that needs more is refused. A network made of one is sent to another process as its file's path and hash, and read again there:
-the graph itself refuses to be pickled. Imports torch.
+Both hold graphs of torch operations, not Python. Their pickled parts are read with torch's tensors-only unpickler; an
+archive that needs more is refused. A network made of one is sent to another process as its file's path and hash, and
+read again there: the graph itself refuses to be pickled. Imports torch.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class ProgramFile:
         named: as the user names it.
         path: absolute.
         sha256: of the file.
-        picture: shape of the picture that a TorchScript graph is brought into one program for; None for torch.export's files.
+        picture: shape of the picture that a TorchScript graph is brought into one program for; None for
+            torch.export's files.
     """
 
     named: str
@@ -101,7 +102,9 @@ class ProgramNetwork(FixedMode):
 
 
 def network_again(file: ProgramFile, tensors: Mapping[str, torch.Tensor]) -> ProgramNetwork:
-    """The network of `file` in another process, with the tensors it had in the first; raises SourceError as `ProgramFile.read`."""
+    """The network of `file` in another process, with the tensors it had in the first; raises SourceError as
+    `ProgramFile.read`.
+    """
     network = ProgramNetwork.of(file.read()[0], file)
     for parameter in network.parameters():
         parameter.requires_grad_(False)
@@ -141,7 +144,9 @@ def _exported(content: bytes, named: str) -> tuple[ExportedProgram, int]:
 
 
 def _refuse_code(content: bytes, named: str) -> None:
-    """Refuse what the reader of torch.export would evaluate: objects, symbolic expressions, guards, foreign functions."""
+    """Refuse what the reader of torch.export would evaluate: objects, symbolic expressions, guards, foreign
+    functions.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
@@ -163,14 +168,16 @@ def _refuse_code(content: bytes, named: str) -> None:
     symbols = sorted({symbol for expression in expressions for symbol in _SYMBOL.findall(expression)})
     if symbols and not objects and all(_ARITHMETIC.fullmatch(_SYMBOL.sub("1", item)) for item in expressions):
         raise SourceError(
-            f"{named} was exported with sizes left open ({', '.join(symbols[:4])}), which segport does not read; export it again without "
+            f"{named} was exported with sizes left open ({', '.join(symbols[:4])}), which segport does not read; "
+            f"export it again without "
             "dynamic_shapes, or name a factory"
         )
     evaluated = sorted(key for key, value in _entries(programs[0]) if key in ("expr_str", "guards_code") and value)
     if objects or foreign or evaluated:
         what = (objects + foreign + evaluated)[0]
         raise SourceError(
-            f"{named} contains {what[:80]!r}, which could run code when read; export with fixed sizes and torch operations alone, "
+            f"{named} contains {what[:80]!r}, which could run code when read; export with fixed sizes and torch "
+            f"operations alone, "
             "or name a factory"
         )
 

@@ -1,8 +1,9 @@
 """TorchScript archives as the one graph that they amount to for pictures of one size. Imports torch.
 
-No converter takes a ScriptModule inside another module, and all of them take a program of torch.export. torch's own translator makes one
-of straight scripts. Scripts that fill dictionaries, slice shapes or loop it refuses: they are run once instead, and the operations that
-run are recorded. Containers and sizes are then gone, and only what the pixels decide could be recorded wrongly: that is refused.
+No converter takes a ScriptModule inside another module, and all of them take a program of torch.export. torch's own
+translator makes one of straight scripts. Scripts that fill dictionaries, slice shapes or loop it refuses: they are
+run once instead, and the operations that run are recorded. Containers and sizes are then gone, and only what the
+pixels decide could be recorded wrongly: that is refused.
 """
 
 from __future__ import annotations
@@ -134,15 +135,18 @@ def _refusal(script: Any, picture: tuple[int, ...], named: str, error: Exception
             script(torch.zeros(picture))
     except Exception as failure:  # noqa: BLE001 - as above
         return SourceError(
-            f"{named} could not answer to a picture {shape}: {_last_line(failure)}{place}; check --input-size and --model-layout"
+            f"{named} could not answer to a picture {shape}: {_last_line(failure)}{place}; check --input-size and "
+            f"--model-layout"
         )
     if lines:
         return SourceError(
-            f"{named} decides by the pixels of the picture{place}, which no fixed graph can; compute both sides and choose with "
+            f"{named} decides by the pixels of the picture{place}, which no fixed graph can; compute both sides and "
+            f"choose with "
             "torch.where, then save it again"
         )
     return SourceError(
-        f"{named} cannot be brought into one graph for pictures of {shape} ({in_one_line(error)}); save the network with torch.export.save"
+        f"{named} cannot be brought into one graph for pictures of {shape} ({in_one_line(error)}); save the network "
+        f"with torch.export.save"
     )
 
 

@@ -1,7 +1,9 @@
-"""Reads what `torch.save` wrote without executing anything in it, whatever else than tensors a trainer put there. Imports torch.
+"""Reads what `torch.save` wrote without executing anything in it, whatever else than tensors a trainer put there.
+Imports torch.
 
-torch's own tensors-only reader (`weights_only`) does the reading. It stops at every class that it does not know: settings, callbacks,
-whole networks. Each such name is given to it as a class of ours that does nothing but keep what was stored, and the file is read again.
+torch's own tensors-only reader (`weights_only`) does the reading. It stops at every class that it does not know:
+settings, callbacks, whole networks. Each such name is given to it as a class of ours that does nothing but keep what
+was stored, and the file is read again.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ class Kept:
 
 
 def read_contents(path: Path) -> Any:
-    """What a .safetensors file or one of torch.save holds, with `Kept` in place of all objects but tensors and plain values.
+    """What a .safetensors file or one of torch.save holds, with `Kept` in place of all objects but tensors and plain
+    values.
 
     Raises:
         CheckpointError: the file is missing, is neither, is damaged, or asks for functions of the operating system.
@@ -75,7 +78,9 @@ def _read(path: Path, stand_ins: Mapping[str, Any]) -> Any:
 
 
 def _learned(said: str, stand_ins: dict[str, Any]) -> bool:
-    """Give the name that the reader stopped at a stand-in, or one of another kind; False if there is nothing new to give."""
+    """Give the name that the reader stopped at a stand-in, or one of another kind; False if there is nothing new to
+    give.
+    """
     unknown, filled = _UNKNOWN.search(said), _FILLED.search(said)
     if unknown:
         name = f"builtins.{unknown[1]}" if unknown[1] in _BUILTIN else unknown[1]
@@ -91,7 +96,8 @@ def _learned(said: str, stand_ins: dict[str, Any]) -> bool:
 
 
 def states_in(contents: Any, label: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
-    """Every set of named tensors at any depth of a checkpoint, with the keys that lead there (``"state_dict"``, ``""`` for the file itself).
+    """Every set of named tensors at any depth of a checkpoint, with the keys that lead there (``"state_dict"``,
+    ``""`` for the file itself).
 
     Of a network that was saved whole these are its parameters and buffers.
     """

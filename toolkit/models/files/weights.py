@@ -1,7 +1,7 @@
 """Fills a network with the weights of a checkpoint as trainers write them. Imports torch.
 
-A trainer puts a state dict under a key, keeps a second one of averaged weights beside it, and saves the network inside wrappers whose
-names stand before its own. What fits the network's names is looked for, and told.
+A trainer puts a state dict under a key, keeps a second one of averaged weights beside it, and saves the network
+inside wrappers whose names stand before its own. What fits the network's names is looked for, and told.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from toolkit.models.files.unpickled import Kept, read_contents, states_in
 _WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 """Parts of names that DataParallel, torch.compile and sharding put in, at any depth."""
 _COUNTERS = ("num_batches_tracked", "total_ops", "total_params")
-"""Last parts of names that count and weigh nothing: batch norms before torch 0.4.1 lack the first, profilers leave the others."""
+"""Last parts of names that count and weigh nothing: batch norms before torch 0.4.1 lack the first, profilers leave
+the others.
+"""
 _TRIED = 4
 """How many prefixes of one state dict are looked at, the commonest first."""
 
@@ -161,7 +163,8 @@ def _chosen(fits: list[Fit], wanted: str | None, path: Path) -> Fit:
     if others:
         names = [fit.label for fit in (whole[0], *others)]
         raise SourceError(
-            f"{path} holds {len(names)} sets of weights that fit the network: {', '.join(names)}; say which with --weights {path}:{names[0]}"
+            f"{path} holds {len(names)} sets of weights that fit the network: {', '.join(names)}; say which with "
+            f"--weights {path}:{names[0]}"
         )
     return whole[0]
 

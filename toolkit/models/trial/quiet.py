@@ -1,4 +1,6 @@
-"""Keeps what torch prints, logs and warns of while it reads and tries a network off the terminal: the sentence says it."""
+"""Keeps what torch prints, logs and warns of while it reads and tries a network off the terminal: the sentence says
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Runs a network once under watch: what it does that no fixed graph can do, and in which module and line.
 
-Converters trace or export a network. Tracing keeps only the branch that one picture took, so a decision by pixels is looked for
-here, before any converter runs.
+Converters trace or export a network. Tracing keeps only the branch that one picture took, so a decision by pixels is
+looked for here, before any converter runs.
 """
 
 from __future__ import annotations
@@ -28,8 +28,16 @@ OURS = (
     "converters/torch_sources/adapter.py",
 )
 _DECIDING = {"aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal"}
-_OF_SHAPE = {"aten::ones_like", "aten::zeros_like", "aten::full_like", "aten::empty_like", "aten::new_zeros", "aten::new_ones",
-             "aten::new_full", "aten::new_empty"}  # fmt: skip
+_OF_SHAPE = {
+    "aten::ones_like",
+    "aten::zeros_like",
+    "aten::full_like",
+    "aten::empty_like",
+    "aten::new_zeros",
+    "aten::new_ones",
+    "aten::new_full",
+    "aten::new_empty",
+}
 _RANDOM = ("bernoulli", "rand", "normal", "uniform", "multinomial", "exponential")
 _MODE_ARGUMENT = {"batch_norm": 5, "dropout": 2, "feature_dropout": 2, "alpha_dropout": 2, "feature_alpha_dropout": 2}
 """torch's functions with a mode, and the place of it among their arguments; torch.nn.functional passes it by name."""

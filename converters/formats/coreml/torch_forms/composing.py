@@ -33,7 +33,8 @@ REWRITES: Mapping[Callable[..., Any], Callable[..., Any]] = {
 class Composing(TorchFunctionMode):
     """While it is entered, torch computes what coremltools lacks in another form, to rounding the same.
 
-    Matrices of bicubic resizes are made while `network` answers to `picture` once, so that a trace holds them as constants.
+    Matrices of bicubic resizes are made while `network` answers to `picture` once, so that a trace holds them as
+    constants.
     """
 
     def __init__(self, network: nn.Module, picture: Tensor) -> None:

@@ -1,4 +1,5 @@
-"""Each operation that coremltools 9 lacks on one of its two routes, made of operations that it has on both. Imports torch.
+"""Each operation that coremltools 9 lacks on one of its two routes, made of operations that it has on both. Imports
+torch.
 
 var_mean, std_mean   mean;  mean of squared differences
 rms_norm             x / s * rsqrt(mean((x / s)^2) + eps / s^2), s the largest magnitude, so that no square leaves float16

@@ -17,7 +17,9 @@ from torch import Tensor
 
 
 def is_plain(equation: object, operands: Sequence[object]) -> bool:
-    """True for what coremltools takes as it is: two operands, letters only, none twice in one of them, an answer that is stated."""
+    """True for what coremltools takes as it is: two operands, letters only, none twice in one of them, an answer
+    that is stated.
+    """
     if not isinstance(equation, str) or len(operands) != 2 or "->" not in equation or "." in equation:
         return False
     left, _, answer = equation.replace(" ", "").partition("->")
