@@ -27,7 +27,7 @@ from converters.formats.coreml.quantizing.keep import Keeper, keep_words, load_k
 from converters.formats.coreml.quantizing.observers import quantized_network
 from converters.formats.coreml.shapes import check_every_shape, picture_shape, shape_words
 from converters.formats.coreml.targets import deployment_target
-from converters.formats.coreml.tool import coremltools
+from converters.formats.coreml.tool import coremltools, naming_operations
 from converters.onnx_sources.torch_import import IMPORTED, TOOLS, imported
 from converters.source import ModelSource
 from quantization import ActivationRange, NumberType, Quantizer, Recipe
@@ -161,16 +161,18 @@ def _program_of(job: Job, network: Any, precision: Any, passes: Any | None = Non
     ct = coremltools()
     source, conversion = job.source, job.conversion
     labels = job.output is OutputKind.LABELS
-    return ct.convert(
-        _graph(dataclasses.replace(job, source=dataclasses.replace(source, module=network))),
-        convert_to="mlprogram",
-        inputs=[_picture(source)],
-        outputs=[ct.TensorType(name=conversion.output.value, dtype=np.int32 if labels else np.float32)],
-        compute_precision=precision,
-        minimum_deployment_target=getattr(ct.target, deployment_target(conversion.recipe)),
-        skip_model_load=True,
-        pass_pipeline=passes,
-    )
+    graph = _graph(dataclasses.replace(job, source=dataclasses.replace(source, module=network)))
+    with naming_operations():
+        return ct.convert(
+            graph,
+            convert_to="mlprogram",
+            inputs=[_picture(source)],
+            outputs=[ct.TensorType(name=conversion.output.value, dtype=np.int32 if labels else np.float32)],
+            compute_precision=precision,
+            minimum_deployment_target=getattr(ct.target, deployment_target(conversion.recipe)),
+            skip_model_load=True,
+            pass_pipeline=passes,
+        )
 
 
 def _precision(keeper: Keeper) -> Any:
@@ -185,15 +187,17 @@ def _graph(job: Job) -> Any:
     import torch
 
     from converters.formats.coreml.exported import exported
+    from converters.formats.coreml.torch_forms.composing import composed
     from converters.torch_sources.heads import channels_first, example_image, torch_module
     from converters.torch_sources.plain import plain_forms
 
     source = job.source
     module = channels_first(torch_module(source, "Core ML"), job.output)
-    with torch.no_grad(), plain_forms(module, example_image(source)):
+    picture = example_image(source)
+    with torch.no_grad(), plain_forms(module, picture), composed(module, picture):
         if job.conversion.route == EXPORTED:
-            return exported(module, example_image(source))
-        traced = torch.jit.trace(module, example_image(source))  # type: ignore[no-untyped-call]
+            return exported(module, picture)
+        traced = torch.jit.trace(module, picture)  # type: ignore[no-untyped-call]
     check_every_shape(source, module, traced)
     return traced
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,51 +28,67 @@ REWRITES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     functional.rms_norm: composites.rms_norm,
     torch.rms_norm: composites.rms_norm,
     ATEN.rms_norm.default: composites.rms_norm,
+    ATEN._pad_circular.default: composites.padded_in_a_circle,
 }
 """What networks call, and what programs of torch.export call for the same."""
 
 
-class Composing(TorchFunctionMode):
-    """While it is entered, torch computes what coremltools lacks in another form, to rounding the same.
+def composed(network: nn.Module, picture: Tensor) -> AbstractContextManager[Any]:
+    """Have torch compute what coremltools lacks in another form, to rounding the same, while the context is entered.
 
-    Matrices of bicubic resizes are made while `network` answers to `picture` once, so that a trace holds them as
-    constants.
+    A network that needs none is left alone. `picture` is any that it takes.
+    """
+    forms = _Composing()
+    with torch.no_grad(), forms:
+        network(picture)
+    return forms if forms.needed else nullcontext()
+
+
+class _Composing(TorchFunctionMode):
+    """Computes operations in their other form, and notes whether there were any that need it.
+
+    Matrices of bicubic resizes are kept from the first time on, so that a trace made later holds them as constants.
     """
 
-    def __init__(self, network: nn.Module, picture: Tensor) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self.needed = False
         self._matrices: dict[str, tuple[Tensor, Tensor]] = {}
-        with torch.no_grad(), self:
-            network(picture)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         given = dict(kwargs or {})
+        form = self._form_of(func, args, given)
+        if form is None:
+            return func(*args, **given)
+        self.needed = True
+        return form(*args, **given)
+
+    def _form_of(
+        self, func: Callable[..., Any], args: Sequence[Any], given: Mapping[str, Any]
+    ) -> Callable[..., Any] | None:
+        """What takes the place of a call; None if nothing does."""
         if func is functional.interpolate:
-            return self._interpolated(*args, **given)
+            return self._interpolated if "bicubic" in (*args[3:4], given.get("mode")) else None
         if func in (ATEN.upsample_bicubic2d.vec, ATEN.upsample_bicubic2d.default):
-            return self._bicubic_of_program(func, *args, **given)
-        if func in (functional.pad, ATEN.pad.default) and "circular" in (*args[2:3], given.get("mode")):
-            return composites.padded_in_a_circle(*args[:1], *(args[1:2] or (given["pad"],)))
-        if func is ATEN._pad_circular.default:
-            return composites.padded_in_a_circle(*args, **given)
+            return partial(self._bicubic_of_program, func)
+        if func in (functional.pad, ATEN.pad.default):
+            return _padded if "circular" in (*args[2:3], given.get("mode")) else None
         if func in (torch.einsum, ATEN.einsum.default):
-            return _einsum(func, args, given)
-        chosen: Callable[..., Any] = REWRITES.get(func, func)
-        return chosen(*args, **given)
+            equation, operands = _equation_of(args)
+            return None if not isinstance(equation, str) or is_plain(equation, operands) else _einsum
+        return REWRITES.get(func)
 
     def _interpolated(
         self,
         input: Tensor,  # noqa: A002 - torch's own name
         size: Any = None,
         scale_factor: Any = None,
-        mode: str = "nearest",
+        mode: str = "bicubic",
         *others: Any,
         **named: Any,
     ) -> Tensor:
-        if mode != "bicubic":
-            return functional.interpolate(input, size, scale_factor, mode, *others, **named)
         names = ("align_corners", "recompute_scale_factor", "antialias")
         return self._bicubic(
             input, size=size, scale_factor=scale_factor, **dict(zip(names, others, strict=False)), **named
@@ -92,10 +110,18 @@ class Composing(TorchFunctionMode):
         return torch.matmul(torch.matmul(rows, input), columns)
 
 
-def _einsum(func: Callable[..., Any], args: Sequence[Any], given: Mapping[str, Any]) -> Any:
-    equation, operands = args[0], args[1:]
+def _padded(input: Tensor, pad: Sequence[int], *_: Any, **__: Any) -> Tensor:  # noqa: A002
+    return composites.padded_in_a_circle(input, pad)
+
+
+def _equation_of(args: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+    """Equation and operands, which torch takes one by one or in a list."""
+    operands = tuple(args[1:])
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
-    if not isinstance(equation, str) or is_plain(equation, operands):
-        return func(*args, **given)
+    return args[0], operands
+
+
+def _einsum(*args: Any, **_: Any) -> Tensor:
+    equation, operands = _equation_of(args)
     return einsum(equation, operands)
