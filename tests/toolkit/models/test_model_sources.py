@@ -112,7 +112,7 @@ def test_what_is_put_around_a_network_changes_its_fingerprint() -> None:
     [
         ("flat", {}, r"logits \(1, classes, h, w\)"),
         ("dropping", {}, "dropout"),
-        ("failing", {}, r"in head .*--input-size"),
+        ("failing", {}, r"in head .*mend the network there"),
         ("half", {}, "float64"),
         ("crowded", {}, "300 classes"),
         ("channels_last_bgr", {}, "AssertionError"),

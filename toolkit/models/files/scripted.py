@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 
 from converters import SourceError
 from converters.errors import in_one_line
+from converters.other_sizes import advice, mending_size
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -130,23 +131,26 @@ def _refusal(script: Any, picture: tuple[int, ...], named: str, error: Exception
     shape = " x ".join(map(str, picture))
     lines = _HERE.findall(str(error))
     place = f" ({lines[-1][0]}, line {lines[-1][1]})" if lines else ""
+    rows = 1 if picture[3] < picture[1] else 2  # (1, H, W, C) or (1, C, H, W)
+
+    def answers(size: tuple[int, int]) -> object:
+        with torch.inference_mode():
+            return script(torch.zeros((*picture[:rows], *size, *picture[rows + 2 :])))
+
+    size = (picture[rows], picture[rows + 1])
     try:
-        with torch.no_grad():
-            script(torch.zeros(picture))
+        answers(size)
     except Exception as failure:  # noqa: BLE001 - as above
-        return SourceError(
-            f"{named} could not answer to a picture {shape}: {_last_line(failure)}{place}; check --input-size and "
-            f"--model-layout"
-        )
+        what = advice(mending_size(answers, size), "check --model-layout, or mend the network there and save it again")
+        return SourceError(f"{named} could not answer to a picture {shape}: {_last_line(failure)}{place}; {what}")
     if lines:
         return SourceError(
             f"{named} decides by the pixels of the picture{place}, which no fixed graph can; compute both sides and "
-            f"choose with "
-            "torch.where, then save it again"
+            "choose with torch.where, then save it again"
         )
     return SourceError(
         f"{named} cannot be brought into one graph for pictures of {shape} ({in_one_line(error)}); save the network "
-        f"with torch.export.save"
+        "with torch.export.save"
     )
 
 
