@@ -96,9 +96,13 @@ def _one_answer(census: Census, reference: ReferenceEntry, labelled: int) -> lis
 def _worthless(reference: ReferenceEntry) -> list[str]:
     """Warn of a float network that is no better than one answer everywhere: what it loses says nothing, and
     something is set wrongly.
+
+    Where the masks hold one class only, no network could be better, and none is accused.
     """
-    constant, miou = reference.of_one_answer, reference.miou
+    constant, miou, census = reference.of_one_answer, reference.miou, reference.census
     if constant is None or miou is None or miou > constant.miou + CHANCE:
+        return []
+    if census is not None and sum(pixels > 0 for pixels in census.truth.values()) == 1:
         return []
     return [
         f"the float network itself (mean IoU {miou:.4f}) is no better than {constant.class_!r} at every pixel ({constant.miou:.4f}); "

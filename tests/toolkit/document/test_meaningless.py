@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.validation.verdict.test_verdict import measured
-from toolkit.document.caveats import meaningless
+from toolkit.document.caveats import meaningless, warnings_of
 from toolkit.document.shape import ReferenceEntry
 from validation.results.run import Status
 from validation.verdict.gates import Gates
@@ -81,6 +81,14 @@ def test_pixels_that_are_ignored_on_purpose_stand_for_no_class() -> None:
     assert meaningless(given)
     assert meaningless(given, on_purpose=True) == []
     assert meaningless(reference({"a": 900, "b": 0}, ignored=300), on_purpose=True)
+
+
+def test_masks_of_one_class_accuse_no_network() -> None:
+    """No network beats one answer where the masks hold one: neither its weights nor its pixel range is suspected."""
+    one_class = reference({"a": 900, "b": 0}, ignored=100, miou=1.0, one=1.0)
+    assert meaningless(one_class)
+    assert warnings_of([], one_class) == []
+    assert "no better than 'a'" in warnings_of([], reference({"a": 500, "b": 400}, miou=0.3, one=0.3))[0]
 
 
 def test_reports_without_a_census_are_believed() -> None:

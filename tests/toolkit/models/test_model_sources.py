@@ -257,3 +257,9 @@ def test_weights_that_are_none_or_alone(tmp_path: Path) -> None:
         CheckpointError, match=r"missing.pt does not exist; give the path of a .safetensors file or of a torch"
     ):
         source("plain", weights=tmp_path / "missing.pt")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_class_list_of_any_editor_names_the_classes(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_bytes("Hintergrund\r\nStraße\r\n\r\nfa\u00e7ade\r\nsky\r\n".encode(encoding))
+    assert source("plain", classes=tmp_path / "names.txt").classes == ("Hintergrund", "Straße", "façade", "sky")
