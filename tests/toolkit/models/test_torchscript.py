@@ -160,16 +160,60 @@ def test_scripts_answer_as_their_networks(kind: type[Base], tmp_path: Path) -> N
     assert found.parameters == sum(item.numel() for item in Base().parameters())
 
 
-@pytest.mark.parametrize(("format_name", "runner_name"), [("tflite", "litert"), ("coreml", "milrun")])
+@pytest.mark.parametrize(
+    ("format_name", "runner_name"), [("tflite", "litert"), ("coreml", "milrun"), ("onnx", "onnxruntime")]
+)
 def test_a_dictionary_reaches_every_format(format_name: str, runner_name: str, tmp_path: Path) -> None:
     source = load_source(RunOptions(model=str(scripted(Dictionary(), tmp_path / "net.pt")), input_size=SIZE))
     plan = make_plan(source, [(format_name, recipe("float32"))], output=OutputKind.LOGITS)
     (outcome,) = perform(plan, tmp_path / "artifacts")
     assert outcome.artifact is not None, outcome.error
+    assert "instead of" not in outcome.artifact.provenance
     picture = torch.randint(0, 256, (*SIZE, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         wanted = Dictionary().eval()(picture.permute(2, 0, 1)[None].float() / 255)["out"][0].permute(1, 2, 0)
     runner = runners()[runner_name]
+    with runner(outcome.artifact, runner.backends[0], 1) as opened:
+        found = torch.from_numpy(opened.predict(picture.numpy()))
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+class Resized(Base):
+    """A resize of one mode, its answer put into a dictionary."""
+
+    def __init__(self, mode: str, factor: float | None, corners: bool | None) -> None:
+        super().__init__()
+        self.mode, self.factor, self.corners = mode, factor, corners
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        answers: dict[str, torch.Tensor] = {}
+        features = self.features(x)
+        size: list[int] | None = None
+        if self.factor is None:
+            size = x.shape[-2:]
+        answers["out"] = self.classifier(F.interpolate(features, size, self.factor, self.mode, self.corners))
+        return answers
+
+
+@pytest.mark.parametrize(
+    ("mode", "factor", "corners"),
+    [
+        ("nearest", 2.0, None),
+        ("bilinear", 2.0, False),
+        ("bilinear", None, True),
+        ("bilinear", 0.5, False),
+        ("bicubic", None, False),
+    ],
+)
+def test_resizes_of_scripts_reach_onnx(mode: str, factor: float | None, corners: bool | None, tmp_path: Path) -> None:
+    path = scripted(Resized(mode, factor, corners), tmp_path / "net.pt")
+    source = load_source(RunOptions(model=str(path), input_size=SIZE))
+    (outcome,) = perform(make_plan(source, [("onnx", recipe("float32"))], output=OutputKind.LOGITS), tmp_path / "made")
+    assert outcome.artifact is not None, outcome.error
+    picture = torch.randint(0, 256, (*SIZE, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        wanted = torch.jit.load(str(path))(picture.permute(2, 0, 1)[None].float() / 255)["out"][0].permute(1, 2, 0)  # type: ignore[no-untyped-call]
+    runner = runners()["onnxruntime"]
     with runner(outcome.artifact, runner.backends[0], 1) as opened:
         found = torch.from_numpy(opened.predict(picture.numpy()))
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)

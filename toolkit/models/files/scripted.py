@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 _HERE = re.compile(r'File "([^"]+)", line (\d+), in \w+\n(?:(?!File ").*\n)*?.*<--- HERE')
+_RESIZES = re.compile(r"aten\.(upsample_(?:linear1d|bilinear2d|bicubic2d|trilinear3d|nearest\dd))\.default")
 _AGREEMENT = 1e-4
 """How far a program's answer may be from the script's, as a share of the largest magnitude in it."""
 
@@ -84,9 +85,35 @@ def _recorded(script: Any, picture: tuple[int, ...]) -> ExportedProgram:
         tensor = getattr(graph, node.target, None)
         if isinstance(tensor, torch.Tensor) and _identity(tensor) in names:
             node.target = _put(graph, *names[_identity(tensor)], tensor)
+    _drop_what_is_unused(graph)
+    _spell_resizes_as_export_does(graph)
     graph.delete_all_unused_submodules()
     graph.recompile()
     return torch.export.export(graph, (given,), strict=False)
+
+
+def _drop_what_is_unused(graph: torch.fx.GraphModule) -> None:
+    """Remove the names under which weights were recorded; an exported program would carry every weight twice."""
+    used = {str(node.target).partition(".")[0] for node in graph.graph.find_nodes(op="get_attr")}
+    for name in [*dict(graph.named_parameters(recurse=False)), *dict(graph.named_buffers(recurse=False))]:
+        if name not in used:
+            delattr(graph, name)
+
+
+def _spell_resizes_as_export_does(graph: torch.fx.GraphModule) -> None:
+    """Give resizes a size and no factors, the form in which torch.export leaves them and converters know them.
+
+    The interpreter of scripts works the size out and calls a form with a factor for each axis, where -1 says none.
+    """
+    for node in list(graph.graph.nodes):
+        name = _RESIZES.fullmatch(str(node.target))
+        if name is None:
+            continue
+        image, size, *others = node.args
+        kept, factors = others[: len(others) - len(size)], others[len(others) - len(size) :]
+        if all(factor is None or factor <= 0 for factor in factors):
+            node.args = (image, list(size), *kept, None)
+            node.target = getattr(torch.ops.aten, name[1]).vec
 
 
 def _identity(tensor: torch.Tensor) -> tuple[Any, ...]:
