@@ -203,6 +203,7 @@ class Resized(Base):
         ("bilinear", None, True),
         ("bilinear", 0.5, False),
         ("bicubic", None, False),
+        ("nearest", 1.7, None),
     ],
 )
 def test_resizes_of_scripts_reach_onnx(mode: str, factor: float | None, corners: bool | None, tmp_path: Path) -> None:
@@ -217,6 +218,17 @@ def test_resizes_of_scripts_reach_onnx(mode: str, factor: float | None, corners:
     with runner(outcome.artifact, runner.backends[0], 1) as opened:
         found = torch.from_numpy(opened.predict(picture.numpy()))
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("mode", "factor", "corners"), [("bilinear", 1.7, False), ("nearest-exact", 1.5, None)])
+def test_uneven_factors_of_scripts_are_kept(mode: str, factor: float, corners: bool | None, tmp_path: Path) -> None:
+    path = scripted(Resized(mode, factor, corners), tmp_path / "net.pt")
+    source = load_source(RunOptions(model=str(path), input_size=SIZE))
+    picture = torch.rand((1, 3, *SIZE), generator=torch.Generator().manual_seed(1))
+    assert source.module is not None
+    with torch.inference_mode():
+        wanted = Resized(mode, factor, corners).eval()(picture)["out"]
+        torch.testing.assert_close(source.module(picture), wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_names_of_parameters_stay(tmp_path: Path) -> None:

@@ -41,11 +41,11 @@ def scripted_program(content: bytes, named: str, picture: tuple[int, ...]) -> tu
         SourceError: torch cannot read it, it does not answer to such a picture, or it decides by the pixels.
     """
     try:
-        script = torch.jit.load(io.BytesIO(content), map_location="cpu").eval().float()  # type: ignore[no-untyped-call]
+        script = _opened(content)
     except Exception as error:  # C++ errors share no base class
         raise SourceError(f"{named} is not a usable TorchScript file ({in_one_line(error)}); save it again") from error
     parameters = sum(item.numel() for item in script.parameters())
-    translated = _translated(script, picture)
+    translated = _translated(_opened(content), picture)
     if translated is not None and _agrees(translated, script, picture):
         return translated, parameters
     try:
@@ -57,13 +57,20 @@ def scripted_program(content: bytes, named: str, picture: tuple[int, ...]) -> tu
     return recorded if translated is None or _agrees(recorded, script, picture) else translated, parameters
 
 
+def _opened(content: bytes) -> Any:
+    return torch.jit.load(io.BytesIO(content), map_location="cpu").eval().float()  # type: ignore[no-untyped-call]
+
+
 def _translated(script: Any, picture: tuple[int, ...]) -> ExportedProgram | None:
+    """Translate a script, which is spent by that: its calls of interpolate are replaced by an older form in place."""
     from torch._export.converter import TS2EPConverter
 
     try:
-        return TS2EPConverter(script, (torch.zeros(picture),)).convert()
+        program = TS2EPConverter(script, (torch.zeros(picture),)).convert()
     except Exception:  # noqa: BLE001 - it raises anything, and recording does better or says why not
         return None
+    _spell_resizes_as_export_does(program.graph_module)
+    return program
 
 
 def _recorded(script: Any, picture: tuple[int, ...]) -> ExportedProgram:
@@ -86,9 +93,8 @@ def _recorded(script: Any, picture: tuple[int, ...]) -> ExportedProgram:
         if isinstance(tensor, torch.Tensor) and _identity(tensor) in names:
             node.target = _put(graph, *names[_identity(tensor)], tensor)
     _drop_what_is_unused(graph)
-    _spell_resizes_as_export_does(graph)
     graph.delete_all_unused_submodules()
-    graph.recompile()
+    _spell_resizes_as_export_does(graph)
     return torch.export.export(graph, (given,), strict=False)
 
 
@@ -105,15 +111,16 @@ def _spell_resizes_as_export_does(graph: torch.fx.GraphModule) -> None:
 
     The interpreter of scripts works the size out and calls a form with a factor for each axis, where -1 says none.
     """
-    for node in list(graph.graph.nodes):
+    for node in graph.graph.nodes:
         name = _RESIZES.fullmatch(str(node.target))
         if name is None:
             continue
         image, size, *others = node.args
-        kept, factors = others[: len(others) - len(size)], others[len(others) - len(size) :]
-        if all(factor is None or factor <= 0 for factor in factors):
-            node.args = (image, list(size), *kept, None)
+        corners = others[: 0 if "nearest" in name[1] else 1]
+        if all(factor is None or factor <= 0 for factor in others[len(corners) :]):
+            node.args = (image, size, *corners, None)
             node.target = getattr(torch.ops.aten, name[1]).vec
+    graph.recompile()
 
 
 def _identity(tensor: torch.Tensor) -> tuple[Any, ...]:
