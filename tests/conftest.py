@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests import sharing_out
-from tests.warm import starting
+from tests.running import sharing_out
+from tests.running.warm import starting
 
 # Two workers share a small machine: one thread each, in this process and in those that it starts. Before torch is imported.
 for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):

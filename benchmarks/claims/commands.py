@@ -143,7 +143,7 @@ def _tables(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from benchmarks.claims.baselines.training import STAGES, train_baseline
     from fpliif.training.config import TrainConfig
-    from fpliif.training.progress import TerminalProgress
+    from fpliif.training.showing.progress import TerminalProgress
 
     stages = [TrainConfig.from_toml(path) for path in options.config or STAGES]
     with TerminalProgress() as progress:

@@ -9,7 +9,7 @@ from pathlib import Path
 from fpliif.errors import FPLIIFError
 from fpliif.training.config import TrainConfig
 from fpliif.training.loop import train
-from fpliif.training.progress import TerminalProgress
+from fpliif.training.showing.progress import TerminalProgress
 from segdata.errors import DataError
 
 

@@ -32,9 +32,9 @@ from fpliif.training.config import TrainConfig
 from fpliif.training.data import check_classes, training_datasets
 from fpliif.training.losses import sample_points, segmentation_loss
 from fpliif.training.pool import Pool, open_pool
-from fpliif.training.progress import Observer, TrainingLog
-from fpliif.training.report import example_answers, write_training_report
 from fpliif.training.schedule import scene_order
+from fpliif.training.showing.progress import Observer, TrainingLog
+from fpliif.training.showing.report import example_answers, write_training_report
 from fpliif.training.starting import (
     choose_device,
     choose_half,

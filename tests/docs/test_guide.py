@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.docs.blocks import Block, blocks
-from tests.warm.starting import WARM_VARIABLE
+from tests.running.warm.starting import WARM_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.layering.imports import circles, modules
+from tests.layering.imports import circles, heavy, modules
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
@@ -103,14 +103,25 @@ def _room(path: Path) -> str:
     return path.parent.relative_to(ROOT).as_posix()
 
 
-MOST_ENTRIES = 13
+def test_imports_inside_functions_keep_a_heavy_library_out() -> None:
+    """Any other import of ours belongs at the top of its file, where a reader sees what the file depends on."""
+    needless = [
+        f"{module.path.relative_to(ROOT)}:{line} imports {target}"
+        for module in modules().values()
+        for line, target in module.inside
+        if target in modules() and not heavy(target) - heavy(module.name)
+    ]
+    assert not needless
+
+
+MOST_ENTRIES = 12
 EVERYWHERE = {"__init__.py", "__init__.pyi", "__main__.py", "__pycache__", "conftest.py", "errors.py", "py.typed"}
 """What a folder may hold beside its dozen: files that every package has."""
 LISTS = {"validation/milrun/ops", "toolkit/report/templates"}
 """Folders of many files of one kind, which nobody reads from top to bottom."""
 
 
-@pytest.mark.parametrize("top", [*sorted(ALLOWED), "benchmarks", "examples", "tests"])
+@pytest.mark.parametrize("top", [*sorted(ALLOWED), "benchmarks", "docs", "examples", "tests"])
 def test_no_folder_holds_more_than_a_dozen_entries(top: str) -> None:
     folders = [ROOT / top, *(path for path in (ROOT / top).rglob("*") if path.is_dir())]
     counts = {

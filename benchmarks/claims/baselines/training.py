@@ -33,8 +33,8 @@ from fpliif.training.config import TrainConfig
 from fpliif.training.data import training_datasets
 from fpliif.training.losses import sample_points, segmentation_loss
 from fpliif.training.pool import open_pool
-from fpliif.training.progress import Observer, TrainingLog
 from fpliif.training.schedule import scene_order
+from fpliif.training.showing.progress import Observer, TrainingLog
 from fpliif.training.starting import choose_device, choose_half, make_optimizer
 from fpliif.training.state import Standing, load_state, save_state
 

@@ -15,10 +15,10 @@ import torch
 from PIL import Image
 
 from fpliif.config import PRESETS
-from fpliif.training.curves import Line, draw
 from fpliif.training.loop import LOG, REPORT, train
 from fpliif.training.pool import Pool
-from fpliif.training.report import example_answers
+from fpliif.training.showing.curves import Line, draw
+from fpliif.training.showing.report import example_answers
 from segdata.labels import FACE11
 from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 from tests.fpliif.training.tiny_training import TINY_PRESET, config_on

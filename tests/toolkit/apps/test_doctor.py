@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.warm.starting import WARM_VARIABLE
+from tests.running.warm.starting import WARM_VARIABLE
 from toolkit.apps.doctor import Tool, tools
 from validation.runners.android.phone import TOOL_VARIABLE
 from validation.runners.android.server import PORT_VARIABLE

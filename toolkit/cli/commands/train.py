@@ -51,7 +51,7 @@ def train(
     from dataclasses import replace
 
     from fpliif.training.loop import train as train_network
-    from fpliif.training.progress import TerminalProgress
+    from fpliif.training.showing.progress import TerminalProgress
     from toolkit.apps.fine_tuning import rounding_of
 
     config = _read(recipe or (USUAL_QAT if qat or qat_recipe else USUAL))

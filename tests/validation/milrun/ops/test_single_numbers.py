@@ -11,12 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.validation.milrun.building import convert, only, program
 from validation.milrun import Interpreter
 from validation.milrun.ops.recurrent import lstm
 from validation.milrun.ops.tensor_operation import concat
 from validation.milrun.registry import find
-
-from .building import convert, only, program
 
 ct = pytest.importorskip("coremltools")
 

@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.warm.asking import Order, send_order
-from tests.warm.forking import possible
+from tests.running.warm.asking import Order, send_order
+from tests.running.warm.forking import possible
 
 COLD_VARIABLE = "SEGPORT_TESTS_COLD"
 WARM_VARIABLE = "SEGPORT_TESTS_WARM"
 """In the environment of a Python process that a test starts: fork it, whatever it runs, and what it starts of ours. In the
 environment of the test: let a converter's process have its tools forked too; the copy that does so counts as memory it holds."""
-ROOT = str(Path(__file__).resolve().parents[2])
+ROOT = str(Path(__file__).resolve().parents[3])
 _COMMANDS = (
     (re.compile(r"-m\0toolkit\.isolation\.child$"), False),
     (re.compile(r"-m\0validation\.timing\.fresh_start_probe$"), False),
@@ -57,7 +57,7 @@ class _Warm:
         near, far = socket.socketpair()
         search = os.pathsep.join([ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])
         server = subprocess.Popen(
-            [sys.executable, "-m", "tests.warm.serving", str(far.fileno())], cwd=ROOT, process_group=0,
+            [sys.executable, "-m", "tests.running.warm.serving", str(far.fileno())], cwd=ROOT, process_group=0,
             env=self._environment | {"PYTHONPATH": search, "OPENBLAS_NUM_THREADS": "1"}, pass_fds=(far.fileno(),),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._printed,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warm.starting import WARM_VARIABLE
+from tests.running.warm.starting import WARM_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = (

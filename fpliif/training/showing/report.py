@@ -19,8 +19,8 @@ from torch import nn
 
 from fpliif.checkpoint import replace_file
 from fpliif.training.config import TrainConfig
-from fpliif.training.curves import Line, draw
 from fpliif.training.pool import Pool
+from fpliif.training.showing.curves import Line, draw
 from segdata.labels import LabelSet
 
 EXAMPLES = 4
@@ -78,7 +78,7 @@ def write_training_report(path: Path, config: TrainConfig, log: Path, examples: 
     Args:
         path: of the page.
         config: of the training.
-        log: the log.jsonl that `fpliif.training.progress.TrainingLog` keeps; with at least one validation.
+        log: the log.jsonl that `fpliif.training.showing.progress.TrainingLog` keeps; with at least one validation.
         examples: to show below the curves.
     """
     entries = [json.loads(line) for line in log.read_text().splitlines()]

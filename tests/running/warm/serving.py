@@ -18,9 +18,9 @@ import traceback
 import types
 from pathlib import Path
 
-from tests.warm import starting
-from tests.warm.asking import STANDARD, Order, read_order
-from tests.warm.forking import fork_sister
+from tests.running.warm import starting
+from tests.running.warm.asking import STANDARD, Order, read_order
+from tests.running.warm.forking import fork_sister
 
 LIBRARIES = (
     "torch", "scipy.stats", "scipy.ndimage", "tensorflow", "litert_torch", "coremltools", "onnx", "ai_edge_quantizer", "tf_keras",

@@ -1,0 +1,1 @@
+"""What a training tells while it goes on and when it ends: progress, curves, a report."""
