@@ -13,7 +13,7 @@ from typing import Any
 
 from fpliif.checkpoint import SUFFIX, load_checkpoint, replace_file, save_checkpoint
 from fpliif.cost import multiply_adds
-from fpliif.errors import TrainingError
+from fpliif.errors import FPLIIFError, TrainingError
 from fpliif.evaluate import Scores, evaluate
 from fpliif.network import count_parameters
 from fpliif.training.config import TrainConfig
@@ -21,6 +21,7 @@ from fpliif.training.data import testing_dataset, training_datasets
 from fpliif.training.loop import BEST, CONFIG, STATE
 from fpliif.training.pool import open_pool
 from segdata.dataset import Dataset
+from segdata.errors import DataError
 
 LIMITS_DRAWN = (
     "Trained and judged on drawn faces only: the scores say nothing about photographs, where it must be expected to do "
@@ -189,9 +190,6 @@ def main() -> None:
     """Export from the command line; errors are one sentence and exit status 2."""
     import argparse
     import sys
-
-    from fpliif.errors import FPLIIFError
-    from segdata.errors import DataError
 
     parser = argparse.ArgumentParser(description="Turn a training into a shipped checkpoint with its model card.")
     parser.add_argument("--run", type=Path, required=True, help="folder of the training")

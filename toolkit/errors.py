@@ -7,6 +7,10 @@ import errno
 from collections.abc import Iterable
 from enum import IntEnum
 
+from fpliif.errors import FPLIIFError
+from validation.errors import RunnerError, ValidationError
+from validation.milrun.errors import MilRunError
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when a disk, a quota or a file's largest size is used up."""
 
@@ -63,11 +67,8 @@ def exit_status(error: BaseException) -> ExitStatus | None:
     """Give the status for an expected error, or None for one that is a defect in segport itself."""
     # With them come their packages, and with these NumPy and Pillow.
     from converters.errors import ConversionError, MissingToolError, SourceError
-    from fpliif.errors import FPLIIFError
     from quantization.errors import RecipeError
     from segdata.errors import DataError, MissingPackageError
-    from validation.errors import RunnerError, ValidationError
-    from validation.milrun.errors import MilRunError
 
     if isinstance(error, (MissingToolError, MissingPackageError)) or _foreign_package(error):
         # Before DataError, which a missing package is too.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from converters.errors import SourceError
+from converters.lint import targets as room
 from converters.lint.graph import Step
 
 
@@ -77,8 +78,6 @@ def targets() -> dict[str, Target]:
     Raises:
         SourceError: two targets share a name.
     """
-    from converters.lint import targets as room
-
     found: dict[str, Target] = {}
     for module in sorted(pkgutil.iter_modules(room.__path__), key=lambda info: info.name):
         target: Target = importlib.import_module(f"{room.__name__}.{module.name}").TARGET

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fpliif.errors import TrainingError
 from fpliif.training.config import TrainConfig
 from segdata.dataset import Dataset
+from segdata.faces.synthetic import SyntheticFaces
 from segdata.registry import dataset_kinds, open_dataset
 from segdata.resize import FittedSamples
 from segdata.subset import ChosenSamples
@@ -57,6 +58,4 @@ def _opened(config: TrainConfig, split: str, limit: int | None = None) -> Datase
 
 
 def _drawn(config: TrainConfig, split: str, count: int) -> Dataset:
-    from segdata.faces.synthetic import SyntheticFaces
-
     return SyntheticFaces(split, config.label_set, config.data.size, count, config.data.seed)

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from toolkit import __version__
 from toolkit.cli import commands
 
 ORDER = ("run", "convert", "validate", "bench", "report", "train", "search", "inspect", "compare", "web_demo", "doctor")
@@ -41,7 +42,5 @@ def build(wanted: str = "") -> Any:
 
 def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if version:
-        from toolkit import __version__
-
         typer.echo(f"segport {__version__}")
         raise typer.Exit

@@ -27,6 +27,8 @@ from toolkit.run_folder.files import write_json
 from toolkit.run_folder.folder import RunFolder, trusted_artifacts
 from toolkit.stages.context import Context
 from toolkit.stages.picture_sets import judging_set
+from validation.accuracy.result import spread
+from validation.measure import Measurements
 
 if TYPE_CHECKING:
     from converters import Artifact
@@ -95,9 +97,6 @@ def write_bundle(
     Raises:
         UsageError: no Core ML packages, a changed file, or `out` cannot be written.
     """
-    from validation.accuracy.result import spread
-    from validation.measure import Measurements
-
     folder = RunFolder(options.out)
     manifest = folder.load_manifest()
     artifacts = _packages(folder, manifest, options)

@@ -15,6 +15,7 @@ from toolkit.models import load_source
 from toolkit.report.content.example_images import png
 from toolkit.stages.context import Context
 from toolkit.stages.reference import reference_runner
+from validation.accuracy.confusion import confusion_matrix
 from validation.runners.base.resizing import fit_mask, fit_picture
 from validation.runners.base.values import label_map
 
@@ -73,8 +74,6 @@ def _maps(
 
     Gives the entry in bundle.json, and the files.
     """
-    from validation.accuracy.confusion import confusion_matrix
-
     height, width = reference.shape
     truth = fit_mask(sample.mask, height, width)
     labels = f"{folder}/labels-{_words((height, width))}.png"

@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from toolkit.isolation.telling import connect
+
 _LOOK_SECONDS = 1.0
 
 
@@ -55,8 +57,6 @@ def main() -> None:
 
 def _connect(answers: BinaryIO) -> None:
     """Send what functions tell while they work. They must tell it on the thread that answers: frames must not mix."""
-    from toolkit.isolation.telling import connect
-
     connect(lambda *said: _send(answers, pickle.dumps(("told", said))))
 
 

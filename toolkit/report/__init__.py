@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.document.schema import check, write_report
 from toolkit.document.shape import ReportDocument
+from toolkit.report import html, junit, markdown, terminal
 from toolkit.run_folder.files import write_text
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ def render_terminal(report: ReportDocument | Mapping[str, Any], console: Console
     Raises:
         UsageError: `report` is plain JSON, and not that of a report of schema 1.
     """
-    from toolkit.report import terminal
-
     terminal.render(_typed(report), console)
 
 
@@ -35,8 +34,6 @@ def write_all(report: ReportDocument | Mapping[str, Any], folder: Path) -> None:
     Raises:
         UsageError: `report` is plain JSON, and not that of a report of schema 1.
     """
-    from toolkit.report import html, junit, markdown
-
     typed = _typed(report)
     texts = {
         "report.md": markdown.render(typed),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converters import Artifact, SourceError
+from converters import Artifact, SourceError, content_hash
 from toolkit.errors import UsageError
 from toolkit.options import RunOptions, checked_options
 from toolkit.run_folder.files import read_json, write_json
@@ -176,8 +176,6 @@ def recorded_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
 
 def trusted_artifacts(folder: RunFolder, manifest: Mapping[str, Any] | None = None) -> list[Artifact]:
     """Give the manifest's artifacts, after reading it unless it is given; raises UsageError if a file is gone or is not the one that was converted."""
-    from converters import content_hash
-
     artifacts = list((folder.known_artifacts() if manifest is None else folder.artifacts_of(manifest)).values())
     for artifact in artifacts:
         gone = not artifact.path.exists()

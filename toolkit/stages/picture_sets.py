@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from quantization.calibration import CalibrationSet, Method, balanced_choice, random_choice
+from quantization.calibration.choice import CANDIDATES
 from toolkit.errors import UsageError
 from toolkit.options import RunOptions
+from validation.observing.ranges import observe_tensors
+from validation.runners.base.resizing import fit_picture
 
 if TYPE_CHECKING:
     from converters import ModelSource
-    from quantization.calibration import CalibrationSet
     from segdata import Dataset, LabelSet, Sample
 
 DRAWN = "synthetic-faces"
@@ -127,10 +130,7 @@ def calibration_set(
     Raises:
         DataError, RecipeError: no train split, or pictures that cannot calibrate anything.
     """
-    from quantization.calibration import CalibrationSet, Method
     from segdata.photos import Photos
-    from validation.observing.ranges import observe_tensors
-    from validation.runners.base.resizing import fit_picture
 
     photographs = options.photos if photos_calibrate(options, source) else None
     dataset = _open(options, "train", None) if photographs is None else _photos(photographs, source, "train")
@@ -159,9 +159,6 @@ def calibration_set(
 
 def _chosen(options: RunOptions, dataset: Dataset, classes: int) -> list[int]:
     """Choose the numbers of the training pictures that calibrate."""
-    from quantization.calibration import balanced_choice, random_choice
-    from quantization.calibration.choice import CANDIDATES
-
     wanted = options.calibration_images
     if options.calibration_choice == "random":
         return random_choice(len(dataset), wanted)

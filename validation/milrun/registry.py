@@ -25,6 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from validation.milrun import ops
 from validation.milrun.errors import UnsupportedOpError
 
 OpFunction = Callable[..., Any]
@@ -105,8 +106,6 @@ def known_operations() -> dict[str, tuple[int, ...]]:
 @cache
 def _load_operations() -> None:
     """Import every module of the `ops` folder; that registers what they define."""
-    from validation.milrun import ops
-
     for module in pkgutil.iter_modules(ops.__path__):
         importlib.import_module(f"{ops.__name__}.{module.name}")
 

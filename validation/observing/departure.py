@@ -13,16 +13,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import ValidationError
+from validation.milrun import Interpreter
 from validation.runners.base.resizing import fit_picture
-
-if TYPE_CHECKING:
-    from validation.milrun import Interpreter
 
 THRESHOLD_DB = 30.0
 """Noise of a thousandth of the signal's power, 3 % of its amplitude: above what float16 does to a sound network."""
@@ -177,8 +175,6 @@ def compare_packages(
         ValidationError: no pictures, an input that takes no picture, or no operation in common.
         MilRunError: a package cannot be read or executed.
     """
-    from validation.milrun import Interpreter
-
     if not pictures:
         raise ValidationError("a comparison needs at least one picture; ask for one or more")
     exact = Interpreter(reference, precision="float32")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from validation.milrun import Interpreter
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,8 +32,6 @@ def observe_tensors(
     Raises:
         MilRunError: the package cannot be read or run.
     """
-    from validation.milrun import Interpreter
-
     interpreter = Interpreter(package)
     (picture,) = interpreter.inputs
 

@@ -12,6 +12,7 @@ from toolkit.cli.screen import Screen
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.options import swept
 from toolkit.options.flag import Panel
+from toolkit.stages.runtimes import every_runtime
 
 EXAMPLES = (
     "Examples: [bold]segport bench runs/latest[/]  |  "
@@ -56,7 +57,6 @@ def bench(
     """Time every artifact on disk on every runtime of this machine; accuracy already measured is kept."""
     from toolkit.pipeline import bench as bench_pipeline
     from toolkit.run_folder.folder import recorded_options
-    from toolkit.stages.runtimes import every_runtime
 
     if everything and given["runners"] is not None:
         raise UsageError("--all takes every runtime and --runners names some; give one of them")

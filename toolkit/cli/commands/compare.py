@@ -11,6 +11,7 @@ from toolkit.apps.compare.limits import CompareLimits
 from toolkit.cli.options import holding
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.progress import plain_console
+from toolkit.run_folder.files import write_json, write_text
 
 EXAMPLES = (
     "Examples: [bold]segport compare runs/main runs/branch[/]  |  "
@@ -32,7 +33,6 @@ def compare(
     from toolkit.apps.compare.runs import compare_runs
     from toolkit.apps.compare.showing import render_markdown, render_terminal
     from toolkit.document.outcome import load_outcome
-    from toolkit.run_folder.files import write_json, write_text
 
     runs = [load_outcome(folder) for folder in (before, after)]
     options = [run.folder.load_manifest()["options"] for run in runs]

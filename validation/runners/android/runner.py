@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from validation.errors import RunnerError
 from validation.results.facts import Availability, Delegation, OtherMachine
+from validation.results.latency import LatencyResult, OwnBenchmark
 from validation.runners.android.phone import FOLDER, Phone, check_fits, find_phone, find_tool
 from validation.runners.android.server import AdbError, AdbServer, Answer
 from validation.runners.android.transcript import ToolReport, read_transcript
@@ -25,7 +26,7 @@ from validation.runners.base.contract import Runner
 from validation.runners.base.values import native_input
 
 if TYPE_CHECKING:
-    from validation.results.latency import LatencyResult, LatencySettings, OwnBenchmark
+    from validation.results.latency import LatencySettings
 
 IMAGES_VARIABLE = "SEGPORT_ANDROID_IMAGES"
 """Pictures an accuracy run shows to a phone; each starts the tool anew, and a GPU compiles its programs each time."""
@@ -89,8 +90,6 @@ class AndroidRunner(Runner):
 
     def benchmark(self, image: NDArray[np.uint8], settings: LatencySettings) -> OwnBenchmark:
         """Call the tool once, with a warm-up and then `settings.samples` runs; see `Runner.benchmark`."""
-        from validation.results.latency import OwnBenchmark
-
         self._check_open()
         self._check_image(image)
         self._feed(image)
@@ -237,8 +236,6 @@ class AndroidRunner(Runner):
 
     def _latency(self, report: ToolReport) -> LatencyResult:
         """Take over the tool's statistics; raises RunnerError if it is too old to tell a median."""
-        from validation.results.latency import LatencyResult
-
         warm, runs = report.warm_up, report.inference
         if warm is None or runs is None or runs.median is None or runs.p95 is None or report.init_us is None:
             raise RunnerError(

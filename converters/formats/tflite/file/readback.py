@@ -11,6 +11,7 @@ import numpy as np
 from converters.artifact import ImageInput, Layout, MapOutput, OutputKind, Quantization
 from converters.contract import Written
 from converters.errors import ConversionError
+from converters.formats.tflite.file.flatbuffer import read_model
 from converters.source import ModelSource
 from converters.tools.importing import tool
 
@@ -69,7 +70,5 @@ def _quantization(details: dict[str, Any]) -> Quantization | None:
 
 
 def _operators(path: Path) -> str:
-    from converters.formats.tflite.file.flatbuffer import read_model
-
     counts = Counter(operator for graph in read_model(path).graphs for operator in graph.operators)
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
