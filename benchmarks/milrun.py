@@ -32,7 +32,7 @@ def main() -> None:
     from toolkit.options import RunOptions
     from toolkit.stages.picture_sets import judging_set
     from toolkit.stages.reference import reference_runner
-    from validation.results.latency import LatencySettings
+    from validation.runners.base.latency_settings import LatencySettings
     from validation.runners.milrun import MilRunRunner
     from validation.timing.stopwatch import Stopwatch
 

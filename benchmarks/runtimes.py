@@ -30,9 +30,9 @@ def main() -> None:
     from toolkit.stages.convert import perform_plan, plan_conversions
     from toolkit.stages.picture_sets import judging_set
     from toolkit.stages.reference import reference_runner
-    from validation.results.latency import LatencySettings
     from validation.runners import runners
     from validation.runners.base.contract import Runner
+    from validation.runners.base.latency_settings import LatencySettings
     from validation.timing.stopwatch import Stopwatch
 
     console = Console()

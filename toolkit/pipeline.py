@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from toolkit.devices.fitting import check_fits
-from toolkit.devices.folding import keep_result, with_devices
+from toolkit.devices.belonging import check_fits
+from toolkit.devices.merging import keep_result, with_devices
 from toolkit.devices.result import read_result
 from toolkit.document.caveats import warnings_of
 from toolkit.document.entries import artifact_entries, assemble, dataset_entry, reference_entry
@@ -33,12 +33,12 @@ from toolkit.stages.checks import run_checks
 from toolkit.stages.context import Context, context_of, to_judge, to_time
 from toolkit.stages.convert import Conversions, perform_plan, plan_conversions, wanted_pairs
 from toolkit.stages.examples import draw_examples
-from toolkit.stages.installed import check_runtimes
 from toolkit.stages.latency import ReferenceTimes, retimed, time_everything, with_times
 from toolkit.stages.lint import with_lint
 from toolkit.stages.picture_sets import judging_set
 from toolkit.stages.profiling import profiled
 from toolkit.stages.reference import measure_references
+from toolkit.stages.refuse_missing import check_runtimes
 from toolkit.stages.runtimes import Runtime, absent_runners, choose_runtimes, named_runners
 from validation.errors import ValidationError
 from validation.results.run import RunResult

@@ -23,11 +23,12 @@ from validation.accuracy.pieces import PieceStore
 from validation.accuracy.result import AccuracyResult
 from validation.errors import RunnerError, ValidationError
 from validation.metrics import measured_metrics
-from validation.results.latency import LatencyResult, LatencySettings
+from validation.results.latency import LatencyResult
 from validation.results.run import Accuracy, RunResult, Setting, Status, Timing
 from validation.runners.base.contract import Runner, unavailable
+from validation.runners.base.latency_settings import LatencySettings
 from validation.runners.base.resizing import fit_picture
-from validation.timing.fresh_start import peak_memory
+from validation.timing.cold_start import peak_memory
 from validation.timing.stopwatch import measure_latency
 from validation.verdict.against_reference import accuracy_of, by_class, compare_with_reference
 

@@ -42,7 +42,7 @@ def sampled_in_turns(
     tell: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
     """Sample LiteRT's time for each artifact, one inference of each after another, at most `seconds` of each."""
-    from validation.results.latency import LatencySettings
+    from validation.runners.base.latency_settings import LatencySettings
     from validation.runners.litert.runner import LiteRtRunner
     from validation.timing.stopwatch import Stopwatch
 

@@ -143,7 +143,7 @@ def _drops(counts: NDArray[np.int64], reference: NDArray[np.int64], classes: Seq
 
 def _latency(artifacts: Sequence[Artifact], setting: Setting, pool: Pool, samples: int) -> list[dict[str, float]]:
     """Median and 90th percentile in ms of every artifact, sampled in turns so that drift hits all alike."""
-    from validation.results.latency import LatencySettings
+    from validation.runners.base.latency_settings import LatencySettings
     from validation.timing.stopwatch import Stopwatch
 
     settings = LatencySettings(samples=samples)

@@ -81,7 +81,7 @@ def latency(files: list[Artifact], seconds: float, tell: Tell) -> dict[str, Any]
 
     All runtimes of one file open together and sampled in turns, so that drift hits all alike.
     """
-    from validation.results.latency import LatencySettings
+    from validation.runners.base.latency_settings import LatencySettings
     from validation.runners.litert.runner import LiteRtRunner
     from validation.timing.turns import Entrant, time_in_turns
 

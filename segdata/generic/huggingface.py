@@ -23,8 +23,8 @@ from segdata.errors import DataError, MissingPackageError
 from segdata.generic.changes import read_changes, vocabulary
 from segdata.generic.classes import CLASS_FILES, read_classes
 from segdata.generic.masks.class_colours import ClassColours
-from segdata.generic.masks.codes import MaskCode, code_of
-from segdata.generic.masks.sheets import Sheet, sheet_of
+from segdata.generic.masks.mask_code import MaskCode, code_of
+from segdata.generic.masks.stored_mask import Sheet, sheet_of
 from segdata.generic.splits import ALIASES, SPLITS, no_split, share_of
 from segdata.generic.text_files import read_text
 from segdata.image_files import check_size, decoded_image, load_mask

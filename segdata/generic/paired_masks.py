@@ -1,7 +1,7 @@
 """Read anybody's pictures: a folder of images and a folder of masks, which store ids, colours, or black and white.
 
 Where they may lie says `segdata.generic.places.layouts`, how their names may differ `segdata.generic.places.partners`, and what masks
-may store `segdata.generic.masks.codes`. The plain form::
+may store `segdata.generic.masks.mask_code`. The plain form::
 
     PATH/images/NAME.jpg     (or another picture file; .npy: uint8 (H, W, channels) of any number of channels)
     PATH/masks/NAME.png      at the image's size: class ids, indexed or 8-bit grey, 255 ignored; or colours
@@ -22,8 +22,8 @@ from segdata.errors import DataError
 from segdata.generic.changes import LabelChanges, read_changes, vocabulary
 from segdata.generic.classes import CLASS_FILES, ClassFile, read_classes
 from segdata.generic.masks.class_colours import ClassColours
-from segdata.generic.masks.codes import code_of
-from segdata.generic.masks.sheets import Sheet, sheet_of
+from segdata.generic.masks.mask_code import code_of
+from segdata.generic.masks.stored_mask import Sheet, sheet_of
 from segdata.generic.places.layouts import LAYOUT, place_of
 from segdata.generic.places.partners import partners
 from segdata.generic.splits import share_of

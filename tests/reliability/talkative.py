@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from converters import Artifact, ImageInput, Layout, MapOutput, OutputKind, PixelRange
 from tests.reliability.hostile import HostileRunner
 from validation.results.facts import Delegation, OtherMachine
-from validation.results.latency import LatencySettings, OwnBenchmark
+from validation.results.latency import OwnBenchmark
+from validation.runners.base.latency_settings import LatencySettings
 from validation.timing.stopwatch import measure_latency
 
 MACHINE = OtherMachine("a test's phone", "TestOS", "1")

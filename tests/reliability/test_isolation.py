@@ -115,7 +115,7 @@ def test_what_lies_behind_a_runtime_is_told_from_its_process(tmp_path: Path) -> 
     from tests.reliability.talkative import DELEGATION, MACHINE, TalkativeRunner, artifact
     from toolkit.isolation.limits import Limits
     from toolkit.isolation.runtimes import isolated, processes_released
-    from validation.results.latency import LatencySettings
+    from validation.runners.base.latency_settings import LatencySettings
 
     picture = np.zeros((4, 4, 3), np.uint8)
     with processes_released():

@@ -17,9 +17,9 @@ from converters import Artifact
 from tests.validation.tiny_network import MemoryDataset, damaged, picture
 from validation.errors import ValidationError
 from validation.measure import Measurements, Reference, measure_reference, measure_run
-from validation.results.latency import LatencySettings
 from validation.results.run import RunResult, Status
 from validation.runners import runners
+from validation.runners.base.latency_settings import LatencySettings
 from validation.runners.reference import TorchArtifact, TorchRunner
 from validation.verdict.gates import Gates
 from validation.verdict.judge import VerdictStatus, judge

@@ -47,7 +47,7 @@ class Screen:
         """Print one line per artifact, failures with their reason."""
         from rich.text import Text
 
-        from toolkit.report.content.wording import megabytes
+        from toolkit.report.content.figures import megabytes
 
         for outcome in conversions.outcomes:
             if outcome.artifact is None:

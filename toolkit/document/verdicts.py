@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from quantization.recipes import is_quantized
 from toolkit.document.caveats import meaningless
 from toolkit.document.shape import ArtifactEntry, ReportDocument, VerdictEntry
+from validation.verdict.gains import Weighed, payoff
 from validation.verdict.gates import Gates
 from validation.verdict.judge import judge
-from validation.verdict.payoff import Weighed, payoff
 
 if TYPE_CHECKING:
     from validation.verdict.judge import Reason

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from converters import Artifact
     from validation.results.facts import Delegation, InstructionCount, OperationTime
-    from validation.results.latency import LatencySettings, OwnBenchmark
+    from validation.results.latency import OwnBenchmark
     from validation.runners.base.contract import Runner
+    from validation.runners.base.latency_settings import LatencySettings
 
 
 @dataclass(frozen=True)

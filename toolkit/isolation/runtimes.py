@@ -20,8 +20,9 @@ from toolkit.isolation.limits import Limits
 from toolkit.isolation.process import GuardedProcess, LostError
 from validation.errors import RunnerError
 from validation.results.facts import Availability, Delegation, InstructionCount, OperationTime, OtherMachine
-from validation.results.latency import LatencySettings, OwnBenchmark
+from validation.results.latency import OwnBenchmark
 from validation.runners.base.contract import Runner
+from validation.runners.base.latency_settings import LatencySettings
 
 Value = TypeVar("Value")
 _FACTS = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from toolkit.document.run_shape import Run
 from toolkit.document.shape import ArtifactEntry, ReportDocument
-from toolkit.report.content.wording import MISSING, fraction, milliseconds
+from toolkit.report.content.figures import MISSING, fraction, milliseconds
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.document.run_shape import Colour, Run
 from toolkit.document.shape import ArtifactEntry, ReportDocument
-from toolkit.report.content import wording
+from toolkit.report.content import figures as wording
 from toolkit.report.content.charts import CHART_HEIGHT, CHART_WIDTH, latency_points, latency_spans, scatter, size_points
 from toolkit.report.content.evidence import edge_means, edge_rows, flips
 from toolkit.report.content.instructions import COLUMNS as INSTRUCTION_COLUMNS

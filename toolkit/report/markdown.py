@@ -8,6 +8,20 @@ from toolkit.document.shape import ReportDocument
 from toolkit.report.content.agreement import COLUMNS, agreement_rows
 from toolkit.report.content.checks import check_lines
 from toolkit.report.content.evidence import edges_sentence, findings_sentence
+from toolkit.report.content.figures import (
+    MISSING,
+    STATUS_WORDS,
+    VERDICT_WORDS,
+    counted,
+    duration,
+    fraction,
+    interval,
+    judged_where,
+    listed,
+    megabytes,
+    milliseconds,
+    points,
+)
 from toolkit.report.content.instructions import COLUMNS as INSTRUCTION_COLUMNS
 from toolkit.report.content.instructions import TITLE as INSTRUCTION_TITLE
 from toolkit.report.content.instructions import instruction_rows
@@ -24,20 +38,6 @@ from toolkit.report.content.rows import (
     worst_words,
 )
 from toolkit.report.content.sizes import size_rows
-from toolkit.report.content.wording import (
-    MISSING,
-    STATUS_WORDS,
-    VERDICT_WORDS,
-    counted,
-    duration,
-    fraction,
-    interval,
-    judged_where,
-    listed,
-    megabytes,
-    milliseconds,
-    points,
-)
 
 _WORST_SHOWN = 3
 _SPECIAL = re.compile(r"([\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")

@@ -8,11 +8,7 @@ from toolkit.document.shape import ReportDocument
 from toolkit.report.content.agreement import COLUMNS, AgreementRow, agreement_rows
 from toolkit.report.content.checks import check_lines
 from toolkit.report.content.evidence import edges_sentence, findings_sentence
-from toolkit.report.content.reasons import reason_lines
-from toolkit.report.content.rows import MatrixRow, accuracy_words, gaps, matrix, summarize, worst_words
-from toolkit.report.content.sizes import SizeRow, size_rows
-from toolkit.report.content.times import time_tables
-from toolkit.report.content.wording import (
+from toolkit.report.content.figures import (
     MISSING,
     STATUS_WORDS,
     VERDICT_WORDS,
@@ -25,6 +21,10 @@ from toolkit.report.content.wording import (
     milliseconds,
     points,
 )
+from toolkit.report.content.rows import MatrixRow, accuracy_words, gaps, matrix, summarize, worst_words
+from toolkit.report.content.sizes import SizeRow, size_rows
+from toolkit.report.content.terminal_reasons import reason_lines
+from toolkit.report.content.times import time_tables
 
 if TYPE_CHECKING:
     from rich.console import Console

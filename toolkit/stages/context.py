@@ -14,15 +14,12 @@ from toolkit.options import RunOptions
 from toolkit.progress import Progress
 from toolkit.run_folder.folder import RunFolder, trusted_artifacts
 from toolkit.stages.runtimes import Runtime
-from validation.results.latency import LatencySettings
+from validation.runners.base.latency_settings import LatencySettings
 
 if TYPE_CHECKING:
     from segdata import Dataset
     from validation.measure import Measurements
     from validation.runners.base.contract import Runner
-
-_MANY_SAMPLES = 20
-"""Who asks for fewer wants a quick look: one cold start will do."""
 
 
 @dataclass(frozen=True)
@@ -147,13 +144,7 @@ def to_time(options: RunOptions, dataset: Dataset) -> Measurements:
 
 def latency_settings(options: RunOptions) -> LatencySettings | None:
     """Say how long to time; None if latency is not asked for."""
-    if options.latency_samples == 0:
-        return None
-    return LatencySettings(
-        samples=options.latency_samples,
-        min_samples=min(3, options.latency_samples),
-        cold_starts=3 if options.latency_samples >= _MANY_SAMPLES else 1,
-    )
+    return LatencySettings.asked(options.latency_samples) if options.latency_samples else None
 
 
 def with_sizes(artifacts: Sequence[Artifact], source: ModelSource) -> tuple[Artifact, ...]:

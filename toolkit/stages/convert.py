@@ -24,8 +24,8 @@ from toolkit.progress import Progress, Stage, TellingStage
 from toolkit.run_folder.earlier import earlier_artifacts, fingerprint, settle
 from toolkit.run_folder.environment import describe_environment
 from toolkit.run_folder.folder import RunFolder
-from toolkit.stages.installed import check_converters
 from toolkit.stages.picture_sets import calibration_note, calibration_set
+from toolkit.stages.refuse_missing import check_converters
 from validation.runners.base.resizing import picture_digest
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from validation.accuracy.confusion import confusion_matrix
 from validation.checks.base.contract import ArtifactCheck, CheckStatus, Finding
 from validation.checks.base.evidence import Answer, ArtifactEvidence, Values
-from validation.checks.base.mistakes import (
+from validation.checks.base.picture_mistakes import (
     EXPLAINS,
     FAR,
     OUTPUT_MISTAKES,

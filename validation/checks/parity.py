@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from validation.checks.base.contract import ArtifactCheck, CheckStatus, Finding
 from validation.checks.base.evidence import ArtifactEvidence
-from validation.checks.base.mistakes import FAR, decibels, error, right
+from validation.checks.base.picture_mistakes import FAR, decibels, error, right
 
 UNRELATED = 0.5
 """Error over signal from which even an integer artifact's answers have little to do with the network's."""

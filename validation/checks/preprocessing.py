@@ -10,7 +10,7 @@ from functools import partial
 
 from validation.checks.base.contract import ArtifactCheck, CheckStatus, Finding
 from validation.checks.base.evidence import ArtifactEvidence
-from validation.checks.base.mistakes import INPUT_MISTAKES, Mistake, Prepare, error, explain, right
+from validation.checks.base.picture_mistakes import INPUT_MISTAKES, Mistake, Prepare, error, explain, right
 
 
 def look(evidence: ArtifactEvidence) -> Finding:

@@ -12,7 +12,7 @@ import numpy as np
 
 from validation.checks.base.contract import ArtifactCheck, CheckStatus, Finding
 from validation.checks.base.evidence import ArtifactEvidence, Edge
-from validation.checks.base.mistakes import right
+from validation.checks.base.picture_mistakes import right
 from validation.errors import RunnerError
 
 MOST_WASTE = 2.0

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from validation.milrun.errors import ExecutionError, ModelFileError, PredictInputError
-from validation.milrun.file.limits import MAX_RANK
 from validation.milrun.file.program import ValueType
+from validation.milrun.file.size_limits import MAX_RANK
 
 _ARRAY_TYPES: dict[int, type[np.generic]] = {
     65568: np.float32,

@@ -13,10 +13,10 @@ from validation.milrun.compiled.state import State, StateCell
 from validation.milrun.compiled.steps import Observer, run_steps
 from validation.milrun.errors import ModelFileError, PredictInputError
 from validation.milrun.features import Feature, array_to_tensor, decode_feature, output_value
-from validation.milrun.file.limits import check_size
 from validation.milrun.file.package import Package, open_package
 from validation.milrun.file.parsing import parse_function
 from validation.milrun.file.program import ValueType, operands
+from validation.milrun.file.size_limits import check_size
 from validation.milrun.file.values import ValueDecoder
 from validation.milrun.image_inputs import picture_to_tensor
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from validation.errors import RunnerError
 from validation.results.facts import Delegation
-from validation.results.latency import LatencyResult, LatencySettings
+from validation.results.latency import LatencyResult
 from validation.results.operations import PROFILED_RUNS, OperationProfile, added_up, not_profiled
 from validation.results.run import Status, ThreadTime, Timing
 from validation.runners.base.contract import Runner
-from validation.timing.fresh_start import FreshStart, fresh_start, no_fresh_start
+from validation.runners.base.latency_settings import LatencySettings
+from validation.timing.cold_start import FreshStart, fresh_start, no_fresh_start
 from validation.timing.turns import Entrant, Progress, Timed, time_in_turns
 
 

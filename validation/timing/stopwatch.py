@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import ValidationError
-from validation.results.latency import LatencyResult, LatencySettings
+from validation.results.latency import LatencyResult
 from validation.runners.base.contract import Runner
+from validation.runners.base.latency_settings import LatencySettings
 from validation.timing.busy import OtherLoad
 
 _NS_PER_MS = 1e6

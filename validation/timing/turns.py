@@ -16,8 +16,9 @@ import psutil
 from numpy.typing import NDArray
 
 from validation.errors import RunnerError
-from validation.results.latency import LatencyResult, LatencySettings
+from validation.results.latency import LatencyResult
 from validation.runners.base.contract import Runner
+from validation.runners.base.latency_settings import LatencySettings
 from validation.timing.busy import OtherLoad
 from validation.timing.stopwatch import Stopwatch
 

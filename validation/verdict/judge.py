@@ -93,12 +93,13 @@ def judge(
     """
     accuracy = _by_accuracy(runs, gates)
     checks = [
-        Reason(f"check {item.name}", VerdictStatus.FAIL, f"check {item.name}: {item.message}") for item in failed_checks
+        Reason(f"check {item.name}", VerdictStatus.FAIL, wording.check_failed(item.name, item.message))
+        for item in failed_checks
     ]
     failing = [reason for reason in gains if reason.outcome is VerdictStatus.FAIL]
     others = [reason for reason in gains if reason.outcome is not VerdictStatus.FAIL]
     status = VerdictStatus.FAIL if checks or failing else accuracy.status
-    empty = [Reason(ABOUT_SCORE, VerdictStatus.NOT_RUN, f"the score means nothing: {why}") for why in meaningless]
+    empty = [Reason(ABOUT_SCORE, VerdictStatus.NOT_RUN, wording.means_nothing(why)) for why in meaningless]
     if empty and status is VerdictStatus.PASS:
         status = VerdictStatus.NOT_RUN
     return Verdict(status, (*checks, *failing, *empty, *accuracy.details, *others))

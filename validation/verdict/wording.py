@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from validation.results.naming import title_of
 from validation.results.run import worst_of
@@ -67,6 +68,60 @@ def may_have_lost_too_much(what: str, bound: float | None, limit: float) -> str:
     if bound is None:
         return f"{what} may have lost any amount: one picture gives no interval"
     return f"{what} may have lost {points(-bound, limit)} (bound of the 95 % interval), limit {points(limit)}"
+
+
+@dataclass(frozen=True)
+class GainFacts:
+    """What a sentence on a gain is made of.
+
+    Attributes:
+        size: of the quantized file, as a share of the float one's bytes.
+        quantized_ms, float_ms: medians of both in the same runtime.
+        float_name: of the float artifact.
+    """
+
+    size: float
+    quantized_ms: float
+    float_ms: float
+    float_name: str
+
+    @property
+    def bytes(self) -> str:
+        """Write the sizes' ratio."""
+        return f"{self.size:.2f} of its bytes"
+
+    @property
+    def times(self) -> str:
+        """Write both medians."""
+        return f"{self.quantized_ms:.4g} ms against {self.float_ms:.4g} ms of {self.float_name}"
+
+
+def slower(run: JudgedRun, facts: GainFacts) -> str:
+    """Say that a quantized file is smaller, but not faster."""
+    said = f"{title_of(run)}: smaller ({facts.bytes}) but slower than float, {facts.times}"
+    return f"{said}; {slow_kernels(run.runner, run.undelegated)}"
+
+
+def too_noisy(run: JudgedRun, facts: GainFacts) -> str:
+    """Say that nobody can tell whether a quantized file that is no smaller is faster."""
+    said = f"{title_of(run)}: not smaller ({facts.bytes}), and times too noisy to tell whether it is faster"
+    return f"{said}, {facts.times}; run `segport bench` on a quiet machine"
+
+
+def gains_nothing(run: JudgedRun, facts: GainFacts) -> str:
+    """Say that a quantized file is neither smaller nor faster."""
+    said = f"{title_of(run)}: neither smaller ({facts.bytes}) nor faster than float, {facts.times}"
+    return f"{said}; {slow_kernels(run.runner, run.undelegated)}; use the float artifact or another recipe"
+
+
+def check_failed(name: str, message: str) -> str:
+    """Say which check of an artifact failed, and what it found."""
+    return f"check {name}: {message}"
+
+
+def means_nothing(why: str) -> str:
+    """Say why the float network's own score shows nothing."""
+    return f"the score means nothing: {why}"
 
 
 def slow_kernels(runner: str, undelegated: Mapping[str, int] | None) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segdata.errors import DataError
 from segdata.generic.classes import ClassFile
-from segdata.generic.masks.sheets import Sheet
+from segdata.generic.masks.stored_mask import Sheet
 from segdata.labels import IGNORE_INDEX, Colour, LabelSet
 
 _WHITE = (255, 255, 255)

@@ -15,7 +15,7 @@ from tests.reliability.starting import small_run
 from toolkit.apps.doctor import Tool, serves_phones
 from toolkit.errors import ExitStatus, exit_status, sentence
 from toolkit.options import RunOptions
-from toolkit.stages.installed import check_runtimes
+from toolkit.stages.refuse_missing import check_runtimes
 from toolkit.stages.runtimes import choose_runtimes
 from validation.results.facts import Availability
 from validation.runners.onnxruntime import OnnxRuntimeRunner

@@ -12,11 +12,11 @@ import typer
 from pydantic import Field
 
 from toolkit import RunOptions
-from toolkit.apps.compare.limits import CompareLimits
+from toolkit.apps.compare.allowed_changes import CompareLimits
 from toolkit.apps.search.options import SearchOptions
 from toolkit.cli import run_command
 from toolkit.cli.app import build
-from toolkit.cli.options import holding, taking
+from toolkit.cli.parameters import holding, taking
 from toolkit.errors import UsageError
 from toolkit.options.base import Options
 from toolkit.options.flag import Flag, Panel

@@ -13,7 +13,7 @@ from rich.console import Console
 from tests.toolkit.report.sample import ARTIFACTS, not_run_sample, sample
 from toolkit.document.schema import check
 from toolkit.report import render_terminal
-from toolkit.report.content.wording import counted, duration, interval, listed, megabytes, plainly, points
+from toolkit.report.content.figures import counted, duration, interval, listed, megabytes, plainly, points
 from toolkit.report.markdown import render
 
 

@@ -26,8 +26,8 @@ from toolkit.report.coverage import (
 from toolkit.stages.runtimes import every_runtime
 from validation.runners.android.phone import TOOL_VARIABLE
 from validation.runners.android.server import PORT_VARIABLE
-from validation.runners.litert import native as litert_native
-from validation.runners.litert.float16_cpu import Float16, float16_of_this_cpu
+from validation.runners.litert import c_api as litert_native
+from validation.runners.litert.cpu_features import Float16, float16_of_this_cpu
 
 
 @pytest.fixture(scope="module")

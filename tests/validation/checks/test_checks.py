@@ -25,7 +25,7 @@ from tests.validation.tiny_network import HEIGHT, WIDTH, MemoryDataset, TinyNet,
 from validation.checks import check_artifact, check_run, checks, failures
 from validation.checks.base.contract import ArtifactCheck, CheckResult, CheckStatus
 from validation.checks.base.evidence import ArtifactEvidence, Edge, Expectations, RunEvidence
-from validation.checks.base.mistakes import INPUT_MISTAKES, resized
+from validation.checks.base.picture_mistakes import INPUT_MISTAKES, resized
 from validation.errors import RunnerError
 from validation.runners.base.resizing import fit_picture, picture_digest
 from validation.runners.litert.runner import LiteRtRunner

@@ -19,8 +19,8 @@ from validation.milrun import (
     ModelFileError,
     UnsupportedOpError,
 )
-from validation.milrun.file.limits import MAX_ELEMENTS
 from validation.milrun.file.schema import model_class
+from validation.milrun.file.size_limits import MAX_ELEMENTS
 
 from . import fuzz
 from .building import PixelNet, convert, seeded

@@ -10,9 +10,9 @@ import torch
 
 from converters import Artifact
 from tests.validation.tiny_network import picture
+from validation.runners.litert.c_api import NativeModel
+from validation.runners.litert.cpu_features import Float16, float16_of, float16_of_this_cpu
 from validation.runners.litert.float16 import FLOAT16, FLOAT16_OPTIONS
-from validation.runners.litert.float16_cpu import Float16, float16_of, float16_of_this_cpu
-from validation.runners.litert.native import NativeModel
 from validation.runners.litert.runner import LiteRtRunner
 from validation.timing.runs import profile_operations
 

@@ -15,8 +15,8 @@ import pytest
 from converters import Artifact
 from tests.validation.tiny_network import picture
 from validation.errors import RunnerError
-from validation.results.latency import LatencySettings
 from validation.runners import runners
+from validation.runners.base.latency_settings import LatencySettings
 from validation.runners.base.other_interpreter.environment import (
     ENVS_VARIABLE,
     IsolatedEnvironment,
@@ -25,7 +25,7 @@ from validation.runners.base.other_interpreter.environment import (
 from validation.runners.base.other_interpreter.process import WorkerProcess
 from validation.runners.litert.runner import LiteRtRunner
 from validation.runners.tflite_runtime import ENVIRONMENT, WORKER, TfliteRuntimeRunner, ensure_environment
-from validation.timing.fresh_start import peak_memory
+from validation.timing.cold_start import peak_memory
 from validation.timing.stopwatch import measure_latency
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="tflite-runtime 2.14 exists only for Linux")

@@ -11,8 +11,8 @@ import pytest
 
 from converters import Artifact
 from tests.validation.tiny_network import damaged, picture
-from validation.runners.litert import native as litert_native
-from validation.runners.litert.native import SEEN, Event, NativeError, NativeModel, unusable
+from validation.runners.litert import c_api as litert_native
+from validation.runners.litert.c_api import SEEN, Event, NativeError, NativeModel, unusable
 from validation.runners.litert.profiler import Node, operation_times, short_name
 from validation.runners.litert.runner import LiteRtRunner
 from validation.timing.runs import profile_operations

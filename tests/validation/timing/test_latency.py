@@ -14,12 +14,13 @@ import pytest
 from converters import Artifact
 from tests.validation.tiny_network import picture
 from validation.errors import RunnerError, ValidationError
-from validation.results.latency import LatencyResult, LatencySettings
+from validation.results.latency import LatencyResult
+from validation.runners.base.latency_settings import LatencySettings
 from validation.runners.litert.runner import LiteRtRunner
 from validation.runners.onnxruntime import OnnxRuntimeRunner
 from validation.runners.reference import TorchArtifact, TorchRunner
 from validation.timing.busy import OtherLoad
-from validation.timing.fresh_start import peak_memory
+from validation.timing.cold_start import peak_memory
 from validation.timing.stopwatch import Stopwatch, busy_warning, measure_latency
 
 

@@ -9,9 +9,9 @@ import pytest
 from converters import Artifact
 from tests.validation.tiny_network import damaged, picture
 from validation.errors import RunnerError
-from validation.results.latency import LatencySettings
 from validation.results.run import Accuracy, RunResult, Setting, Status
 from validation.runners.base.contract import Runner
+from validation.runners.base.latency_settings import LatencySettings
 from validation.runners.litert.runner import LiteRtRunner
 from validation.runners.milrun import MilRunRunner
 from validation.runners.onnxruntime import OnnxRuntimeRunner

@@ -10,13 +10,14 @@ from quantization import recipe
 from tests.converters import small_network as small
 from tests.converters.making import artifact_of
 from validation.measure import Measurements, measure_run
-from validation.results.latency import LatencyResult, LatencySettings
+from validation.results.latency import LatencyResult
 from validation.results.run import RunResult, Status
+from validation.runners.base.latency_settings import LatencySettings
 from validation.runners.litert.graph import left_behind
 from validation.runners.litert.runner import LiteRtRunner
+from validation.verdict.gains import Speed, Weighed, compared, payoff
 from validation.verdict.gates import Gates
 from validation.verdict.judge import VerdictStatus, judge
-from validation.verdict.payoff import Speed, Weighed, compared, payoff
 
 GATES = Gates(miou_drop=0.01, class_drop=0.05)
 KEPT = [RunResult("litert", "xnnpack", 1, Status.MEASURED, images=4, miou=0.7, delta_miou=0.0)]

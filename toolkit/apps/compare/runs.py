@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeGuard
 
-from toolkit.apps.compare.limits import CompareLimits
+from toolkit.apps.compare.allowed_changes import CompareLimits
 from toolkit.apps.compare.paired import PairedIntervals, PairedKey, interval_words
 from toolkit.document.run_shape import Run
 from toolkit.document.shape import ArtifactEntry, ReportDocument
 from toolkit.errors import UsageError
-from toolkit.report.content.wording import plainly
+from toolkit.report.content.figures import plainly
 from validation.results.run import Interval
 
 SCHEMA = 1

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.apps.compare.runs import ComparedFact, RunComparison
-from toolkit.report.content.wording import MISSING, counted, fraction, megabytes, milliseconds, plainly, points
+from toolkit.report.content.figures import MISSING, counted, fraction, megabytes, milliseconds, plainly, points
 
 if TYPE_CHECKING:
     from rich.console import Console

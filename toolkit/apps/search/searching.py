@@ -29,9 +29,9 @@ from toolkit.run_folder.earlier import refuse_other_model
 from toolkit.run_folder.files import write_json, write_text
 from toolkit.run_folder.folder import RunFolder
 from toolkit.stages.context import Context, to_judge
-from toolkit.stages.installed import check_converters, check_runtimes
 from toolkit.stages.picture_sets import calibration_set, judging_set
 from toolkit.stages.reference import measure_references
+from toolkit.stages.refuse_missing import check_converters, check_runtimes
 from toolkit.stages.runtimes import choose_runtimes
 
 if TYPE_CHECKING:

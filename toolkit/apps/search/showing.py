@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolkit.apps.search.result import SearchResult
-from toolkit.report.content.wording import counted, megabytes, milliseconds, points
+from toolkit.report.content.figures import counted, megabytes, milliseconds, points
 
 if TYPE_CHECKING:
     from rich.console import Console

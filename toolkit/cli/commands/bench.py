@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import LATEST, Given, Quiet, RunFolder, taking
+from toolkit.cli.parameters import LATEST, Given, Quiet, RunFolder, taking
 from toolkit.cli.screen import Screen
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.options import swept

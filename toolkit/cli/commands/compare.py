@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from toolkit.apps.compare.limits import CompareLimits
-from toolkit.cli.options import holding
+from toolkit.apps.compare.allowed_changes import CompareLimits
+from toolkit.cli.parameters import holding
 from toolkit.errors import ExitStatus, UsageError
 from toolkit.progress import plain_console
 from toolkit.run_folder.files import write_json, write_text

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Config, Given, Quiet, taking
+from toolkit.cli.parameters import Config, Given, Quiet, taking
 from toolkit.cli.screen import Screen
 from toolkit.errors import UsageError
 from toolkit.options import make_options

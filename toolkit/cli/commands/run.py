@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.cli.options import Config, Given, Quiet, taking
+from toolkit.cli.parameters import Config, Given, Quiet, taking
 from toolkit.cli.screen import Screen
 from toolkit.options import make_options
 from toolkit.options.flag import Panel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.apps.search.options import SearchOptions
-from toolkit.cli.options import Config, Given, Quiet, holding, taking
+from toolkit.cli.parameters import Config, Given, Quiet, holding, taking
 from toolkit.cli.screen import Screen
 from toolkit.errors import ExitStatus
 from toolkit.options import make_options

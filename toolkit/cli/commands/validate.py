@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.cli.options import LATEST, Given, Quiet, RunFolder, taking
+from toolkit.cli.parameters import LATEST, Given, Quiet, RunFolder, taking
 from toolkit.cli.screen import Screen
 from toolkit.options.flag import Panel
 

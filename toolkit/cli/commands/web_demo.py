@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Given, Quiet, taking
+from toolkit.cli.parameters import Given, Quiet, taking
 from toolkit.cli.screen import Screen
 from toolkit.errors import UsageError
 

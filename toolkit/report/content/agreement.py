@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from toolkit.document.run_shape import Run
 from toolkit.document.shape import ReportDocument
-from toolkit.report.content.wording import MISSING, percent
+from toolkit.report.content.figures import MISSING, percent
 
 NOTICE = "There were no labels: figures say how far artifacts agree with the float network, not how right either is."
 COLUMNS = ("artifact", "runtime", "agreement", "classes that changed most", "margin mean", "margin p95")

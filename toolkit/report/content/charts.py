@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from toolkit.document.run_shape import Latency
 from toolkit.document.shape import ReportDocument
+from toolkit.report.content.figures import fraction, megabytes, milliseconds
 from toolkit.report.content.rows import default_runs, judging_run
-from toolkit.report.content.wording import fraction, megabytes, milliseconds
 
 CHART_WIDTH, CHART_HEIGHT = 440.0, 320.0
 LEFT, RIGHT, TOP, BOTTOM = 54.0, 14.0, 30.0, 44.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toolkit.document.shape import CheckEntry
-from toolkit.report.content.wording import listed
+from toolkit.report.content.figures import listed
 
 _WORDS = {"pass": "pass", "warn": "to look at", "fail": "failed", "not_run": "not run"}
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from toolkit.document.run_shape import Run
 from toolkit.document.shape import ReportDocument
+from toolkit.report.content.figures import fraction, listed, points
 from toolkit.report.content.rows import judging_run
-from toolkit.report.content.wording import fraction, listed, points
 
 FINDINGS = ("worse", "too few images to tell", "no difference shown", "better")
 """In the order in which people want to know them; `validation.verdict.significance` makes them."""

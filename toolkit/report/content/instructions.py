@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from toolkit.document.run_shape import Instructions, NativeAgreement
 from toolkit.document.shape import ReportDocument
-from toolkit.report.content.wording import MISSING
+from toolkit.report.content.figures import MISSING
 
 TITLE = "Executed instructions of one inference"
 COLUMNS = ("artifact", "runtime", "instructions", "most of them", "answers beside this machine's CPU")

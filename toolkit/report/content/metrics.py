@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from toolkit.document.run_shape import Run
 from toolkit.document.shape import ReportDocument
-from toolkit.report.content.wording import MISSING, fraction
+from toolkit.report.content.figures import MISSING, fraction
 
 TITLE = "Other metrics"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from toolkit.document.run_shape import Run
 from toolkit.document.shape import ArtifactEntry, ReportDocument
 from toolkit.report.content.agreement import NOTICE
-from toolkit.report.content.wording import MISSING, STATUS_WORDS, counted, listed, megabytes, milliseconds, points
+from toolkit.report.content.figures import MISSING, STATUS_WORDS, counted, listed, megabytes, milliseconds, points
 from validation.results.run import WorstClass, worst_of
 
 

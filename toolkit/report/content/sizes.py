@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from toolkit.document.run_shape import Latency, Run, Size
 from toolkit.document.shape import ReportDocument
+from toolkit.report.content.figures import MISSING, fraction, interval, milliseconds, points
 from toolkit.report.content.rows import MatrixRow, accuracy_words, worst_words
-from toolkit.report.content.wording import MISSING, fraction, interval, milliseconds, points
 
 FLOAT = "float reference"
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from toolkit.document.run_shape import OperationProfile, Run
 from toolkit.document.shape import ReportDocument
+from toolkit.report.content.figures import MISSING, milliseconds
 from toolkit.report.content.instructions import COLUMNS, TITLE, instruction_rows
-from toolkit.report.content.wording import MISSING, milliseconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

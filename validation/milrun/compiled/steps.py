@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from validation.milrun.errors import ExecutionError, MilRunError
-from validation.milrun.file.limits import MAX_LOOP_ITERATIONS
+from validation.milrun.file.size_limits import MAX_LOOP_ITERATIONS
 
 Registers = list[Any]
 Observer = Callable[[str, str, dict[str, Any]], None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from validation.milrun.errors import ModelFileError
-from validation.milrun.file.limits import MAX_BLOCK_DEPTH
 from validation.milrun.file.program import Argument, Block, Function, Literal, Operation, Output, Ref
+from validation.milrun.file.size_limits import MAX_BLOCK_DEPTH
 from validation.milrun.file.values import ValueDecoder, decode_type
 
 OPSETS = {"CoreML3": 13, "CoreML4": 14, "CoreML5": 15, "CoreML6": 16, "CoreML7": 17, "CoreML8": 18, "CoreML9": 26}

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from validation.milrun.dtypes import DType, dtype_of_code, held_tensor, unpack_bits
 from validation.milrun.errors import ModelFileError
-from validation.milrun.file.limits import MAX_ELEMENTS, MAX_RANK
 from validation.milrun.file.program import Literal, ValueType
+from validation.milrun.file.size_limits import MAX_ELEMENTS, MAX_RANK
 from validation.milrun.file.weights import WeightFile
 
 _MAX_DIMENSION = 2**40

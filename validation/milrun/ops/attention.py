@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from validation.milrun.file.limits import check_size
+from validation.milrun.file.size_limits import check_size
 from validation.milrun.registry import op
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from validation.milrun.dtypes import dtype_named, unpack_bits
-from validation.milrun.file.limits import check_size
+from validation.milrun.file.size_limits import check_size
 from validation.milrun.registry import op
 
 

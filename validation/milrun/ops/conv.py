@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
-from validation.milrun.file.limits import check_size
+from validation.milrun.file.size_limits import check_size
 from validation.milrun.padding import amounts, is_symmetric, pad_spatial
 from validation.milrun.registry import op
 

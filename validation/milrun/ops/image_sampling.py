@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from validation.milrun.file.limits import check_size
+from validation.milrun.file.size_limits import check_size
 from validation.milrun.registry import op
 from validation.milrun.sampling import grid_points
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from validation.milrun.dtypes import dtype_named
-from validation.milrun.file.limits import MAX_LIST_LENGTH, check_size
+from validation.milrun.file.size_limits import MAX_LIST_LENGTH, check_size
 from validation.milrun.registry import op
 
 

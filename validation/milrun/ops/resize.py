@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from validation.milrun.file.limits import check_size
+from validation.milrun.file.size_limits import check_size
 from validation.milrun.registry import op
 from validation.milrun.sampling import grid_points, interpolate_axis
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from validation.milrun.file.limits import check_size
+from validation.milrun.file.size_limits import check_size
 from validation.milrun.registry import op
 
 

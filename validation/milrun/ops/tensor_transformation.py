@@ -7,7 +7,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from validation.milrun.file.limits import MAX_RANK, check_size
+from validation.milrun.file.size_limits import MAX_RANK, check_size
 from validation.milrun.padding import pad_spatial
 from validation.milrun.registry import op
 

@@ -26,7 +26,7 @@ from validation.runners.base.contract import Runner
 from validation.runners.base.values import native_input
 
 if TYPE_CHECKING:
-    from validation.results.latency import LatencySettings
+    from validation.runners.base.latency_settings import LatencySettings
 
 IMAGES_VARIABLE = "SEGPORT_ANDROID_IMAGES"
 """Pictures an accuracy run shows to a phone; each starts the tool anew, and a GPU compiles its programs each time."""

@@ -23,7 +23,8 @@ from validation.runners.base.values import canonical_output
 
 if TYPE_CHECKING:
     from validation.results.facts import InstructionCount
-    from validation.results.latency import LatencySettings, OwnBenchmark
+    from validation.results.latency import OwnBenchmark
+    from validation.runners.base.latency_settings import LatencySettings
 
 
 class Runner(ABC):

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from validation.runners.base.tensors import TensorInfo
-from validation.runners.litert.native import NativeError, NativeModel
+from validation.runners.litert.c_api import NativeError, NativeModel
 
 FLOAT16 = "xnnpack-fp16"
 """Name of the backend."""

@@ -12,9 +12,9 @@ import numpy as np
 from validation.results.facts import OperationTime
 from validation.results.operations import PROFILED_RUNS, OperationProfile, added_up
 from validation.runners.base.native_output import captured_stderr
+from validation.runners.litert.c_api import NativeError, NativeModel
 from validation.runners.litert.float16 import FLOAT16, FLOAT16_OPTIONS
 from validation.runners.litert.graph import delegated_parts
-from validation.runners.litert.native import NativeError, NativeModel
 from validation.runners.litert.profiler import Node, nodes_of, operation_times
 
 OPTIONS = {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from validation.results.facts import OperationTime
-from validation.runners.litert.native import Event
+from validation.runners.litert.c_api import Event
 
 _FAMILIES = {
     "multiply and add": (

@@ -15,10 +15,10 @@ from validation.runners.base.installed import is_there
 from validation.runners.base.native_output import captured_stderr
 from validation.runners.base.tensors import check_image_tensor, check_map_tensor, choose
 from validation.runners.base.values import native_input
+from validation.runners.litert.c_api import NativeError, unusable
+from validation.runners.litert.cpu_features import Float16, float16_of_this_cpu
 from validation.runners.litert.float16 import FLOAT16, Float16Graph
-from validation.runners.litert.float16_cpu import Float16, float16_of_this_cpu
 from validation.runners.litert.graph import TFLiteGraph, left_behind
-from validation.runners.litert.native import NativeError, unusable
 from validation.runners.litert.profiled_graph import ProfiledGraph
 
 _RESOLVERS = {

@@ -16,11 +16,11 @@ from tests.validation.tiny_network import MemoryDataset, picture
 from validation.errors import RunnerError
 from validation.measure import Measurements, measure_run
 from validation.results.facts import Delegation
-from validation.results.latency import LatencySettings
 from validation.results.run import Status
 from validation.runners.android.phone import TOOL_VARIABLE
 from validation.runners.android.runner import IMAGES_VARIABLE, AndroidRunner
 from validation.runners.android.server import PORT_VARIABLE
+from validation.runners.base.latency_settings import LatencySettings
 from validation.timing.runs import FreshStarts, Subject, start_fresh, time_runs
 from validation.timing.stopwatch import measure_latency
 

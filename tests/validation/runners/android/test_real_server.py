@@ -20,10 +20,10 @@ from tests.validation.runners.android.fake_phone import FakePhone
 from tests.validation.runners.android.fake_tool import FakeTool, program_file
 from tests.validation.tiny_network import picture
 from validation.errors import RunnerError
-from validation.results.latency import LatencySettings
 from validation.runners.android.phone import SERIAL_VARIABLE, TOOL_VARIABLE, find_phone
 from validation.runners.android.runner import AndroidRunner
 from validation.runners.android.server import PORT_VARIABLE, AdbError, AdbServer, Attached
+from validation.runners.base.latency_settings import LatencySettings
 from validation.runners.litert.runner import LiteRtRunner
 from validation.timing.stopwatch import measure_latency
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from segdata.errors import DataError
 from segdata.generic.masks.class_colours import ClassColours
-from segdata.generic.masks.sheets import BLACK, WHITE, Sheet
+from segdata.generic.masks.stored_mask import BLACK, WHITE, Sheet
 from segdata.image_files import check_ids
 from segdata.labels import IGNORE_INDEX
 

@@ -1,6 +1,6 @@
 """Bring a stored mask into one of three forms: values, indices with a palette, or colours.
 
-Which class a value, an index or a colour stands for is decided in `segdata.generic.masks.codes`.
+Which class a value, an index or a colour stands for is decided in `segdata.generic.masks.mask_code`.
 """
 
 from __future__ import annotations

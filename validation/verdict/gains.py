@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from validation.results.naming import title_of
+from validation.verdict import wording
 from validation.verdict.judge import Reason, VerdictStatus
 from validation.verdict.judged_run import JudgedRun, MeasuredTime
-from validation.verdict.wording import slow_kernels
 
 LEAST_SAVED = 0.01
 """Share of the float file's bytes that must be saved for a file to count as smaller."""
@@ -93,21 +93,19 @@ def _on_machine(quantized: Weighed, plain: Weighed, pairs: Sequence[tuple[Judged
         return []
     found = []
     for (run, other), speed in zip(pairs, speeds, strict=True):
-        size = f"{quantized.size_bytes / plain.size_bytes:.2f} of its bytes"
-        times = f"{_p50(run):.4g} ms against {_p50(other):.4g} ms of {plain.name}"
-        about = f"{ABOUT}{title_of(run)}"
+        about, facts = f"{ABOUT}{title_of(run)}", _facts(run, other, quantized, plain)
         if smaller and speed is Speed.SLOWER:
-            sentence = f"{title_of(run)}: smaller ({size}) but slower than float, {times}; {slow_kernels(run.runner, run.undelegated)}"
-            found.append(Reason(about, VerdictStatus.PASS, sentence))
+            found.append(Reason(about, VerdictStatus.PASS, wording.slower(run, facts)))
         elif not smaller and speed is Speed.UNKNOWN:
-            sentence = (
-                f"{title_of(run)}: not smaller ({size}), and times too noisy to tell whether it is faster, {times}"
-            )
-            found.append(Reason(about, VerdictStatus.NOT_RUN, f"{sentence}; run `segport bench` on a quiet machine"))
+            found.append(Reason(about, VerdictStatus.NOT_RUN, wording.too_noisy(run, facts)))
         elif not smaller and Speed.UNKNOWN not in speeds:
-            sentence = f"{title_of(run)}: neither smaller ({size}) nor faster than float, {times}; {slow_kernels(run.runner, run.undelegated)}"
-            found.append(Reason(about, VerdictStatus.FAIL, f"{sentence}; use the float artifact or another recipe"))
+            found.append(Reason(about, VerdictStatus.FAIL, wording.gains_nothing(run, facts)))
     return found
+
+
+def _facts(run: JudgedRun, other: JudgedRun, quantized: Weighed, plain: Weighed) -> wording.GainFacts:
+    times = [math.nan if one.latency_ms is None else one.latency_ms.p50 for one in (run, other)]
+    return wording.GainFacts(quantized.size_bytes / plain.size_bytes, times[0], times[1], plain.name)
 
 
 def _peer(run: JudgedRun, others: Sequence[JudgedRun]) -> JudgedRun | None:
@@ -126,10 +124,6 @@ def _speed(run: JudgedRun, other: JudgedRun) -> Speed:
     if run.latency_ms is None or other.latency_ms is None:
         return Speed.UNKNOWN
     return compared(run.latency_ms, other.latency_ms)
-
-
-def _p50(run: JudgedRun) -> float:
-    return math.nan if run.latency_ms is None else run.latency_ms.p50
 
 
 def _standard_error(latency: MeasuredTime) -> float:

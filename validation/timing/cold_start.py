@@ -89,7 +89,7 @@ def fresh_start(runner: Runner) -> FreshStart:
     search = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "validation.timing.fresh_start_probe"],
+            [sys.executable, "-m", "validation.timing.cold_start_probe"],
             input=json.dumps(asked), capture_output=True, text=True, errors="replace", check=False,
             timeout=_SECONDS, env={**os.environ, "PYTHONPATH": search},
         )  # fmt: skip
