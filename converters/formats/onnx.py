@@ -108,7 +108,7 @@ def _exported(source: ModelSource, workspace: Path) -> Any:
     import torch
 
     from converters.torch_sources.heads import example_image, torch_module
-    from converters.torch_sources.plain import plain_forms
+    from converters.torch_sources.shared_rewrites import plain_forms
 
     onnx = tool("onnx", "onnx")
     raw = workspace / "exported.onnx"

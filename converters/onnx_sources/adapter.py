@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.errors import SourceError, in_one_line
+from converters.onnx_sources.checked import check_same, simplified
 from converters.onnx_sources.ends import ending_at, refuse_class_numbers
 from converters.onnx_sources.nodes import Nodes, prune
 from converters.onnx_sources.opsets import opset_of, raised
@@ -97,8 +98,6 @@ def adapted_onnx(model: Any, origin: str, form: OnnxForm, scale: float) -> Any:
         SourceError: it takes no such picture, gives no map of scores, or several of which none is named.
         MissingToolError: onnx, onnxsim or onnxruntime is not installed.
     """
-    from converters.onnx_sources.checked import check_same
-
     onnx = tool("onnx", "onnx")
     cut = ending_at(model, form.answer)
     whole = _fixed_sizes(cut, origin, form)
@@ -120,8 +119,6 @@ def adapted_onnx(model: Any, origin: str, form: OnnxForm, scale: float) -> Any:
 
 def _fixed_sizes(model: Any, origin: str, form: OnnxForm) -> Any:
     """A copy for one picture of a fixed size, at an opset that has all nodes we add, with shape arithmetic folded."""
-    from converters.onnx_sources.checked import simplified
-
     onnx = tool("onnx", "onnx")
     copy = onnx.ModelProto()
     copy.CopyFrom(model)

@@ -10,6 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from converters.artifact import content_hash
 from converters.errors import MissingToolError, SourceError, in_one_line
 from converters.onnx_sources.nodes import in_order, put_in_order
 
@@ -77,8 +78,6 @@ def onnx_hash(path: Path, beside: Sequence[str]) -> str:
     Raises:
         SourceError: one of the files cannot be read.
     """
-    from converters.artifact import content_hash
-
     if not beside:
         return content_hash(path)
     state = hashlib.sha256(content_hash(path).encode())

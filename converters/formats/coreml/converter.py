@@ -189,7 +189,7 @@ def _graph(job: Job) -> Any:
     from converters.formats.coreml.exported import exported
     from converters.formats.coreml.torch_forms.composing import composed
     from converters.torch_sources.heads import channels_first, example_image, torch_module
-    from converters.torch_sources.plain import plain_forms
+    from converters.torch_sources.shared_rewrites import plain_forms
 
     source = job.source
     module = channels_first(torch_module(source, "Core ML"), job.output)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from converters.errors import ConversionError
-from converters.torch_sources.plain import plain_forms
+from converters.torch_sources.shared_rewrites import plain_forms
 from converters.torch_sources.unpooling import Unpooling
 from tests.converters.making import rewritten
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from converters.formats.tflite.torch_forms.rewrites import Rewriting
-from converters.torch_sources.plain import plain_forms
+from converters.torch_sources.shared_rewrites import plain_forms
 
 
 def picture(height: int, width: int) -> torch.Tensor:

@@ -7,18 +7,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from converters import ModelSource, PixelRange, SourceError
+from converters.onnx_sources.adapter import OnnxForm, adapted_onnx, fits_already
+from converters.onnx_sources.reading import (
+    count_parameters,
+    described,
+    onnx_hash,
+    read_onnx,
+    stands_in_order,
+    stored_class_names,
+    weights_beside,
+)
+from converters.onnx_sources.scores import meaning_in, trace_of
+from converters.scores import AnswerKind, Meaning, Scores, Trace, Values, meaning
 from toolkit.errors import UsageError
+from toolkit.isolation.limits import Limits
+from toolkit.isolation.process import GuardedProcess, LostError
 from toolkit.models.naming import MOST_CLASSES, class_names, palette, picture_form
 from toolkit.options import RunOptions
 from toolkit.run_folder.files import write_bytes
 from toolkit.run_folder.folder import RunFolder
-
-if TYPE_CHECKING:
-    from converters.onnx_sources.adapter import OnnxForm
-    from converters.scores import Meaning
 
 Made = TypeVar("Made")
 
@@ -34,19 +44,6 @@ def from_onnx(path: Path, options: RunOptions) -> ModelSource:
         UsageError: the run folder cannot be written.
         MissingToolError: the onnx extra is not installed.
     """
-    from converters.onnx_sources.adapter import fits_already
-    from converters.onnx_sources.reading import (
-        count_parameters,
-        described,
-        onnx_hash,
-        read_onnx,
-        stands_in_order,
-        stored_class_names,
-        weights_beside,
-    )
-    from converters.onnx_sources.scores import meaning_in
-    from converters.scores import Meaning, Scores
-
     model, form, beside = read_onnx(path), _form(options), weights_beside(path)
     fits = fits_already(model, form) and not beside and stands_in_order(path)
     weights = onnx_hash(path, beside)
@@ -79,9 +76,6 @@ def from_onnx(path: Path, options: RunOptions) -> ModelSource:
 
 
 def _form(options: RunOptions) -> OnnxForm:
-    from converters.onnx_sources.adapter import OnnxForm
-    from converters.scores import AnswerKind
-
     return OnnxForm(
         picture=picture_form(options),
         size=options.input_size,
@@ -111,9 +105,6 @@ def _adapted(path: Path, form: OnnxForm, options: RunOptions, fingerprint: str) 
 
 def _meant(path: Path, model: Any, output: str, classes: int, form: OnnxForm, options: RunOptions) -> Meaning:
     """What the answers of a graph are that is used as it is: tried on pictures only where its last operation does not tell."""
-    from converters.onnx_sources.scores import trace_of
-    from converters.scores import Trace, Values, meaning
-
     trace = trace_of(model.graph, output)
     if trace is Trace.OTHER:
         return _guarded(meaning_by_values, path, form, options)
@@ -124,17 +115,11 @@ def meaning_by_values(path: Path, form: OnnxForm, pixel_range: str) -> Meaning:
     """What the answers of a file are, tried on pictures; raises as `adapted_onnx` and `read_onnx`."""
     import onnx
 
-    from converters.onnx_sources.scores import meaning_in
-    from converters.scores import Meaning
-
     return meaning_in(onnx.load_model_from_string(adapted_bytes(path, form, pixel_range))) or Meaning()
 
 
 def adapted_bytes(path: Path, form: OnnxForm, pixel_range: str) -> bytes:
     """The file of `converters.onnx_sources.adapter.adapted_onnx`; raises as that and `read_onnx`."""
-    from converters.onnx_sources.adapter import adapted_onnx
-    from converters.onnx_sources.reading import read_onnx
-
     whole = adapted_onnx(read_onnx(path), str(path), form, PixelRange(pixel_range).scale)
     return bytes(whole.SerializeToString(deterministic=True))
 
@@ -143,9 +128,6 @@ def _guarded(work: Callable[[Path, OnnxForm, str], Made], path: Path, form: Onnx
     """What `work` makes of a file, in a process of its own unless told otherwise: a damaged graph may crash or hang what runs it."""
     if not options.isolate:
         return work(path, form, options.pixel_range)
-    from toolkit.isolation.limits import Limits
-    from toolkit.isolation.process import GuardedProcess, LostError
-
     try:
         process = GuardedProcess(
             "the process that fits ONNX files", Limits.of(options.time_limit, options.memory_limit)

@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any, Self
 from converters import SourceError
 from converters.errors import in_one_line
 from converters.torch_sources.adapter import FixedMode
+from toolkit.models.files.scripted import scripted_program
 from toolkit.models.trial.quiet import quiet
+from toolkit.models.unwrapping import in_float32
 
 if TYPE_CHECKING:
     import torch
@@ -69,8 +71,6 @@ class ProgramFile:
         with quiet():
             if self.picture is None:
                 return _exported(content, self.named)
-            from toolkit.models.files.scripted import scripted_program
-
             return scripted_program(content, self.named, self.picture)
 
 
@@ -84,8 +84,6 @@ class ProgramNetwork(FixedMode):
     @classmethod
     def of(cls, program: ExportedProgram, file: ProgramFile) -> ProgramNetwork:
         """Around a program that has been looked at."""
-        from toolkit.models.unwrapping import in_float32
-
         graph = in_float32(program.module(check_guards=False))
         graph.validate_inputs = False  # type: ignore[assignment]  # its check of shapes cannot be traced; ours has been made
         return cls(graph, file)

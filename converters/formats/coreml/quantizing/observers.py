@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from converters.artifact import PixelRange
 from converters.contract import Job
 from converters.errors import ConversionError, SourceError, in_one_line
 from converters.formats.coreml.tool import coremltools
@@ -32,7 +33,6 @@ def quantized_network(job: Job) -> Any:
     """
     import torch
 
-    from converters.artifact import PixelRange
     from converters.torch_sources.heads import example_image, torch_module
 
     source, calibration = job.source, job.calibration

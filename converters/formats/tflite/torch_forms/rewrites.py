@@ -18,7 +18,7 @@ from converters.formats.tflite.torch_forms.grids import GRID_SAMPLES, FixedGrid,
 from converters.formats.tflite.torch_forms.transposed import cut_transposed
 from converters.torch_sources import pooling, resizing
 from converters.torch_sources.heads import ChannelsLast
-from converters.torch_sources.plain import PLAIN
+from converters.torch_sources.shared_rewrites import PLAIN
 from converters.torch_sources.unpooling import Unpooling
 
 ATEN = torch.ops.aten
