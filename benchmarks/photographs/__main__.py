@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/photographs"), help="where artifacts are made")
     parser.add_argument("--write", action="store_true", help="keep the figures and draw the page anew")
     given = parser.parse_args(arguments)
-    results = read_results(PAGE) if given.write else {}
+    results = read_results(PAGE).get("photographs", {}) if given.write else {}
     for model in given.models.split(","):
         artifacts = {} if given.float_only else converted(model, given.out / Path(model).stem, SilentProgress())
         for folder in given.folders:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
             print(f"{key}: {found['float']['mean_f1']:.4f}", file=sys.stderr)
             if given.write:
                 keep_result(PAGE, PARTS, "photographs", results)
-    print(drawn(PARTS, results))
+    print(drawn(PARTS, {"photographs": results}))
 
 
 if __name__ == "__main__":

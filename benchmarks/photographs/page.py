@@ -14,7 +14,7 @@ COLUMNS = {"float": "float", "tflite-int8_static": "int8_static", "coreml-int8_w
 def photographs(results: Results) -> str:
     """Draw mean F1 of every checkpoint on every set, then F1 by class of the float networks."""
     rows, classes = [], []
-    for key, found in sorted(results.items()):
+    for key, found in sorted(results.get("photographs", {}).items()):
         model, _, name = key.partition(" on ")
         cells = [_percent(found[column]["mean_f1"]) if column in found else "\N{EN DASH}" for column in COLUMNS]
         rows.append([model, f"{name} ({found['photographs']})", *cells])

@@ -124,3 +124,54 @@ def test_the_generator_decides() -> None:
     assert torch.equal(one[0], same[0])
     assert torch.equal(one[1], same[1])
     assert not torch.equal(one[0], other[0])
+
+
+def _only(**changes: float) -> AugmentConfig:
+    return AugmentConfig(**{**OFF.__dict__, **changes})
+
+
+def test_what_an_occluder_hides_becomes_background_and_the_rest_stays() -> None:
+    images, masks = _batch()
+    pictures, moved = _augment(_only(occluder=1.0))
+    before = images.permute(0, 3, 1, 2) / 255.0
+    hidden = (pictures - before).abs().amax(1) > 1e-4
+    assert hidden.any()
+    assert (moved[hidden] == 0).all()
+    seen = ~hidden
+    assert torch.equal(moved[seen & (moved != 0)], masks[seen & (moved != 0)])
+
+
+def test_grey_pictures_have_no_colour_left() -> None:
+    rng = np.random.default_rng(1)
+    images = torch.from_numpy(rng.integers(0, 256, (3, 16, 16, 3)).astype(np.uint8))
+    masks = torch.zeros(3, 16, 16, dtype=torch.uint8)
+    pictures, _ = Augmenter(_only(grey=1.0), FACE11)(images, masks, 16, 1.0, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(pictures, pictures.mean(1, keepdim=True).expand_as(pictures))
+
+
+def test_dim_pictures_keep_a_fifth_to_four_fifths_of_their_light() -> None:
+    images, _ = _batch()
+    pictures, _ = _augment(_only(dim=1.0))
+    share = pictures.mean((1, 2, 3)) / (images.float().mean((1, 2, 3)) / 255.0)
+    assert ((share > 0.19) & (share < 0.81)).all()
+
+
+@pytest.mark.parametrize("change", ["low_resolution", "jpeg"])
+def test_coarse_and_compressed_pictures_lose_detail_but_keep_their_labels(change: str) -> None:
+    rng = np.random.default_rng(2)
+    images = torch.from_numpy(rng.integers(0, 256, (4, 32, 32, 3)).astype(np.uint8))
+    masks = torch.from_numpy(rng.integers(0, 11, (4, 32, 32)).astype(np.uint8))
+    pictures, moved = Augmenter(_only(**{change: 1.0}), FACE11)(
+        images, masks, 32, 1.0, torch.Generator().manual_seed(0)
+    )
+    before = images.permute(0, 3, 1, 2) / 255.0
+    assert torch.equal(moved, masks)
+    assert (pictures.diff(dim=3).abs().mean((1, 2, 3)) < before.diff(dim=3).abs().mean((1, 2, 3))).all()
+
+
+def test_a_stretch_changes_the_shape_alone() -> None:
+    images, masks = _batch()
+    pictures, moved = _augment(_only(stretch=0.5))
+    assert not torch.equal(moved, masks)
+    assert moved.shape == masks.shape
+    assert pictures.shape == images.permute(0, 3, 1, 2).shape
