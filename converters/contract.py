@@ -89,7 +89,8 @@ class Converter(ABC):
 
     @abstractmethod
     def convert(self, job: Job) -> Written:
-        """Write the artifact to `job.destination`, which does not exist yet. The job has been checked against this converter.
+        """Write the artifact to `job.destination`, which does not exist yet. The job has been checked against this
+        converter.
 
         Raises:
             MissingToolError: a needed package is not installed.
@@ -97,7 +98,8 @@ class Converter(ABC):
         """
 
     def join(self, parts: Sequence[Part], destination: Path) -> None:
-        """Write one file at `destination` that answers as every part does; the first is its default. Raises as `convert`."""
+        """Write one file at `destination` that answers as every part does; the first is its default. Raises as
+        `convert`."""
         raise ConversionError(f"a {self.format} file holds one output size")
 
 
@@ -120,8 +122,8 @@ class Job:
         source: the network.
         conversion: what to make of it.
         destination: file, or folder for package formats; a temporary name, which is changed when the artifact is whole.
-        workspace: existing folder shared by all jobs of one plan and deleted afterwards. Intermediate files that several
-            recipes need (a float32 .tflite, a SavedModel, an ONNX graph) are kept there.
+        workspace: existing folder shared by all jobs of one plan and deleted afterwards. Intermediate files that
+            several recipes need (a float32 .tflite, a SavedModel, an ONNX graph) are kept there.
         calibration: pictures, if the recipe needs them.
         tell: told what is being done, for whoever waits.
     """

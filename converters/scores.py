@@ -27,7 +27,8 @@ class AnswerKind(Enum):
 
 
 class Trace(Enum):
-    """What the last operation of a graph is that changes values; operations that only move or average them are passed over."""
+    """What the last operation of a graph is that changes values; operations that only move or average them are passed
+    over."""
 
     SIGMOID = "sigmoid"
     SOFTMAX = "softmax"
@@ -99,8 +100,10 @@ def meaning(channels: int, trace: Trace, values: Values, kind: AnswerKind) -> Me
         if channels > 1:
             return Meaning()
         return Meaning(
-            note="the answers to the pictures tried lie within 0..1, but nothing in the network bounds them: they are taken for logits, "
-            f"so that above 0 is the second class; {_OVERRULE.format('probabilities')}",
+            note=(
+                "the answers to the pictures tried lie within 0..1, but nothing in the network bounds them: they are"
+                f" taken for logits, so that above 0 is the second class; {_OVERRULE.format('probabilities')}"
+            ),
             sure=False,
         )
     if channels == 1:
@@ -112,7 +115,8 @@ def meaning(channels: int, trace: Trace, values: Values, kind: AnswerKind) -> Me
     if values.sum_to_one:
         return Meaning(
             Scores.PROBABILITIES,
-            f"the answers to all pictures tried lie within 0..1 and add up to 1: they are taken for probabilities; {_OVERRULE.format('logits')}",
+            "the answers to all pictures tried lie within 0..1 and add up to 1: they are taken for probabilities;"
+            f" {_OVERRULE.format('logits')}",
             sure=False,
         )
     return Meaning()

@@ -2,8 +2,8 @@
 
 The file's metadata (safetensors' string table) holds one entry, ``fpliif``: a JSON object with the network ``config``,
 the ``labels`` and, for people, ``about``. One entry because the library writes several in random order, and equal
-checkpoints should be equal files. Reading executes nothing. State dicts saved by torch (.pt, .pth) are read with `weights_only`, which
-refuses anything but tensors.
+checkpoints should be equal files. Reading executes nothing. State dicts saved by torch (.pt, .pth) are read with
+`weights_only`, which refuses anything but tensors.
 """
 
 from __future__ import annotations

@@ -31,9 +31,9 @@ LIMITS_DRAWN = (
 
 
 LIMITS_DATASET = (
-    "Trained and judged on {}: on pictures of other kinds it must be expected to do worse, and the terms of use of that "
-    "dataset hold for these weights. Whole pictures were resized to a square; scores of papers that crop or align faces "
-    "differently are not comparable to the last digit. Not for identifying or judging people."
+    "Trained and judged on {}: on pictures of other kinds it must be expected to do worse, and the terms of use of that"
+    " dataset hold for these weights. Whole pictures were resized to a square; scores of papers that crop or align"
+    " faces differently are not comparable to the last digit. Not for identifying or judging people."
 )
 
 

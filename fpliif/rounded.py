@@ -1,9 +1,10 @@
 """Compute FP-LIIF as its deployed graph does, with rounding in between: quantization-aware fine-tuning trains it.
 
-`RoundedFPLIIF` evaluates the function of an `FPLIIF` (it holds no weights of its own) in the order of `fpliif.deploy`: batch norms
-folded, the first pixel layer split into its parts on the small grid. Every weight and every value that an integer file stores passes through
-a `Rounding`, which comes from outside; with one that changes nothing the answer is the network's own. Batch norms keep the running
-statistics they were trained with (Jacob et al. 2018, arXiv 1712.05877, section 3.2): a file has no others.
+`RoundedFPLIIF` evaluates the function of an `FPLIIF` (it holds no weights of its own) in the order of `fpliif.deploy`:
+batch norms folded, the first pixel layer split into its parts on the small grid. Every weight and every value that an
+integer file stores passes through a `Rounding`, which comes from outside; with one that changes nothing the answer is
+the network's own. Batch norms keep the running statistics they were trained with (Jacob et al. 2018, arXiv 1712.05877,
+section 3.2): a file has no others.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class RoundedFPLIIF(nn.Module):
     def at_points(self, image: Tensor, points: Tensor) -> Tensor:
         """Compute logits at chosen places, float (N, P, classes); places (N, P, 2) as in `FPLIIF.at_points`.
 
-        Where the file rounds between its two resizes, this rounds before and after both: at a point there are no whole rows.
+        Where the file rounds between its two resizes, this rounds before and after both: at a point there are no whole
+        rows.
         """
         grid = self._grid(image)
         of_row, of_column = self._code_weights()

@@ -1,11 +1,13 @@
 """Emulate in torch what quantizing a single layer does to a network's answer. Imports torch.
 
-A layer is a convolution or linear module. Its weights are rounded to 8 bits per output channel, symmetric; what goes into it
-and what comes out of it (behind a ReLU that fuses with it) to 8 bits per tensor, asymmetric, within ranges measured on
-calibration pictures: the arithmetic of int8_static (Jacob et al. 2018, "Quantization and Training of Neural Networks for
-Efficient Integer-Arithmetic-Only Inference"), with sums in float32 where a device has int32. All other layers stay float.
+A layer is a convolution or linear module. Its weights are rounded to 8 bits per output channel, symmetric; what goes
+into it and what comes out of it (behind a ReLU that fuses with it) to 8 bits per tensor, asymmetric, within ranges
+measured on calibration pictures: the arithmetic of int8_static (Jacob et al. 2018, "Quantization and Training of Neural
+Networks for Efficient Integer-Arithmetic-Only Inference"), with sums in float32 where a device has int32. All other
+layers stay float.
 
-The network is traced into a graph. For one picture every value is computed once; for each layer only what depends on it again.
+The network is traced into a graph. For one picture every value is computed once; for each layer only what depends on it
+again.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ class LayerwiseNetwork:
     """Run a float network whose layers can be quantized one at a time.
 
     Args:
-        module: eval-mode network, float32 (1, 3, H, W) -> float32 (1, C, h, w), without control flow that depends on values.
+        module: eval-mode network, float32 (1, 3, H, W) -> float32 (1, C, h, w), without control flow that depends on
+            values.
 
     Raises:
         RecipeError: it cannot be traced, or has no convolution or linear layer.
@@ -65,7 +68,8 @@ class LayerwiseNetwork:
         except Exception as error:  # the tracer raises whatever the user's forward does with a proxy
             reason = str(error).strip().splitlines()[0][:150]
             raise RecipeError(
-                f"the network cannot be traced for a layer-by-layer search ({reason}); make its forward free of branches on values"
+                f"the network cannot be traced for a layer-by-layer search ({reason}); make its forward free of"
+                " branches on values"
             ) from error
         _without_writing_in_place(self._graph)
         self._modules = dict(self._graph.named_modules())
@@ -82,7 +86,7 @@ class LayerwiseNetwork:
                 yield Layer(str(node.target), node, result, self._affected(node))
 
     def _fused(self, node: fx.Node) -> fx.Node:
-        (user, *others) = node.users
+        user, *others = node.users
         module = self._modules.get(str(user.target)) if user.op == "call_module" else None
         is_relu = isinstance(module, nn.ReLU | nn.ReLU6) or (user.op == "call_function" and user.target in _FUSED)
         return user if is_relu and not others else node
@@ -102,7 +106,8 @@ class LayerwiseNetwork:
                 low, high = values[node].aminmax()
                 if not bool(torch.isfinite(low) & torch.isfinite(high)):
                     raise RecipeError(
-                        f"layer {layer.name!r} gives values that are not finite on a calibration picture; mend the weights"
+                        f"layer {layer.name!r} gives values that are not finite on a calibration picture; mend the"
+                        " weights"
                     )
                 self._ranges.setdefault(node, []).append((float(low), float(high)))
 

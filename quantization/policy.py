@@ -1,7 +1,7 @@
 """Keep layers in floats while a recipe quantizes the rest: a policy, one file for every target.
 
-A layer is named by its place in the torch network (``encoder.3.blocks.0.conv1``), which TFLite and Core ML conversions both
-carry, or by a shell pattern of such names.
+A layer is named by its place in the torch network (``encoder.3.blocks.0.conv1``), which TFLite and Core ML conversions
+both carry, or by a shell pattern of such names.
 """
 
 from __future__ import annotations

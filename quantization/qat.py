@@ -1,9 +1,9 @@
 """Round while a network trains: quantization-aware fine-tuning. Imports torch.
 
-Weights and values are rounded to the numbers that an integer file holds, and gradients pass as if they were not, except for values
-beyond the range, which are clipped and get none (straight-through estimator: Bengio et al. 2013, arXiv 1308.3432; Jacob et al. 2018,
-arXiv 1712.05877, section 3). The network learns weights that lose little by the rounding. The result is a float checkpoint like any
-other, which every recipe converts.
+Weights and values are rounded to the numbers that an integer file holds, and gradients pass as if they were not, except
+for values beyond the range, which are clipped and get none (straight-through estimator: Bengio et al. 2013, arXiv
+1308.3432; Jacob et al. 2018, arXiv 1712.05877, section 3). The network learns weights that lose little by the rounding.
+The result is a float checkpoint like any other, which every recipe converts.
 
     ranges = ObservedRanges()             run calibration pictures through it, picture by picture
     FakeQuantization(recipe, ranges)      train through it
@@ -20,11 +20,12 @@ from quantization.recipe import ActivationRange, Granularity, NumberType, Recipe
 
 
 def check_trainable(recipe: Recipe) -> None:
-    """Raise RecipeError unless the recipe has integer weights with a scale per channel and activations of at most 8 bits."""
+    """Raise RecipeError unless the recipe has integer weights with a scale per channel and activations of at most 8
+    bits."""
     if not recipe.weights.is_integer or recipe.granularity is not Granularity.PER_CHANNEL:
         raise RecipeError(
-            f"recipe {recipe.name!r} has no integer weights with a scale per channel, so there is nothing to train for; "
-            "choose int8_static, int8_dynamic or int4_dynamic"
+            f"recipe {recipe.name!r} has no integer weights with a scale per channel, so there is nothing to train for;"
+            " choose int8_static, int8_dynamic or int4_dynamic"
         )
     if recipe.activations is NumberType.INT16:
         raise RecipeError(f"recipe {recipe.name!r} has 16-bit activations, which lose nothing that training could mend")
@@ -68,9 +69,10 @@ class ObservedRanges:
 class FakeQuantization:
     """Round as a file made by `recipe` does.
 
-    Weights: symmetric, a scale for each output channel, its largest magnitude is the last step. Activations: 8 bits, asymmetric,
-    within `ranges`, where the recipe calibrates them; recipes that scale them anew at every inference or leave them in floats lose
-    little there, and they stay floats here.
+    Weights: symmetric, a scale for each output channel, its largest magnitude is the last step. Activations: 8 bits,
+        asymmetric,
+    within `ranges`, where the recipe calibrates them; recipes that scale them anew at every inference or leave them in
+    floats lose little there, and they stay floats here.
 
     Args:
         recipe: with integer weights per channel.

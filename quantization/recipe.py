@@ -124,8 +124,8 @@ class Recipe:
         block_size: input channels that share a scale, for `Granularity.PER_BLOCK` only.
         palette: table the weights are looked up in; their values keep the floating-point type `weights`.
         sparsity: fraction of each weight tensor, its smallest magnitudes, that is set to zero and not stored.
-        interface: type of the picture that goes in and of the logits that come out; integers only beside calibrated 8-bit
-            activations.
+        interface: type of the picture that goes in and of the logits that come out; integers only beside calibrated
+            8-bit activations.
         repairs: what is done to the float network before its weights are rounded, where the format knows how.
         weight_range: how the range of integer weights is chosen.
         decisive_logits: calibrated integer logits cover the values among which classes are decided; others are clipped.

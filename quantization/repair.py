@@ -34,8 +34,8 @@ def largest_magnitudes(weights: Weights, axis: int) -> NDArray[np.float64]:
 def equalizing_scales(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Compute divisors of the channels between two layers with a ReLU, or nothing, between them (equation 11).
 
-    The first layer's output channel i and its bias are divided by s_i, the second's input channel i multiplied by it: then
-    both have the same largest weight. A ReLU lets positive factors through.
+    The first layer's output channel i and its bias are divided by s_i, the second's input channel i multiplied by it:
+    then both have the same largest weight. A ReLU lets positive factors through.
 
     Args:
         first: largest magnitude of each output channel of the first layer, (channels,).
@@ -54,8 +54,8 @@ def bias_shift(
 ) -> NDArray[np.float64]:
     """Compute what to add to a layer's bias so that rounded weights keep the mean of its answer (section 4.2).
 
-    E[W x] - E[W' x] is (W - W') E[x], with the mean of each input channel over calibration pictures. At the picture's rim,
-    where padding makes part of x zero, it is a little too much.
+    E[W x] - E[W' x] is (W - W') E[x], with the mean of each input channel over calibration pictures. At the picture's
+    rim, where padding makes part of x zero, it is a little too much.
 
     Args:
         weights, stored: the layer's weights and what the file will hold of them.

@@ -1,9 +1,9 @@
 """Round each weight so that a layer's answer changes least on calibration pictures: pure functions.
 
-Rounding to the nearest step is best for each weight alone, not for their sum. GPTQ rounds one input channel after the other and
-lets those that are left make up for the error (Frantar et al. 2022, "GPTQ: Accurate Post-Training Quantization for Generative
-Pre-trained Transformers", arXiv 2210.17323, algorithm 1; after Hassibi and Stork's optimal brain surgeon). A convolution is the
-same sum over patches.
+Rounding to the nearest step is best for each weight alone, not for their sum. GPTQ rounds one input channel after the
+other and lets those that are left make up for the error (Frantar et al. 2022, "GPTQ: Accurate Post-Training
+Quantization for Generative Pre-trained Transformers", arXiv 2210.17323, algorithm 1; after Hassibi and Stork's optimal
+brain surgeon). A convolution is the same sum over patches.
 """
 
 from __future__ import annotations

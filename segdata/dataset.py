@@ -35,7 +35,8 @@ class Dataset(ABC):
         name: what the user typed to get it, e.g. ``"synthetic-faces"``.
         split: ``"train"``, ``"val"`` or ``"test"``.
         labels: the label set its masks use.
-        layout: for people: what the files were taken for, e.g. ``"COCO panoptic, val.json"``; empty where a name says it all.
+        layout: for people: what the files were taken for, e.g. ``"COCO panoptic, val.json"``; empty where a name says
+            it all.
         ignores: True if pixels are ignored on purpose: labels.toml asks for it, or nothing covers them.
     """
 
@@ -57,7 +58,8 @@ class Dataset(ABC):
         """Read sample `index` (0 <= index < len); raises DataError naming the file when it cannot be read."""
 
     def mask_at(self, index: int, height: int, width: int) -> NDArray[np.uint8] | None:
-        """Labels of sample `index` drawn exactly at a size, uint8 (height, width); None where only its own size exists."""
+        """Labels of sample `index` drawn exactly at a size, uint8 (height, width); None where only its own size
+        exists."""
         return None
 
     def __iter__(self) -> Iterator[Sample]:

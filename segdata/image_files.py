@@ -73,7 +73,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Read as `read_image`, or the uint8 (H, W, C) array of a .npy file, of which nothing is executed; raises DataError."""
+    """Read as `read_image`, or the uint8 (H, W, C) array of a .npy file, of which nothing is executed; raises
+    DataError."""
     if path.suffix.lower() != BAND_SUFFIX:
         return read_image(path)
     if path.exists() and not path.is_file():
@@ -110,8 +111,8 @@ def read_ids(path: Path) -> NDArray[np.uint8]:
 def _ids_of(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
     if picture.mode not in _ID_MODES:
         raise DataError(
-            f"mask {path} has mode {picture.mode!r}; store class ids as an indexed or 8-bit grey PNG, one id per pixel, "
-            "or list the colour of every class in classes.json"
+            f"mask {path} has mode {picture.mode!r}; store class ids as an indexed or 8-bit grey PNG, one id per pixel,"
+            " or list the colour of every class in classes.json"
         )
     return np.array(picture, dtype=np.uint8)
 

@@ -18,7 +18,8 @@ IGNORE_INDEX = 255
 """Mask value for pixels that count neither for nor against any class."""
 
 MAX_CLASSES = 256
-"""Ids are bytes. The last of 256 classes shares its number with ignored pixels: it can be answered, but no mask can hold it."""
+"""Ids are bytes. The last of 256 classes shares its number with ignored pixels: it can be answered, but no mask can
+hold it."""
 
 Colour = tuple[int, int, int]
 

@@ -96,13 +96,15 @@ def require_folder(folder: Path, layout: str) -> None:
 
 
 def files_by_stem(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES, ending: str = "") -> dict[str, Path]:
-    """Find files of `folder` whose stem ends in `ending`, by stem without it, sorted; DataError on two with one stem."""
+    """Find files of `folder` whose stem ends in `ending`, by stem without it, sorted; DataError on two with one
+    stem."""
     chosen = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.stem.endswith(ending)]
     return by_stem(chosen, ending)
 
 
 def by_stem(paths: Iterable[Path], ending: str = "") -> dict[str, Path]:
-    """Sort files by their stems without `ending`, in composed Unicode; hidden ones are left out; DataError on two with one stem."""
+    """Sort files by their stems without `ending`, in composed Unicode; hidden ones are left out; DataError on two with
+    one stem."""
     found: dict[str, Path] = {}
     for path in sorted(paths):
         if path.name.startswith("."):

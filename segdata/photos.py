@@ -1,4 +1,5 @@
-"""Read any folder of photographs, without labels: what a network answers can be held against another network, not against the truth."""
+"""Read any folder of photographs, without labels: what a network answers can be held against another network, not
+against the truth."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ class Photos(Dataset):
     Args:
         folder: searched with all its subfolders; files and folders whose names begin with a dot are left out.
         labels: the classes that the networks answer with.
-        part: None for all pictures; ``"train"`` for every fifth, which calibrate, ``"test"`` for the others, which judge. A single
-            picture is both.
+        part: None for all pictures; ``"train"`` for every fifth, which calibrate, ``"test"`` for the others, which
+            judge. A single picture is both.
 
     Raises:
         DataError: there is no such folder, or no picture in it.

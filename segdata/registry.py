@@ -1,7 +1,7 @@
 """Finding datasets by name: ``NAME`` or ``NAME:ARGUMENT``.
 
-A module anywhere in `segdata`, or in another package that names it as an entry point of group ENTRY_POINTS, adds a dataset by
-decorating a function with `dataset`; nothing else needs to be edited::
+A module anywhere in `segdata`, or in another package that names it as an entry point of group ENTRY_POINTS, adds a
+dataset by decorating a function with `dataset`; nothing else needs to be edited::
 
     @dataset("my-data", argument="PATH", splits=("train", "test"), summary="what it is")
     def open_my_data(request: Request) -> Dataset: ...

@@ -13,8 +13,9 @@ from segdata.errors import DataError
 def fit(sample: Sample, size: int | tuple[int, int]) -> Sample:
     """Resize a sample to `size` (side of a square, or (height, width)), stretching where the shape differs.
 
-    The image is resampled bilinearly with antialiasing (Pillow's BILINEAR: its support grows when shrinking), the mask by the
-    nearest pixel centre, so no id appears that was not there. A sample that already has the size is returned as it is.
+    The image is resampled bilinearly with antialiasing (Pillow's BILINEAR: its support grows when shrinking), the mask
+    by the nearest pixel centre, so no id appears that was not there. A sample that already has the size is returned as
+    it is.
 
     Returns:
         the sample with image uint8 (height, width, C) and mask uint8 (height, width).

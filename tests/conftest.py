@@ -10,7 +10,8 @@ from hypothesis import settings
 from tests.running import sharing_out
 from tests.running.warm import starting
 
-# Two workers share a small machine: one thread each, in this process and in those that it starts. Before torch is imported.
+# Two workers share a small machine: one thread each, in this process and in those that it starts. Before torch is
+# imported.
 for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(variable, "1")
 
@@ -22,7 +23,8 @@ settings.load_profile("segport")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Shells start background jobs, such as a CI's, with Ctrl-C's signal ignored, and the programs that tests start would inherit that."""
+    """Shells start background jobs, such as a CI's, with Ctrl-C's signal ignored, and the programs that tests start
+    would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     starting.install()

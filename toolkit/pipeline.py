@@ -101,7 +101,8 @@ def bench(options: RunOptions, progress: Progress | None = None) -> Outcome:
     manifest = folder.load_manifest()
     if before.report.model.weights_sha256 != manifest["model"]["weights_sha256"]:
         raise UsageError(
-            f"report.json in {options.out} is of another network than the artifacts are; `segport validate {options.out}` judges them anew"
+            f"report.json in {options.out} is of another network than the artifacts are; `segport validate"
+            f" {options.out}` judges them anew"
         )
     source = same_source(options, manifest)
     what = to_time(options, judging_set(options.model_copy(update={"images": 1}), source))

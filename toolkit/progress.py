@@ -119,7 +119,8 @@ class _Bar:
 
 
 class _Lines:
-    """Print at most eleven lines a stage, and one for each phase that takes long: a CI log shows life without drowning."""
+    """Print at most eleven lines a stage, and one for each phase that takes long: a CI log shows life without
+    drowning."""
 
     def __init__(self, console: Console, title: str, total: int) -> None:
         self._console, self._title, self._total, self._done = console, title, total, 0

@@ -23,9 +23,11 @@ def sizes_table(results: Results) -> str:
         return _unmeasured("sizes")
     part = results["sizes"]
     lines = [
-        f"{part['images']} held-out drawn faces. Differences: the network's own answer minus the resized one, in "
-        "points "
-        "of mIoU, with 95 % intervals.",
+        (
+            f"{part['images']} held-out drawn faces. Differences: the network's own answer minus the resized one, in "
+            "points "
+            "of mIoU, with 95 % intervals."
+        ),
         "",
         *table(
             (
@@ -73,9 +75,11 @@ def models_table(results: Results) -> str:
     part = results["models"]
     first = part["rows"][0]
     lines = [
-        f"{part['images']} held-out drawn faces at 256 × 256; float in torch, int8_static in LiteRT with XNNPACK "
-        f"(ranges from {part['calibration_images']} training pictures). Differences: in points of mIoU, with 95 % "
-        "intervals.",
+        (
+            f"{part['images']} held-out drawn faces at 256 × 256; float in torch, int8_static in LiteRT with XNNPACK "
+            f"(ranges from {part['calibration_images']} training pictures). Differences: in points of mIoU, with 95 % "
+            "intervals."
+        ),
         "",
         *table(
             (
@@ -96,8 +100,10 @@ def models_table(results: Results) -> str:
             [_int8_row(row) for row in part["rows"]],
         ),
         "",
-        f"{first['title']} has {first['parameters']:,} parameters where the paper states "
-        f"{PAPER_PARAMETERS / 1e6:.2f} M ({100 * (first['parameters'] / PAPER_PARAMETERS - 1):+.1f} %).",
+        (
+            f"{first['title']} has {first['parameters']:,} parameters where the paper states "
+            f"{PAPER_PARAMETERS / 1e6:.2f} M ({100 * (first['parameters'] / PAPER_PARAMETERS - 1):+.1f} %)."
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -137,10 +143,12 @@ def latency_table(results: Results) -> str:
     rows = part["rows"]
     first = next(iter(rows.values()))["p50"]
     lines = [
-        f"{part['threads']} thread{'s' if part['threads'] > 1 else ''} of {part['environment']['processor']}, "
-        f"{part['environment']['system']}; int8_static .tflite, LiteRT "
-        f"{part['environment']['packages']['ai-edge-litert']} with XNNPACK, one picture at a time, all networks in "
-        "turns.",
+        (
+            f"{part['threads']} thread{'s' if part['threads'] > 1 else ''} of {part['environment']['processor']}, "
+            f"{part['environment']['system']}; int8_static .tflite, LiteRT "
+            f"{part['environment']['packages']['ai-edge-litert']} with XNNPACK, one picture at a time, all networks in "
+            "turns."
+        ),
         "",
         *table(
             ("network", "p50 ms", "p90 ms", "ratio of medians", "samples"),
@@ -185,10 +193,12 @@ def rewrite_table(results: Results) -> str:
         *(f"\nNot run: {reason}." for reason in sorted({count["reason"] for count in counted} - {""})),
         *([] if timed else ["\n–: not timed yet: `python -m benchmarks.claims rewrite --time`, on a quiet machine."]),
         "",
-        f"Float graphs beside the trained network on {part['parity_images']} held-out pictures, {part['pixels']:,} "
-        "pixels (largest "
-        f"logit {part['largest_logit']:.1f}); int8_static in LiteRT on {part['images']}. Differences: in points of "
-        "mIoU, with 95 % intervals.",
+        (
+            f"Float graphs beside the trained network on {part['parity_images']} held-out pictures, {part['pixels']:,} "
+            "pixels (largest "
+            f"logit {part['largest_logit']:.1f}); int8_static in LiteRT on {part['images']}. Differences: in points of "
+            "mIoU, with 95 % intervals."
+        ),
         "",
         *table(
             ("form", "logits apart at most", "same class", "int8 mIoU", f"int8 mIoU − {rows['rewritten']['title']}"),

@@ -18,7 +18,8 @@ MERGED = {
     "nose": ("nose",),
     "mouth": ("mouth", "inner_mouth", "u_lip", "l_lip", "upper_lip", "lower_lip"),
 }
-"""A network's classes by the photographs' class; those in none are background. Glasses were not labelled: what they cover is skin."""
+"""A network's classes by the photographs' class; those in none are background. Glasses were not labelled: what they
+cover is skin."""
 
 
 def merge_table(names: Sequence[str]) -> NDArray[np.uint8]:
@@ -28,7 +29,8 @@ def merge_table(names: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def squared(image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Bring a picture (H, W, 3) and its mask (H, W) to a square: edge pixels are repeated at the sides and below, and ignored.
+    """Bring a picture (H, W, 3) and its mask (H, W) to a square: edge pixels are repeated at the sides and below, and
+    ignored.
 
     Networks are square; stretching a portrait to fit would change the face's shape.
     """

@@ -41,11 +41,13 @@ class State(Enum):
 
 
 OnPhase = Callable[[str, str, int, int], None]
-"""Called with artifact name and what is being done for it, how many steps of that are over, and how many there are (0 of 0: unknown)."""
+"""Called with artifact name and what is being done for it, how many steps of that are over, and how many there are (0
+of 0: unknown)."""
 Progress = Callable[[str, State, float], None]
 """Called with artifact name, state, and seconds since this conversion started.
 
-While a conversion runs, descriptors 1 and 2 go to its log: a live display draws on `converters.tools.capture.terminal()`.
+While a conversion runs, descriptors 1 and 2 go to its log: a live display draws on
+`converters.tools.capture.terminal()`.
 """
 
 
@@ -69,10 +71,12 @@ class Outcome:
 
 
 def convert_here(job: Job, log: Path) -> Written:
-    """Run one converter in this process, with its output in `log`; turn whatever a tool raises into one sentence naming the log.
+    """Run one converter in this process, with its output in `log`; turn whatever a tool raises into one sentence naming
+    the log.
 
     Raises:
-        ConversionError, MissingToolError, SourceError: there is no artifact; what lies at `job.destination` is not to be used.
+        ConversionError, MissingToolError, SourceError: there is no artifact; what lies at `job.destination` is not to
+            be used.
     """
     with captured(log), temporary_files_in(job.workspace / "temporary"):
         try:
@@ -110,7 +114,8 @@ def perform(
         calibration: the pictures whose digest the plan was made with, if any recipe needs them.
         known: artifacts of earlier runs by name; one is reused if its key and the hash of its file still agree.
         on_progress: told when a conversion starts and how it ends.
-        on_artifact: given every artifact as soon as it lies in `folder`, so that a run killed later need not make it again.
+        on_artifact: given every artifact as soon as it lies in `folder`, so that a run killed later need not make it
+            again.
         convert: where each converter runs.
         on_phase: told what is being done while a conversion runs.
 

@@ -15,7 +15,8 @@ INSTEAD_OF = "instead of"
 
 
 def convert_by_routes(target: Converter, job: Job) -> Written:
-    """Write the artifact by the plan's route or, where that fails, by the plan's others; raises as `Converter.convert`."""
+    """Write the artifact by the plan's route or, where that fails, by the plan's others; raises as
+    `Converter.convert`."""
     if not job.conversion.others:
         return target.convert(job)
     failures: dict[str, str] = {}

@@ -50,7 +50,8 @@ def convert_sizes(target: Converter, job: Job) -> Written:
 
 
 def _part(target: Converter, job: Job) -> Part:
-    """Convert one size in a room of its own below the workspace, where other recipes find its intermediate files again."""
+    """Convert one size in a room of its own below the workspace, where other recipes find its intermediate files
+    again."""
     name = signature_name(job.source.output_size)
     room = job.workspace / name
     room.mkdir(exist_ok=True)

@@ -1,4 +1,5 @@
-"""Find the target formats: one module (or package) each, which defines CONVERTER. Nothing else needs editing to add one."""
+"""Find the target formats: one module (or package) each, which defines CONVERTER. Nothing else needs editing to add
+one."""
 
 import importlib
 import inspect

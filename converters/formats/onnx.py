@@ -21,7 +21,8 @@ from converters.source import ModelSource
 from converters.tools.importing import tool
 
 LARGEST_ERROR = 1e-3
-"""Largest accepted difference from the network, as a fraction of the logits' range (float32 round-off is below 1e-5)."""
+"""Largest accepted difference from the network, as a fraction of the logits' range (float32 round-off is below
+1e-5)."""
 
 
 class OnnxConverter(Converter):
@@ -98,13 +99,14 @@ def _check_answer(path: Path, source: ModelSource) -> None:
     error = float(np.abs(found - expected).max()) / max(float(np.ptp(expected)), 1e-12)
     if error > LARGEST_ERROR:
         raise ConversionError(
-            f"the exported ONNX file computes something else than the network (agrees to {-20 * math.log10(error):.0f} dB of the "
-            "logits' range): torch's exporter writes one of its operations wrongly"
+            f"the exported ONNX file computes something else than the network (agrees to {-20 * math.log10(error):.0f}"
+            " dB of the logits' range): torch's exporter writes one of its operations wrongly"
         )
 
 
 def _exported(source: ModelSource, workspace: Path) -> Any:
-    """Export torch to ONNX by the TorchScript exporter: the newer one writes opset 18 and cannot be brought down to 17."""
+    """Export torch to ONNX by the TorchScript exporter: the newer one writes opset 18 and cannot be brought down to
+    17."""
     import torch
 
     from converters.torch_sources.heads import example_image, torch_module

@@ -1,7 +1,8 @@
-"""What is put around an ONNX network so that every converter meets the same one: `converters.torch_sources.adapter`, in nodes of the graph itself.
+"""What is put around an ONNX network so that every converter meets the same one: `converters.torch_sources.adapter`, in
+nodes of the graph itself.
 
-The nodes compute what `Adapted` computes, in the same order, so the file stays the float reference, in ONNX Runtime. Sizes that the file leaves
-open are fixed first, and shape arithmetic is folded away.
+The nodes compute what `Adapted` computes, in the same order, so the file stays the float reference, in ONNX Runtime.
+Sizes that the file leaves open are fixed first, and shape arithmetic is folded away.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def fits_already(model: Any, form: OnnxForm) -> bool:
 
 
 def adapted_onnx(model: Any, origin: str, form: OnnxForm, scale: float) -> Any:
-    """A graph float32 RGB (1, 3, H, W) -> float32 logits (1, C, h, w) around the one of `model`, which is left as it is; of other
-    channels than three where the form says so.
+    """A graph float32 RGB (1, 3, H, W) -> float32 logits (1, C, h, w) around the one of `model`, which is left as it
+    is; of other channels than three where the form says so.
 
     Args:
         model: onnx.ModelProto with one picture among its inputs.
@@ -168,13 +169,15 @@ def _what_to_do(model: Any, refused: tuple[int, ...], form: OnnxForm) -> str:
 
 
 def _picture_shape(value: Any, origin: str, form: OnnxForm) -> tuple[int, ...]:
-    """The shape of the picture, with the file's own sizes where it has them; raises SourceError for one that is no such picture."""
+    """The shape of the picture, with the file's own sizes where it has them; raises SourceError for one that is no such
+    picture."""
     found, picture = sizes_of(value), form.picture
     channels = found[3 if picture.channels_last else 1] if len(found) == 4 else -1
     if found[:1] not in ((0,), (1,)) or channels not in (0, picture.channels):
         raise SourceError(
-            f"{origin} takes {value.name!r} ({_shown(found)}), not one picture of {picture.channels} channels "
-            f"({_shown(picture.shape_at(form.size))}); check --channel-order and --model-layout, or export it with a batch of one"
+            f"{origin} takes {value.name!r} ({_shown(found)}), not one picture of {picture.channels} channels"
+            f" ({_shown(picture.shape_at(form.size))}); check --channel-order and --model-layout, or export it with a"
+            " batch of one"
         )
     height, width = picture.sizes_in(found)
     if form.insists and (height or form.size[0], width or form.size[1]) != form.size:
@@ -244,7 +247,8 @@ def _cast_picture(nodes: Nodes, image: str, given: Any, picture: PictureForm, or
         raise SourceError(f"{origin} takes a picture of {name}; export it for float32 or uint8 pixels")
     if scale == 1.0 or picture.mean is not None or picture.std is not None:
         raise SourceError(
-            f"{origin} takes bytes; give --pixel-range byte, and leave out --mean and --std, which its graph has already"
+            f"{origin} takes bytes; give --pixel-range byte, and leave out --mean and --std, which its graph has"
+            " already"
         )
     return nodes.add("Cast", image, to=wanted)
 

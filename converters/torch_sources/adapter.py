@@ -1,6 +1,7 @@
 """What is put around somebody's network so that every converter meets the same one. Imports torch.
 
-Outside, always: RGB pixels float32 (1, 3, H, W) -> logits float32 (1, C, h, w). Inside, whatever the network was trained to:
+Outside, always: RGB pixels float32 (1, 3, H, W) -> logits float32 (1, C, h, w). Inside, whatever the network was
+    trained to:
 
     RGB --(BGR, grey or opaque alpha?)--(- mean, * 1/std?)--(NHWC?)--> network --(pick tensor)--(NCHW?)--(one channel
     -> two?)--(resize?)--> logits
@@ -58,7 +59,7 @@ class PictureForm:
         if self.given != len(LUMA) and self.order != "rgb":
             raise SourceError(
                 f"channel order {self.order!r} is for pictures of red, green and blue, not of {self.given} channels; "
-                f"leave it out"
+                "leave it out"
             )
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is not None and len(values) not in (1, self.channels):
@@ -108,7 +109,8 @@ class AnswerForm:
 class Adapted(nn.Module):
     """`network` between its picture's form and its answer's: float32 (1, 3, H, W) RGB -> float32 logits (1, C, h, w).
 
-    A binary head's logit x becomes the pair (-x/2, x/2): the softmax of both is the sigmoid of x. A probability p becomes (1 - p, p).
+    A binary head's logit x becomes the pair (-x/2, x/2): the softmax of both is the sigmoid of x. A probability p
+    becomes (1 - p, p).
     """
 
     def __init__(self, network: nn.Module, picture: PictureForm, answer: AnswerForm) -> None:

@@ -1,6 +1,7 @@
 """Pool in forms that every converter takes, computing the same. Imports torch.
 
-Cells of an adaptive pooling may differ in size, which neither ONNX nor TFLite has; sizes are fixed here, so each cell is written out:
+Cells of an adaptive pooling may differ in size, which neither ONNX nor TFLite has; sizes are fixed here, so each cell
+is written out:
 
     adaptive pooling      rows: slice, mean or maximum;  then columns: slice, mean or maximum
 
@@ -56,7 +57,8 @@ def adaptive_maximum(
     output_size: Size,
     return_indices: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """`torch.nn.functional.adaptive_max_pool2d`: float32 (N, C, H, W) -> (N, C, h, w), bit for bit; with places it passes.
+    """`torch.nn.functional.adaptive_max_pool2d`: float32 (N, C, H, W) -> (N, C, h, w), bit for bit; with places it
+    passes.
 
     A cell's maximum is the maximum of its rows' maxima.
     """
@@ -109,7 +111,8 @@ def plain_maximum(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """`torch.nn.functional.max_pool2d`: (N, C, H, W) -> (N, C, h, w), bit for bit; windows beyond the map see minus infinity there."""
+    """`torch.nn.functional.max_pool2d`: (N, C, H, W) -> (N, C, h, w), bit for bit; windows beyond the map see minus
+    infinity there."""
     windows = _Sliding.of(input, kernel_size, stride, padding, dilation, ceil_mode)
     pool: Callable[..., Any] = functional.max_pool2d
     if windows is None or return_indices or not any(windows.beyond):

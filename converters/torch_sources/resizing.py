@@ -1,6 +1,7 @@
 """Resize in forms that every converter takes, computing the same. Imports torch.
 
-An antialiased resize weighs more pixels the smaller the answer is. Sizes are fixed here, so along each axis it is one matrix:
+An antialiased resize weighs more pixels the smaller the answer is. Sizes are fixed here, so along each axis it is one
+matrix:
 
     interpolate(x, antialias=True)    ->    rows @ x @ columns
 
@@ -116,7 +117,8 @@ def _length_and_step(given: int, axis: int, size: int | Sequence[int] | None, sc
 def antialiasing_weights(given: int, length: int, step: float, *, cubic: bool) -> NDArray[np.float32]:
     """The share of each of `given` pixels in each of `length` answers, float32 (length, given).
 
-    As torch computes them (aten/src/ATen/native/cpu/UpSampleKernel.cpp): a triangle or a cubic, stretched where the picture shrinks.
+    As torch computes them (aten/src/ATen/native/cpu/UpSampleKernel.cpp): a triangle or a cubic, stretched where the
+    picture shrinks.
     """
     stretch = max(step, 1.0)
     support = (2.0 if cubic else 1.0) * stretch

@@ -1,4 +1,5 @@
-"""Find out what a torch network's answers are: follow the operations that run, and look at the values. Imports torch."""
+"""Find out what a torch network's answers are: follow the operations that run, and look at the values. Imports
+torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Have torch compute in plain forms what converters refuse or get wrong, while they look at a network. Imports torch."""
+"""Have torch compute in plain forms what converters refuse or get wrong, while they look at a network. Imports
+torch."""
 
 from __future__ import annotations
 

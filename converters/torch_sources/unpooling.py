@@ -1,7 +1,7 @@
 """Unpool in a form that every converter takes, computing the same. Imports torch.
 
-Unpooling writes values to the places that a pooling found. No target scatters. Where windows do not overlap, each value stays in its
-own window, and its place there is one of a few:
+Unpooling writes values to the places that a pooling found. No target scatters. Where windows do not overlap, each value
+stays in its own window, and its place there is one of a few:
 
     pool      windows (h, w, places) -> argmax -> place
     unpool    place == 0, 1, 2, ... -> value or zero -> windows put together
@@ -22,9 +22,9 @@ from converters.torch_sources.pooling import Pair, pair, sizes_of
 
 ATEN = torch.ops.aten
 NO_FORM = (
-    "operator 'max_unpool2d' can be converted only where its indices come from a pooling of the same windows, which neither overlap "
-    "nor are padded, and where it answers at that pooling's input size; use MaxPool2d(2, 2, return_indices=True), MaxUnpool2d(2, 2) "
-    "and output_size"
+    "operator 'max_unpool2d' can be converted only where its indices come from a pooling of the same windows, which"
+    " neither overlap nor are padded, and where it answers at that pooling's input size; use MaxPool2d(2, 2,"
+    " return_indices=True), MaxUnpool2d(2, 2) and output_size"
 )
 
 

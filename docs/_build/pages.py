@@ -1,6 +1,8 @@
-"""Pages of the documentation site that are made while it is built: the command line from its code, and the files at the top of the tree.
+"""Pages of the documentation site that are made while it is built: the command line from its code, and the files at the
+top of the tree.
 
-A hook of MkDocs (`mkdocs.yml`). Links between documents are kept; one that leads to source code becomes plain text, because the site holds none.
+A hook of MkDocs (`mkdocs.yml`). Links between documents are kept; one that leads to source code becomes plain text,
+because the site holds none.
 """
 
 from __future__ import annotations

@@ -86,7 +86,8 @@ class Augmenter:
             size: side of the resulting pictures in pixels.
             zoom: largest magnification; a magnified picture shows a random part of the scene.
             generator: source of randomness, on the batch's device.
-            mask_size: side of the resulting masks, read from the given ones at their own pixel centres; None for `size`.
+            mask_size: side of the resulting masks, read from the given ones at their own pixel centres; None for
+                `size`.
 
         Returns:
             float32 RGB 0..1 (N, 3, size, size) and uint8 masks (N, mask_size, mask_size) of the same place.

@@ -113,7 +113,8 @@ class TrainConfig:
         seed: of the initial weights, the order of scenes, augmentation and sampled points.
         threads: CPU threads; 0 leaves torch's own choice.
         device: ``"auto"`` takes a GPU when there is one.
-        qat: name of the quantization recipe whose rounding the training feels (quantization-aware fine-tuning); empty for none.
+        qat: name of the quantization recipe whose rounding the training feels (quantization-aware fine-tuning); empty
+            for none.
         qat_pictures: training pictures that fix the ranges of its activations, measured on the starting weights.
         precision: ``"auto"`` is bfloat16 autocast on GPUs and on CPUs with bfloat16 instructions.
         compile: run the network through torch.compile.

@@ -92,8 +92,9 @@ def train(
         rounding: makes the rounding of a config with `qat`: quantization is another package's business.
 
     Raises:
-        TrainingError: if the config asks for quantization-aware fine-tuning and nobody says how to round, if the folder holds a training and `resume` is false, if it belongs to another config, if there
-            is no GPU where one was asked for, or if the loss stops being finite.
+        TrainingError: if the config asks for quantization-aware fine-tuning and nobody says how to round, if the folder
+            holds a training and `resume` is false, if it belongs to another config, if there is no GPU where one was
+            asked for, or if the loss stops being finite.
         DataError: if a dataset or one of its files cannot be used.
     """
     if (out / STATE).exists() and not resume:

@@ -131,8 +131,8 @@ def _check_room(folder: Path, count: int, missing: int, size: int) -> None:
     needed, free = disk_bytes(missing, size), shutil.disk_usage(folder).free
     if needed > free:
         raise TrainingError(
-            f"{count} pictures of {size}x{size} need {needed / 1e9:.1f} GB in {folder} but {free / 1e9:.1f} GB are free; "
-            "make room, choose another output folder, or set data.size or data.limit lower"
+            f"{count} pictures of {size}x{size} need {needed / 1e9:.1f} GB in {folder} but {free / 1e9:.1f} GB are"
+            " free; make room, choose another output folder, or set data.size or data.limit lower"
         )
 
 

@@ -1,6 +1,7 @@
 """Calibrate: pictures -> statistics of every tensor -> the range each integer tensor gets.
 
-Statistics are gathered once per program and set of pictures; every method and every recipe derives its ranges from them.
+Statistics are gathered once per program and set of pictures; every method and every recipe derives its ranges from
+them.
 """
 
 from quantization.calibration.choice import Choice, balanced_choice, random_choice

@@ -19,8 +19,8 @@ SMALLEST_EXPONENT = -149
 class Histogram:
     """Count values in bins that are a power of two wide; bin i holds [(first + i) width, (first + i + 1) width).
 
-    Because every bin begins at a multiple of its width, two neighbours of an even and the next odd number make exactly one
-    bin of twice the width. Adding is therefore independent of order and the same as counting everything at once.
+    Because every bin begins at a multiple of its width, two neighbours of an even and the next odd number make exactly
+    one bin of twice the width. Adding is therefore independent of order and the same as counting everything at once.
 
     Attributes:
         exponent: width of a bin is 2 ** exponent.
@@ -86,8 +86,10 @@ class Histogram:
 def _exponent(low: float, high: float) -> int:
     """Find the smallest exponent with which low .. high fits into `BINS` bins at multiples of their width."""
     largest = max(abs(low), abs(high))
-    # Bins far narrower than a float32's last digit at this magnitude would only hold rounding. Of no magnitude is that digit
-    # smaller than the smallest float32, which is also the width for zero alone: so zeros first or last make the same bins.
+    # Bins far narrower than a float32's last digit at this magnitude would only hold rounding. Of no magnitude is that
+    # digit
+    # smaller than the smallest float32, which is also the width for zero alone: so zeros first or last make the same
+    # bins.
     exponent = max(math.frexp(largest)[1] - 24, SMALLEST_EXPONENT) if largest > 0 else SMALLEST_EXPONENT
     if high > low:
         exponent = max(exponent, math.frexp((high - low) / BINS)[1] - 1)

@@ -1,7 +1,7 @@
 """Choose the range of a tensor's integers from its statistics: pure functions, one a method.
 
-A wide range rounds coarsely, a narrow one clips: every method but min-max weighs the two. Ranges never reach beyond what was
-seen, and include zero, which padding and ReLU need exactly.
+A wide range rounds coarsely, a narrow one clips: every method but min-max weighs the two. Ranges never reach beyond
+what was seen, and include zero, which padding and ReLU need exactly.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def squared_error(histogram: Histogram, limits: Range, bits: int) -> float:
 def kl_range(statistics: TensorStatistics, bits: int) -> Range:
     """Find the threshold whose clipped, coarsened distribution of magnitudes diverges least from the original.
 
-    Entropy calibration (Migacz, "8-bit Inference with TensorRT", GTC 2017). Magnitudes get half the levels where both signs
-    occur, all of them else.
+    Entropy calibration (Migacz, "8-bit Inference with TensorRT", GTC 2017). Magnitudes get half the levels where both
+    signs occur, all of them else.
     """
     magnitudes, width = _magnitudes(statistics.histogram)
     signed = statistics.low < 0.0 < statistics.high
@@ -125,7 +125,8 @@ def octav_range(statistics: TensorStatistics, bits: int) -> Range:
     """Find the threshold with the least expected squared error, by Newton's recursion.
 
     Sakr et al. 2022, "Optimal Clipping and Magnitude-aware Differentiation for Improved Quantization-aware Training"
-    (arXiv 2206.06501), equation 4; the rounding error is a third of 4 ** -bits for signed values, a twelfth for unsigned.
+    (arXiv 2206.06501), equation 4; the rounding error is a third of 4 ** -bits for signed values, a twelfth for
+    unsigned.
     """
     centres, counts = np.abs(statistics.histogram.centres), statistics.histogram.counts
     rounding = 4.0**-bits / (3.0 if statistics.low < 0.0 < statistics.high else 12.0)
@@ -173,10 +174,10 @@ def range_of(statistics: TensorStatistics, method: Method, bits: int = 8) -> Ran
 def decisive_range(winner: TensorStatistics, runner_up: TensorStatistics) -> Range:
     """Find the range of logits in which classes are decided: from the lowest winner to the highest runner-up.
 
-    A class wins a pixel by being largest, so only values that may be the largest or come close to it need fine steps. What
-    lies below every winner, and what lies above every runner-up, may be clipped: neither changes who wins. Logits often
-    reach far below (a class that is out of the question), where a range over all values would spend most of its steps;
-    pixels whose two best classes then round to the same step are decided by the order of the classes.
+    A class wins a pixel by being largest, so only values that may be the largest or come close to it need fine steps.
+    What lies below every winner, and what lies above every runner-up, may be clipped: neither changes who wins. Logits
+    often reach far below (a class that is out of the question), where a range over all values would spend most of its
+    steps; pixels whose two best classes then round to the same step are decided by the order of the classes.
 
     Args:
         winner: statistics of each pixel's largest logit.

@@ -7,8 +7,8 @@ Lee et al., "MaskGAN: Towards Diverse and Interactive Facial Image Manipulation"
     PATH/CelebA-HQ-to-CelebA-mapping.txt                                "idx orig_idx orig_file"
     PATH/list_eval_partition.txt                                        CelebA's "file split": 0 train, 1 val, 2 test
 
-Parts overlap, so the order in which they are painted is part of the labels; two orders are published. Pictures are handed
-out at the size of their masks (bilinear, antialiased), since that is the size the labels were made at.
+Parts overlap, so the order in which they are painted is part of the labels; two orders are published. Pictures are
+handed out at the size of their masks (bilinear, antialiased), since that is the size the labels were made at.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Helen, relabelled with LaPa's eleven classes: ``{train,test}/NAME_image.jpg`` with ``NAME_label.png``.
 
 Le et al., "Interactive Facial Feature Localization", ECCV 2012; labels after Smith et al., CVPR 2013, redone by
-Lin et al., "Face Parsing with RoI Tanh-Warping", CVPR 2019 (1,999 training and 100 test pictures). Papers report the score
-of the classes in `segdata.groups.OVERALL`, pooled.
+Lin et al., "Face Parsing with RoI Tanh-Warping", CVPR 2019 (1,999 training and 100 test pictures). Papers report the
+score of the classes in `segdata.groups.OVERALL`, pooled.
 """
 
 from __future__ import annotations

@@ -33,7 +33,10 @@ from segdata.labels import IGNORE_INDEX
 from segdata.paired import fingerprint_of
 from segdata.registry import Request, dataset
 
-LAYOUT = "PATH/annotations/panoptic_val.json + PATH/annotations/panoptic_val/NAME.png, or PATH/annotations/instances_val.json, with PATH/val/NAME.jpg"
+LAYOUT = (
+    "PATH/annotations/panoptic_val.json + PATH/annotations/panoptic_val/NAME.png, or"
+    " PATH/annotations/instances_val.json, with PATH/val/NAME.jpg"
+)
 PREFERRED = ("panoptic", "stuff", "instances")
 """Of several annotation files for one split, the first of these is taken: they say most about every pixel."""
 BACKGROUND = "background"
@@ -47,8 +50,8 @@ Document = Mapping[str, Any]
 def open_coco(request: Request) -> Dataset:
     """Open the annotations of one split.
 
-    Pixels that nothing covers are class ``background``, put before the categories, in a file of polygons and run lengths; they are
-    ignored in a panoptic one. ``unlabelled`` in labels.toml decides otherwise.
+    Pixels that nothing covers are class ``background``, put before the categories, in a file of polygons and run
+    lengths; they are ignored in a panoptic one. ``unlabelled`` in labels.toml decides otherwise.
 
     Raises:
         DataError: no annotations for this split, annotations of another form, or pictures that are not there.

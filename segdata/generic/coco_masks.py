@@ -1,8 +1,9 @@
 """What a COCO `segmentation` covers: polygons, or run lengths as numbers or as text.
 
-Format: https://cocodataset.org/#format-data and the public `maskApi.c` of cocoapi. Run lengths go down the columns, the first
-counts zeros. In text, a run is a number in groups of five bits, lowest first, a character each (48 + bits, 32 added while more
-follow); from the fourth run on, the number is the difference from the run before the last.
+Format: https://cocodataset.org/#format-data and the public `maskApi.c` of cocoapi. Run lengths go down the columns, the
+    first
+counts zeros. In text, a run is a number in groups of five bits, lowest first, a character each (48 + bits, 32 added
+while more follow); from the fourth run on, the number is the difference from the run before the last.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ _FIRST, _MORE, _SIGN, _BITS = 48, 0x20, 0x10, 0x1F
 def covered(segmentation: Any, height: int, width: int, where: str) -> NDArray[np.bool_]:
     """Pixels that a segmentation covers, bool (height, width).
 
-    Polygons ``[[x0, y0, x1, y1, ...], ...]`` cover the pixels whose centres lie inside any of them (non-zero winding); parts are
-    united. Run lengths are ``{"size": [height, width], "counts": numbers or text}``.
+    Polygons ``[[x0, y0, x1, y1, ...], ...]`` cover the pixels whose centres lie inside any of them (non-zero winding);
+    parts are united. Run lengths are ``{"size": [height, width], "counts": numbers or text}``.
 
     Raises:
         DataError: it is neither, or of another size; begins with `where`.
@@ -49,7 +50,8 @@ def _is_polygon(part: Any) -> bool:
 def _filled(points: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
     """Pixels whose centre is inside the polygon; points are (x, y) in pixels.
 
-    Every edge crosses the centre lines of some rows; right of a crossing the winding number changes by the edge's direction.
+    Every edge crosses the centre lines of some rows; right of a crossing the winding number changes by the edge's
+    direction.
     """
     steps = np.zeros((height, width + 1), dtype=np.int64)
     for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):

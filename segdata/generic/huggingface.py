@@ -1,4 +1,5 @@
-"""Hugging Face datasets as `Dataset.save_to_disk` and `DatasetDict.save_to_disk` leave them: Arrow streams and their description.
+"""Hugging Face datasets as `Dataset.save_to_disk` and `DatasetDict.save_to_disk` leave them: Arrow streams and their
+description.
 
 ::
 
@@ -79,7 +80,8 @@ class SavedDataset(Dataset):
         own = found.labels if found else request.labels
         if own is None:
             raise DataError(
-                f"{root} does not name its classes; add {root / 'id2label.json'} with a name for every id (or {', '.join(CLASS_FILES)})"
+                f"{root} does not name its classes; add {root / 'id2label.json'} with a name for every id (or"
+                f" {', '.join(CLASS_FILES)})"
             )
         self._changes = read_changes(root)
         self.ignores = self._changes.ignores
@@ -141,8 +143,8 @@ def _columns(home: Path) -> tuple[str, str]:
     masks = masks or [name for name in images if name not in pictures[:1]]
     if not pictures or not masks:
         raise DataError(
-            f"{home} has the columns {', '.join(features)}, of which {len(images)} hold images; a picture and a mask of ids are needed, "
-            f"as columns of type Image named like {PICTURE_COLUMNS[0]!r} and {MASK_COLUMNS[0]!r}"
+            f"{home} has the columns {', '.join(features)}, of which {len(images)} hold images; a picture and a mask of"
+            f" ids are needed, as columns of type Image named like {PICTURE_COLUMNS[0]!r} and {MASK_COLUMNS[0]!r}"
         )
     return pictures[0], masks[0]
 
@@ -185,7 +187,8 @@ def _bytes(path: Path, row: int, column: str) -> bytes:
     content = cell.get("bytes") if isinstance(cell, dict) else None
     if not isinstance(content, bytes):
         raise DataError(
-            f"{path}, row {row}, keeps only the path of its {column!r}; save the dataset again with its pictures embedded"
+            f"{path}, row {row}, keeps only the path of its {column!r}; save the dataset again with its pictures"
+            " embedded"
         )
     return content
 

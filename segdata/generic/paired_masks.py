@@ -1,7 +1,7 @@
 """Read anybody's pictures: a folder of images and a folder of masks, which store ids, colours, or black and white.
 
-Where they may lie says `segdata.generic.places.layouts`, how their names may differ `segdata.generic.places.partners`, and what masks
-may store `segdata.generic.masks.mask_code`. The plain form::
+Where they may lie says `segdata.generic.places.layouts`, how their names may differ `segdata.generic.places.partners`,
+and what masks may store `segdata.generic.masks.mask_code`. The plain form::
 
     PATH/images/NAME.jpg     (or another picture file; .npy: uint8 (H, W, channels) of any number of channels)
     PATH/masks/NAME.png      at the image's size: class ids, indexed or 8-bit grey, 255 ignored; or colours
@@ -76,7 +76,8 @@ class MaskFiles(PairedFiles):
         self.layout = f"pictures with {self._code.layout}{naming}"
 
     def __getitem__(self, index: int) -> Sample:
-        """Read one pair at its own size; DataError names a damaged file, an unknown id or colour, or differing sizes."""
+        """Read one pair at its own size; DataError names a damaged file, an unknown id or colour, or differing
+        sizes."""
         if not 0 <= index < len(self._pairs):
             raise IndexError(f"sample {index} of {len(self._pairs)}")
         pair = self._pairs[index]

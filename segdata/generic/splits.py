@@ -36,7 +36,8 @@ def split_of(name: str) -> str | None:
 
 
 def split_named(name: str) -> str | None:
-    """Return the split whose name, in any of its spellings and with a year behind it, a folder has; None for other folders."""
+    """Return the split whose name, in any of its spellings and with a year behind it, a folder has; None for other
+    folders."""
     word = name.lower().strip("0123456789_- ")
     word = {"dev": "val", "development": "val", "evaluation": "val", "eval": "val"}.get(word, word)
     found = ALIASES.get(word, word)

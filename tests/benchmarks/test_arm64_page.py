@@ -24,11 +24,16 @@ def _results(again: int = 100) -> dict[str, Any]:
             "instructions": {"cortex-a76": {"int8_static": [_count(100), _count(again)]}},
             "agreement": {"cortex-a76": {"int8_static": {"images": 8, "bit_equal": 7, "largest_difference": 0.25}}},
             "accuracy": {
-                "cpu": "cortex-a76", "images": 32, "classes": ["skin", "hat"],
-                "iou": [0.9, None], "miou": 0.9, "float_iou": [0.91, None], "float_miou": 0.91,
+                "cpu": "cortex-a76",
+                "images": 32,
+                "classes": ["skin", "hat"],
+                "iou": [0.9, None],
+                "miou": 0.9,
+                "float_iou": [0.91, None],
+                "float_miou": 0.91,
             },
         }
-    }  # fmt: skip
+    }
 
 
 def test_what_the_page_says() -> None:

@@ -55,10 +55,16 @@ def test_sentences_follow_the_intervals() -> None:
 
 def test_parameters_stand_beside_the_papers() -> None:
     row = {
-        "name": "a", "title": "A", "steps": 1000, "parameters": 2_290_000, "weights_bytes": 4_600_000,
-        "multiply_adds": 35_300_000_000, "float": scored(0.8), "int8": scored(0.79, bytes=2_500_000),
+        "name": "a",
+        "title": "A",
+        "steps": 1000,
+        "parameters": 2_290_000,
+        "weights_bytes": 4_600_000,
+        "multiply_adds": 35_300_000_000,
+        "float": scored(0.8),
+        "int8": scored(0.79, bytes=2_500_000),
         "int8_minus_float": scored(0.79, delta_miou=-0.01, delta_miou_ci95=[-0.02, 0.0]),
-    }  # fmt: skip
+    }
     text = models_table({"models": {"images": 3, "calibration_images": 2, "rows": [row]}})
     assert "| A | 1,000 | 2,290,000 | 4.60 MB | 35.30 G | 0.8000 | 0.8000 |  |" in text
     assert "| A | 2.50 MB | 0.7900 | 0.7900 | -1.00 [-2.00, +0.00] |  |" in text

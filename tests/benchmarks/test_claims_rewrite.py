@@ -79,10 +79,18 @@ def count(total: int) -> dict[str, Any]:
 
 def form(title: str, **changes: Any) -> dict[str, Any]:
     row = {
-        "title": title, "sha256": title, "bytes": 2_650_000, "multiply_adds": 35_300_000_000, "activation_bytes": 34_300_000,
-        "pieces": 1, "parity": {"largest_difference": 3e-5, "same_class": 1.0}, "int8": {"miou": 0.8, "mean_f1": 0.9},
-        "instructions": {"cortex-a76": count(3_249_000_000), "max": count(2_000_000_000)}, "latency": None, "profile": None,
-    }  # fmt: skip
+        "title": title,
+        "sha256": title,
+        "bytes": 2_650_000,
+        "multiply_adds": 35_300_000_000,
+        "activation_bytes": 34_300_000,
+        "pieces": 1,
+        "parity": {"largest_difference": 3e-5, "same_class": 1.0},
+        "int8": {"miou": 0.8, "mean_f1": 0.9},
+        "instructions": {"cortex-a76": count(3_249_000_000), "max": count(2_000_000_000)},
+        "latency": None,
+        "profile": None,
+    }
     return row | changes
 
 

@@ -17,7 +17,7 @@ def network() -> FPLIIF:
     torch.manual_seed(0)
     config = FPLIIFConfig(
         classes=11, widths=(4, 4, 8), blocks=(1, 1, 1), reduce_width=8, feature_width=8, pixel_width=8
-    )  # fmt: skip
+    )
     return FPLIIF(config).eval()
 
 

@@ -19,9 +19,16 @@ from benchmarks.quantizers.results import _drops
 from toolkit.errors import UsageError
 
 ROW = {
-    "name": "segport", "title": "segport int8_static", "bytes": 2_650_000, "seconds": 12.4, "miou": 0.8, "delta_miou": -0.0012,
-    "delta_miou_ci95": [-0.002, 0.0005], "worst_class": "nose", "worst_delta": -0.0046,
-}  # fmt: skip
+    "name": "segport",
+    "title": "segport int8_static",
+    "bytes": 2_650_000,
+    "seconds": 12.4,
+    "miou": 0.8,
+    "delta_miou": -0.0012,
+    "delta_miou_ci95": [-0.002, 0.0005],
+    "worst_class": "nose",
+    "worst_delta": -0.0046,
+}
 RESULT = {"images": 8, "split": "test", "calibration_images": 4, "threads": 2, "rows": [ROW]}
 
 

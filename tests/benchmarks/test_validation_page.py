@@ -12,10 +12,25 @@ from benchmarks.validation.measurements import bootstrap
 from benchmarks.validation.page import BEGIN, END, PAGE, lines, write_page
 
 FIGURES = {
-    "overhead": [{"runner": "litert", "artifact": "a", "inference_ms": 20.0, "validation_ms": 20.4, "overhead": 0.02, "rounds": 5}],
+    "overhead": [
+        {
+            "runner": "litert",
+            "artifact": "a",
+            "inference_ms": 20.0,
+            "validation_ms": 20.4,
+            "overhead": 0.02,
+            "rounds": 5,
+        }
+    ],
     "workers": {"pictures": 200, "seconds_1": 20.0, "seconds_2": 10.0, "ratio": 2.0, "equal": False},
-    "memory": {"pictures": 1000, "mb_after_a_tenth": 400.0, "mb_at_the_end": 401.0, "kb_a_picture": 0.5, "kept_bytes_a_picture": 484},
-}  # fmt: skip
+    "memory": {
+        "pictures": 1000,
+        "mb_after_a_tenth": 400.0,
+        "mb_at_the_end": 401.0,
+        "kb_a_picture": 0.5,
+        "kept_bytes_a_picture": 484,
+    },
+}
 
 
 def test_figures_go_between_the_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

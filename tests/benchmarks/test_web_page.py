@@ -13,9 +13,10 @@ from benchmarks.web.page import PAGE, PARTS, equality_table, latency_table
 
 ROOT = Path(__file__).resolve().parents[2]
 WHERE = {
-    "litert_js": "9.8.7", "chromium": "Chromium 1.2",
+    "litert_js": "9.8.7",
+    "chromium": "Chromium 1.2",
     "environment": {"packages": {"ai-edge-litert": "2.3"}, "processor": "a processor", "cores": 2, "system": "Linux"},
-}  # fmt: skip
+}
 ROW = {"artifact": "tflite-float32", "backend": "chromium", "threads": 1}
 
 
@@ -44,11 +45,23 @@ def test_rows_say_bits_differences_and_classes() -> None:
 
 def test_times_are_compared_with_litert_of_as_many_threads() -> None:
     rows = [
-        ROW | {"backend": backend, "threads": threads, "p50": p50, "p90": p50 + 1, "p99": p50 + 2, "samples": 40, "warning": warning}
+        ROW
+        | {
+            "backend": backend,
+            "threads": threads,
+            "p50": p50,
+            "p90": p50 + 1,
+            "p99": p50 + 2,
+            "samples": 40,
+            "warning": warning,
+        }
         for backend, threads, p50, warning in (
-            ("litert", 1, 100.0, ""), ("litert", 2, 50.0, ""), ("chromium", 1, 150.0, ""), ("chromium-threads", 2, 100.0, "others worked"),
+            ("litert", 1, 100.0, ""),
+            ("litert", 2, 50.0, ""),
+            ("chromium", 1, 150.0, ""),
+            ("chromium-threads", 2, 100.0, "others worked"),
         )
-    ]  # fmt: skip
+    ]
     table = latency_table({"latency": {**WHERE, "rows": rows}})
     assert "| tflite-float32 | Chromium | 1 | 150.0 | 151.0 | 152.0 | 40 | 1.50 |" in table
     assert "| tflite-float32 | Chromium | 2 | 100.0 | 101.0 | 102.0 | 40 | 2.00 |" in table

@@ -26,7 +26,8 @@ class Result:
     """One test.
 
     Attributes:
-        outcome: "passed", "failed", "skipped", "xfailed" or "xpassed" (expected by its authors to fail, and does or not).
+        outcome: "passed", "failed", "skipped", "xfailed" or "xpassed" (expected by its authors to fail, and does or
+            not).
         predictions: how many times milrun predicted in it.
     """
 
@@ -208,10 +209,14 @@ def page(results: list[Result], collected_tests: dict[str, int], version: str, w
         mixed, every = totals(item for item in within_step if item.group == "mixed"), totals(within_step)
         parts.append(
             _WITHIN_STEP.format(
-                passed=mixed.passed, executed=mixed.executed, rate=mixed.rate,
-                all_passed=every.passed, all_executed=every.executed, all_rate=every.rate,
+                passed=mixed.passed,
+                executed=mixed.executed,
+                rate=mixed.rate,
+                all_passed=every.passed,
+                all_executed=every.executed,
+                all_rate=every.rate,
             )
-        )  # fmt: skip
+        )
     parts.append("\nNot executed:\n\n")
     parts.extend(f"- {count}: {why}\n" for why, count in whole.not_executed.most_common())
     parts.append("\n## Executed tests that fail, and why\n\n")

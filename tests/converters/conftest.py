@@ -34,7 +34,8 @@ def float_files() -> dict[str, bytes]:
 
 @pytest.fixture
 def float_files_kept(float_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let litert-torch convert an equal network once a session: for tests of what is made of its float file afterwards."""
+    """Let litert-torch convert an equal network once a session: for tests of what is made of its float file
+    afterwards."""
     convert = float_graph._from_torch
 
     def kept(source: ModelSource, output: OutputKind, path: Path) -> None:

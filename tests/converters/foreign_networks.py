@@ -1,4 +1,5 @@
-"""Small networks with what other people's have and ours have not; each once made a recipe fail. No two sizes are equal."""
+"""Small networks with what other people's have and ours have not; each once made a recipe fail. No two sizes are
+equal."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ class Scaled(nn.Module):
 
 
 class Positions(nn.Module):
-    """Attention with a bias for each pair of places, out of a table that is written while the network computes, as in BEiT."""
+    """Attention with a bias for each pair of places, out of a table that is written while the network computes, as in
+    BEiT."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,14 +92,18 @@ class Untrained(nn.Module):
 
 
 def _pyramid() -> ModelSource:
-    """Maps made larger by transposed convolutions that cut nothing off, with a trained norm between, as in BEiT's pyramid."""
+    """Maps made larger by transposed convolutions that cut nothing off, with a trained norm between, as in BEiT's
+    pyramid."""
     norm = nn.BatchNorm2d(6)
     for values in (norm.bias, norm.running_mean, norm.running_var):
         nn.init.uniform_(values, 0.5, 1.0)  # type: ignore[arg-type]  # it has them
     network = nn.Sequential(
-        nn.Conv2d(3, 8, 4, stride=4), nn.ConvTranspose2d(8, 6, 2, stride=2), norm, nn.GELU(),
+        nn.Conv2d(3, 8, 4, stride=4),
+        nn.ConvTranspose2d(8, 6, 2, stride=2),
+        norm,
+        nn.GELU(),
         nn.ConvTranspose2d(6, 4, 2, stride=2),
-    )  # fmt: skip
+    )
     return bare_source(network.eval(), SIZE, SIZE, 4)
 
 

@@ -1,7 +1,7 @@
 """The flagship network: both TFLite routes agree, and every artifact keeps its promised size.
 
-With fewer blocks and pictures of 64 x 64 it shows the same as in full at 256 x 256, which `make test-all` adds: coordinates
-folded into one constant would weigh 4 MB there, and 64 MB here.
+With fewer blocks and pictures of 64 x 64 it shows the same as in full at 256 x 256, which `make test-all` adds:
+coordinates folded into one constant would weigh 4 MB there, and 64 MB here.
 
 Weights and batch-norm statistics are random: equal or zero weights, as a fresh network has, are stored only once and
 would make every file look smaller than it is.

@@ -1,4 +1,5 @@
-"""The example extension, installed as a package of its own: found through its entry points, run, and held to the contracts."""
+"""The example extension, installed as a package of its own: found through its entry points, run, and held to the
+contracts."""
 
 from __future__ import annotations
 
@@ -74,9 +75,24 @@ def test_its_format_recipe_runtime_and_dataset_make_a_report(installed: dict[str
 
 def test_it_keeps_segports_contracts(installed: dict[str, str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CONTRACTS, "-k", "palette3 or scripted or stripes or cohens_kappa"],
-        env=installed, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            *CONTRACTS,
+            "-k",
+            "palette3 or scripted or stripes or cohens_kappa",
+        ],
+        env=installed,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
 
@@ -89,6 +105,9 @@ def test_something_else_under_an_entry_point_is_named(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import quantization; quantization.recipes()"],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert "entry point 'math:pi' is no Recipe" in done.stderr

@@ -18,7 +18,8 @@ WIDTH = 120
 
 
 def words(text: str) -> set[str]:
-    """Paths and dotted modules in a text that begin with one of our packages; placeholders such as NAME are left out."""
+    """Paths and dotted modules in a text that begin with one of our packages; placeholders such as NAME are left
+    out."""
     paths = re.findall(rf"(?<![\w/.-])(?:{ROOMS})/[\w./-]*[\w/]", text)
     modules = re.findall(rf"python -m ((?:{ROOMS})(?:\.\w+)*)", text)
     return {word for word in (*paths, *modules) if not re.search(r"[A-Z]{3,}", word.replace("README", ""))}

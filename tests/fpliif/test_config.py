@@ -38,11 +38,19 @@ def test_unknown_key_is_named() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("classes", 0), ("classes", True), ("classes", "11"), ("classes", 2.0), ("widths", [64, 64]),
-        ("widths", [64, 0, 64]), ("blocks", [1, 1, -1]), ("norm", "layer"), ("pixel_depth", 1),
-        ("position_bands", 0), ("format", 2),
+        ("classes", 0),
+        ("classes", True),
+        ("classes", "11"),
+        ("classes", 2.0),
+        ("widths", [64, 64]),
+        ("widths", [64, 0, 64]),
+        ("blocks", [1, 1, -1]),
+        ("norm", "layer"),
+        ("pixel_depth", 1),
+        ("position_bands", 0),
+        ("format", 2),
     ],
-)  # fmt: skip
+)
 def test_bad_value_is_refused(key: str, value: object) -> None:
     with pytest.raises(ConfigError, match=key):
         FPLIIFConfig.from_dict({**preset("fp-liif", 3).to_dict(), key: value})

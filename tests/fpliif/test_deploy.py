@@ -15,8 +15,14 @@ from fpliif.network import FPLIIF, count_parameters
 from tests.fpliif.tiny_fpliif import scrambled, tiny_config
 
 SIZES: list[tuple[Size, Size]] = [
-    (64, 64), (64, 16), (64, 8), (32, 128), ((61, 70), (37, 90)), ((40, 64), (10, 64)), (4, 1),
-]  # fmt: skip
+    (64, 64),
+    (64, 16),
+    (64, 8),
+    (32, 128),
+    ((61, 70), (37, 90)),
+    ((40, 64), (10, 64)),
+    (4, 1),
+]
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])

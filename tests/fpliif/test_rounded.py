@@ -101,9 +101,17 @@ def test_it_rounds_as_a_real_8_bit_file_does(network: FPLIIF, tmp_path: Path) ->
     generator = np.random.default_rng(8)
     pictures = generator.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
     source = ModelSource(
-        name="tiny", classes=tuple("abcde"), colours=((0, 0, 0),) * 5, input_size=(32, 32), output_size=(32, 32),
-        pixel_range=PixelRange.UNIT, parameters=1, weights_sha256="0" * 64, origin="test", module=deploy(network, 32, 32),
-    )  # fmt: skip
+        name="tiny",
+        classes=tuple("abcde"),
+        colours=((0, 0, 0),) * 5,
+        input_size=(32, 32),
+        output_size=(32, 32),
+        pixel_range=PixelRange.UNIT,
+        parameters=1,
+        weights_sha256="0" * 64,
+        origin="test",
+        module=deploy(network, 32, 32),
+    )
     calibration = CalibrationSet(pictures, tuple("1234"), "noise")
     plan = make_plan(source, [("tflite", recipe("int8_static"))], calibration=calibration.digest())
     (outcome,) = perform(plan, tmp_path, calibration)

@@ -10,9 +10,14 @@ from fpliif.network import FPLIIF
 
 def tiny_config(norm: str = "batch", **changes: object) -> FPLIIFConfig:
     shape = {
-        "classes": 5, "widths": (8, 12, 16), "blocks": (1, 1, 2), "norm": norm,
-        "reduce_width": 16, "feature_width": 12, "pixel_width": 24,
-    }  # fmt: skip
+        "classes": 5,
+        "widths": (8, 12, 16),
+        "blocks": (1, 1, 2),
+        "norm": norm,
+        "reduce_width": 16,
+        "feature_width": 12,
+        "pixel_width": 24,
+    }
     return FPLIIFConfig(**{**shape, **changes})  # type: ignore[arg-type]
 
 

@@ -70,7 +70,8 @@ class Module:
 
 @cache
 def modules() -> dict[str, Module]:
-    """Return every module of our packages by dotted name, with its imports; those for type checkers alone are left out."""
+    """Return every module of our packages by dotted name, with its imports; those for type checkers alone are left
+    out."""
     paths = {_dotted(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
     return {name: _read(name, path, frozenset(paths)) for name, path in paths.items()}
 

@@ -131,7 +131,8 @@ def test_an_outlier_is_clipped_by_all_but_minmax(method: Method) -> None:
     pictures[3] = np.append(pictures[3], np.float32(500))
     seen = statistics_of(*pictures)
     assert range_of(seen, Method.MINMAX)[1] == 500
-    # The squared error of clipping one value by 300 outweighs coarse steps for the 60,000 others; elsewhere it does not.
+    # The squared error of clipping one value by 300 outweighs coarse steps for the 60,000 others; elsewhere it does
+    # not.
     assert range_of(seen, method)[1] < (490 if method in (Method.MSE, Method.OCTAV) else 200)
 
 

@@ -38,8 +38,12 @@ def test_recipe_is_named_summed_up_and_gated(item: Recipe) -> None:
 def test_the_recipes_of_the_main_job_are_there() -> None:
     assert {"float32", "float16", "int8_dynamic", "int8_static", "int16x8", "int8_weights"} <= set(recipes())
     assert {name for name, item in recipes().items() if not item.on_request} == {
-        "float32", "float16", "int8_dynamic", "int8_static", "int8_weights"
-    }  # fmt: skip
+        "float32",
+        "float16",
+        "int8_dynamic",
+        "int8_static",
+        "int8_weights",
+    }
 
 
 def test_the_core_ml_recipes_are_there() -> None:
@@ -103,8 +107,11 @@ def test_palettes_are_what_formats_store(bits: int, channels: int | None, messag
 
 def test_bits_of_a_stored_weight() -> None:
     assert {name: recipe(name).stored_bits for name in ("float32", "palette6", "int4_weights", "w8a8")} == {
-        "float32": 32, "palette6": 6, "int4_weights": 4, "w8a8": 8
-    }  # fmt: skip
+        "float32": 32,
+        "palette6": 6,
+        "int4_weights": 4,
+        "w8a8": 8,
+    }
 
 
 @pytest.mark.parametrize("value", [-0.01, 1.5])

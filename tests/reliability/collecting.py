@@ -1,4 +1,5 @@
-"""A network that lives in its process, as transformers' do: a register of what was made, and a hook around a context variable."""
+"""A network that lives in its process, as transformers' do: a register of what was made, and a hook around a context
+variable."""
 
 from __future__ import annotations
 

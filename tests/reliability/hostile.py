@@ -22,9 +22,16 @@ from validation.results.facts import Availability
 from validation.runners.base.contract import Runner
 
 NAMES = (
-    "make_segfault", "make_abort", "make_hang", "make_eater", "make_fine",
-    "run_segfault", "run_abort", "run_hang", "run_eater",
-)  # fmt: skip
+    "make_segfault",
+    "make_abort",
+    "make_hang",
+    "make_eater",
+    "make_fine",
+    "run_segfault",
+    "run_abort",
+    "run_hang",
+    "run_eater",
+)
 STARTED = "SEGPORT_TEST_STARTED"
 """Environment variable: a file that a hanging part makes as soon as it hangs."""
 

@@ -2,8 +2,8 @@
 
     python -m tests.reliability.kills --count 50 --page docs/measured/reliability.md
 
-The network is a small one and latency is not measured, so that everything in report.json is determined by the inputs, except the
-facts listed in VARYING. A kill counts only if it found the process alive.
+The network is a small one and latency is not measured, so that everything in report.json is determined by the inputs,
+except the facts listed in VARYING. A kill counts only if it found the process alive.
 """
 
 from __future__ import annotations
@@ -50,10 +50,27 @@ def arguments(folder: Path) -> tuple[str, ...]:
     """A small network on a small dataset, which is written below `folder`; every format."""
     data = folder_dataset(folder / "data", ("sky", "road", "car", "tree"))
     return (
-        "run", "--quiet", "--model", "tests.toolkit.models.awkward_networks:plain", "--input-size", "64", "--upsample", "bilinear",
-        "--dataset", f"folder:{data}", "--classes", str(data / "classes.txt"), "--latency-samples", "0", "--examples", "2",
-        "--formats", "tflite,coreml,onnx", "--recipes", RECIPES,
-    )  # fmt: skip
+        "run",
+        "--quiet",
+        "--model",
+        "tests.toolkit.models.awkward_networks:plain",
+        "--input-size",
+        "64",
+        "--upsample",
+        "bilinear",
+        "--dataset",
+        f"folder:{data}",
+        "--classes",
+        str(data / "classes.txt"),
+        "--latency-samples",
+        "0",
+        "--examples",
+        "2",
+        "--formats",
+        "tflite,coreml,onnx",
+        "--recipes",
+        RECIPES,
+    )
 
 
 def start(out: Path, given: tuple[str, ...]) -> subprocess.Popen[str]:

@@ -1,4 +1,5 @@
-"""docs/measured/reliability.md: what was damaged and killed, drawn between markers from docs/measured/figures/reliability.json."""
+"""docs/measured/reliability.md: what was damaged and killed, drawn between markers from
+docs/measured/figures/reliability.json."""
 
 from __future__ import annotations
 

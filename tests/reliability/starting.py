@@ -21,9 +21,20 @@ def small_run(folder: Path, *more: str) -> list[str]:
     if not data.exists():
         folder_dataset(data, ("sky", "road", "car", "tree"))
     return [
-        "run", "--model", "tests.toolkit.models.awkward_networks:plain", "--input-size", "64", "--upsample", "bilinear",
-        "--dataset", f"folder:{data}", "--classes", str(data / "classes.txt"), "--quiet", *more,
-    ]  # fmt: skip
+        "run",
+        "--model",
+        "tests.toolkit.models.awkward_networks:plain",
+        "--input-size",
+        "64",
+        "--upsample",
+        "bilinear",
+        "--dataset",
+        f"folder:{data}",
+        "--classes",
+        str(data / "classes.txt"),
+        "--quiet",
+        *more,
+    ]
 
 
 def started(folder: Path, arguments: list[str], **variables: str) -> subprocess.Popen[str]:
@@ -33,9 +44,14 @@ def started(folder: Path, arguments: list[str], **variables: str) -> subprocess.
         hostile.install(place)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(place), str(ROOT)]), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "-c", "from toolkit.cli import main; main()", *arguments], cwd=ROOT, env=environment | variables,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-c", "from toolkit.cli import main; main()", *arguments],
+        cwd=ROOT,
+        env=environment | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def family(process: subprocess.Popen[str]) -> list[psutil.Process]:

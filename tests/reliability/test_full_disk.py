@@ -1,4 +1,5 @@
-"""A disk without room: said before work begins; and where it fills up meanwhile, in one sentence, with everything finished kept."""
+"""A disk without room: said before work begins; and where it fills up meanwhile, in one sentence, with everything
+finished kept."""
 
 from __future__ import annotations
 

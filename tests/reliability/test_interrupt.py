@@ -1,4 +1,5 @@
-"""Ctrl-C while converting, while a runtime works, and deep inside a library: over in two seconds, nobody left, continued later."""
+"""Ctrl-C while converting, while a runtime works, and deep inside a library: over in two seconds, nobody left,
+continued later."""
 
 from __future__ import annotations
 
@@ -69,9 +70,14 @@ while time.monotonic() < until:
 def test_a_main_thread_that_does_not_look_up_is_ended(tmp_path: Path) -> None:
     moment = tmp_path / "moment"
     process = subprocess.Popen(
-        [sys.executable, "-c", STUBBORN, str(moment)], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-c", STUBBORN, str(moment)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     spent, errors = interrupted(process, moment)
     assert (process.returncode, errors) == (130, "segport: stopped\n")
     assert spent < SECONDS

@@ -1,4 +1,5 @@
-"""Converters and runtimes that crash, hang or eat memory: their artifact has failed, with the reason; the rest is measured."""
+"""Converters and runtimes that crash, hang or eat memory: their artifact has failed, with the reason; the rest is
+measured."""
 
 from __future__ import annotations
 
@@ -27,9 +28,21 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("hostile")
     recipes = ["make_fine", *(f"{stage}_{how}" for stage in ("make", "run") for how in WORDS), "float32"]
     arguments = small_run(
-        folder, "--formats", "hostile,onnx", "--recipes", ",".join(recipes), "--time-limit", "6", "--memory-limit", "1.5",
-        "--latency-samples", "0", "--no-checks", "--out", str(folder / "out"),
-    )  # fmt: skip
+        folder,
+        "--formats",
+        "hostile,onnx",
+        "--recipes",
+        ",".join(recipes),
+        "--time-limit",
+        "6",
+        "--memory-limit",
+        "1.5",
+        "--latency-samples",
+        "0",
+        "--no-checks",
+        "--out",
+        str(folder / "out"),
+    )
     process = started(folder, arguments)
     printed, errors = process.communicate(timeout=240)
     assert process.returncode == 4, errors + printed
@@ -65,9 +78,17 @@ def test_the_rest_is_measured(report: dict[str, Any]) -> None:
 
 def test_a_runtime_that_crashes_while_it_is_timed_takes_nobody_with_it(tmp_path: Path) -> None:
     arguments = small_run(
-        tmp_path, "--formats", "hostile,onnx", "--recipes", "run_segfault,float32", "--latency-samples", "3", "--no-checks",
-        "--out", str(tmp_path / "out"),
-    )  # fmt: skip
+        tmp_path,
+        "--formats",
+        "hostile,onnx",
+        "--recipes",
+        "run_segfault,float32",
+        "--latency-samples",
+        "3",
+        "--no-checks",
+        "--out",
+        str(tmp_path / "out"),
+    )
     process = started(tmp_path, arguments)
     printed, errors = process.communicate(timeout=240)
     assert process.returncode == 4, errors + printed

@@ -1,4 +1,5 @@
-"""Which tests a worker takes together: files, and all files of a room whose fixtures convert something once for all of them."""
+"""Which tests a worker takes together: files, and all files of a room whose fixtures convert something once for all of
+them."""
 
 from __future__ import annotations
 

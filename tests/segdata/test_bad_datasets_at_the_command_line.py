@@ -84,7 +84,7 @@ CASES: list[tuple[str, Harm, tuple[str, ...]]] = [
         lambda r: (r / "CelebA-HQ-to-CelebA-mapping.txt").unlink(),
         ("CelebA-HQ-to-CelebA-mapping.txt is missing", "expected layout"),
     ),
-]  # fmt: skip
+]
 TREES: dict[str, tuple[Harm, str]] = {
     "lapa": (lapa_tree, "face11"),
     "helen": (lambda root: helen_tree(root, 10), "face11"),
@@ -145,5 +145,10 @@ def test_a_whole_dataset_trains_from_the_command_line(tmp_path: Path, capsys: py
     assert status == 0, printed.err
     assert "mean F1" in printed.out
     assert {path.name for path in out.glob("*.*")} == {
-        "best.safetensors", "last.safetensors", "state.safetensors", "log.jsonl", "config.json", "report.html",
-    }  # fmt: skip
+        "best.safetensors",
+        "last.safetensors",
+        "state.safetensors",
+        "log.jsonl",
+        "config.json",
+        "report.html",
+    }

@@ -70,7 +70,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "names.txt").write_text("\n".join(CLASSES))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        # Whether or not other tests have installed tflite-runtime 2.14: it computes this network's int8_dynamic file wrongly.
+        # Whether or not other tests have installed tflite-runtime 2.14: it computes this network's int8_dynamic file
+        # wrongly.
         patch.setenv(ENVS_VARIABLE, str(root / "no environments"))
         assert run_command(["run", *arguments(root), "--quiet"]) == ExitStatus.PASS
     return root
@@ -78,10 +79,27 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def arguments(root: Path) -> list[str]:
     return [
-        "--model", "brightest:Brightest", "--classes", "names.txt", "--dataset", f"folder:{root / 'data'}",
-        "--input-size", str(SIDE), "--images", "4", "--calibration-images", "4", "--latency-samples", "3",
-        "--threads", "1", "--examples", "2", "--out", "out",
-    ]  # fmt: skip
+        "--model",
+        "brightest:Brightest",
+        "--classes",
+        "names.txt",
+        "--dataset",
+        f"folder:{root / 'data'}",
+        "--input-size",
+        str(SIDE),
+        "--images",
+        "4",
+        "--calibration-images",
+        "4",
+        "--latency-samples",
+        "3",
+        "--threads",
+        "1",
+        "--examples",
+        "2",
+        "--out",
+        "out",
+    ]
 
 
 def document(root: Path) -> dict[str, Any]:
@@ -94,9 +112,15 @@ def test_every_default_artifact_is_measured_and_passes(place: Path) -> None:
     assert report["schema"] == 1
     names = {artifact["name"] for artifact in report["artifacts"]}
     assert names == {
-        "tflite-float32", "tflite-float16", "tflite-int8_dynamic", "tflite-int8_static",
-        "coreml-float32", "coreml-float16", "coreml-int8_weights", "onnx-float32",
-    }  # fmt: skip
+        "tflite-float32",
+        "tflite-float16",
+        "tflite-int8_dynamic",
+        "tflite-int8_static",
+        "coreml-float32",
+        "coreml-float16",
+        "coreml-int8_weights",
+        "onnx-float32",
+    }
     assert report["reference"]["miou"] > 0.9
     for artifact in report["artifacts"]:
         measured = [run for run in artifact["runs"] if run["status"] == "measured"]
@@ -154,9 +178,15 @@ def test_nothing_temporary_is_left(place: Path) -> None:
 def test_second_run_reuses_artifacts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     options = toolkit.RunOptions(
-        model="brightest:Brightest", classes=Path("names.txt"), dataset=f"folder:{place / 'data'}", input_size=SIDE,
-        images=4, calibration_images=4, threads=1, out=Path("out"),
-    )  # fmt: skip
+        model="brightest:Brightest",
+        classes=Path("names.txt"),
+        dataset=f"folder:{place / 'data'}",
+        input_size=SIDE,
+        images=4,
+        calibration_images=4,
+        threads=1,
+        out=Path("out"),
+    )
     conversions = toolkit.convert(options)
     assert all(outcome.reused for outcome in conversions.outcomes)
     artifact = conversions.artifacts[0]

@@ -27,7 +27,7 @@ from tests.validation.tiny_network import (
     MemoryDataset,
     TinyNet,
     picture,
-)  # fmt: skip
+)
 from validation.runners.android.phone import SERIAL_VARIABLE, TOOL_VARIABLE
 from validation.runners.android.server import PORT_VARIABLE
 from validation.runners.arm64.machine import MACHINE
@@ -56,10 +56,17 @@ def net() -> TinyNet:
 @pytest.fixture(scope="session")
 def source(net: TinyNet) -> ModelSource:
     return ModelSource(
-        name="tiny", classes=CLASSES, colours=COLOURS, input_size=(HEIGHT, WIDTH), output_size=(OUT_HEIGHT, OUT_WIDTH),
-        pixel_range=PixelRange.UNIT, parameters=sum(p.numel() for p in net.parameters()), weights_sha256="0" * 64,
-        origin="tests", module=net,
-    )  # fmt: skip
+        name="tiny",
+        classes=CLASSES,
+        colours=COLOURS,
+        input_size=(HEIGHT, WIDTH),
+        output_size=(OUT_HEIGHT, OUT_WIDTH),
+        pixel_range=PixelRange.UNIT,
+        parameters=sum(p.numel() for p in net.parameters()),
+        weights_sha256="0" * 64,
+        origin="tests",
+        module=net,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +170,8 @@ def made_tflite_runtime(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 @pytest.fixture
 def tflite_runtime(made_tflite_runtime: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The interpreter of tflite-runtime's environment, which is found for one test: tests elsewhere shall not run it as well."""
+    """The interpreter of tflite-runtime's environment, which is found for one test: tests elsewhere shall not run it as
+    well."""
     envs, interpreter = made_tflite_runtime
     monkeypatch.setenv(ENVS_VARIABLE, str(envs))
     return interpreter

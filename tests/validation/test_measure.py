@@ -46,10 +46,14 @@ def test_reference_has_the_report_s_keys(reference: Reference) -> None:
 @pytest.mark.parametrize(
     ("runner", "name"),
     [
-        ("litert", "tflite-float32"), ("onnxruntime", "onnx-float32"), ("milrun", "coreml-float32"),
-        ("tflite-runtime", "tflite-float32"), ("litert", "tflite-float32-labels"), ("milrun", "coreml-float32-labels"),
+        ("litert", "tflite-float32"),
+        ("onnxruntime", "onnx-float32"),
+        ("milrun", "coreml-float32"),
+        ("tflite-runtime", "tflite-float32"),
+        ("litert", "tflite-float32-labels"),
+        ("milrun", "coreml-float32-labels"),
     ],
-)  # fmt: skip
+)
 def test_float_artifacts_equal_the_reference(
     runner: str,
     name: str,

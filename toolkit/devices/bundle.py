@@ -1,8 +1,8 @@
 """Pack the Core ML packages of a run, pictures and a script into one zip, a bundle, that a Mac without segport can
 measure.
 
-What a bundle holds is also kept in the run folder (`bundles/SHA256.json`), so that a result that comes back can be checked
-against what was sent. Equal runs give equal bytes: names are sorted and times fixed.
+What a bundle holds is also kept in the run folder (`bundles/SHA256.json`), so that a result that comes back can be
+checked against what was sent. Equal runs give equal bytes: names are sorted and times fixed.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def write_bundle(
     Args:
         options: those of the run folder (`recorded_options`).
         out: the zip to write; whole or not at all.
-        pictures: how many judging pictures to pack, spread evenly; all, at most `MOST_PICTURES`, if None. Fewer than the
-            run's own are measured but not held against its limits.
+        pictures: how many judging pictures to pack, spread evenly; all, at most `MOST_PICTURES`, if None. Fewer than
+            the run's own are measured but not held against its limits.
         progress: one step a picture.
 
     Raises:
@@ -106,8 +106,8 @@ def write_bundle(
     source = same_source(options, manifest)
     if source.channels != 3:
         raise UsageError(
-            f"{source.name} takes pictures of {source.channels} channels, and a bundle holds RGB pictures; run its packages on the Mac "
-            "with `segport validate` there"
+            f"{source.name} takes pictures of {source.channels} channels, and a bundle holds RGB pictures; run its"
+            " packages on the Mac with `segport validate` there"
         )
     dataset = judging_set(options, source)
     shown: Progress = progress or SilentProgress()

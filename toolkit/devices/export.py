@@ -20,9 +20,25 @@ if TYPE_CHECKING:
     from validation.accuracy.matrices import MatrixStore
 
 _LATENCY = (
-    "p50", "p90", "p95", "p99", "mean", "min", "max", "samples", "warmup", "stable", "threads", "load_ms", "first_run_ms",
-    "other_load", "warning", "iqr", "cold_start", "cold_starts",
-)  # fmt: skip
+    "p50",
+    "p90",
+    "p95",
+    "p99",
+    "mean",
+    "min",
+    "max",
+    "samples",
+    "warmup",
+    "stable",
+    "threads",
+    "load_ms",
+    "first_run_ms",
+    "other_load",
+    "warning",
+    "iqr",
+    "cold_start",
+    "cold_starts",
+)
 
 
 def export_result(folder: Path, out: Path) -> int:
@@ -44,11 +60,13 @@ def export_result(folder: Path, out: Path) -> int:
     machines = {run.machine: run.machine_details for _, run in rows}
     if not machines:
         raise UsageError(
-            f"{folder} holds nothing that was measured on an attached phone; run: segport bench {folder} --runners android"
+            f"{folder} holds nothing that was measured on an attached phone; run: segport bench {folder} --runners"
+            " android"
         )
     if len(machines) > 1:
         raise UsageError(
-            f"{folder} holds runs of {', '.join(sorted(machines))}; a result is of one machine: measure again with one of them"
+            f"{folder} holds runs of {', '.join(sorted(machines))}; a result is of one machine: measure again with one"
+            " of them"
         )
     store = MatrixStore(found.folder.matrices)
     digest = found.report.dataset.digest

@@ -1,6 +1,7 @@
 """Look up what a result from elsewhere answers to: the pictures of a bundle, or those that judge the run itself.
 
-Both are one shape, that of bundle.json: artifacts with what comes out of each, and pictures with the float reference's counts.
+Both are one shape, that of bundle.json: artifacts with what comes out of each, and pictures with the float reference's
+counts.
 """
 
 from __future__ import annotations

@@ -165,7 +165,8 @@ def read_result(path: Path) -> DeviceResult:
         raise UsageError(f"{path} is damaged ({error}); copy it from the device again") from error
     if not isinstance(document, dict) or document.get("kind") != "segport-result" or document.get("schema") != 1:
         raise UsageError(
-            f"{path} is no result of a bundle's measure.py or of `segport report --export` (schema 1); give the file that was written"
+            f"{path} is no result of a bundle's measure.py or of `segport report --export` (schema 1); give the file"
+            " that was written"
         )
     try:
         return DeviceResult.model_validate_json(json.dumps(document))

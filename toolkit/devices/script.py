@@ -1,10 +1,10 @@
 """Measure the Core ML packages of this bundle on a Mac, or on an iPhone attached to it, and write result.json.
 
-It needs Python 3.10 or later and `pip install coremltools numpy pillow`, nothing else; segport is not needed. Every package
-is opened on every choice of compute units; per choice it writes
+It needs Python 3.10 or later and `pip install coremltools numpy pillow`, nothing else; segport is not needed. Every
+package is opened on every choice of compute units; per choice it writes
 
-- latency by coremltools' MLModelBenchmarker: loading, first run, warm-up until times settle, then samples with p50, p90,
-  p95, p99, mean, min and max;
+- latency by coremltools' MLModelBenchmarker: loading, first run, warm-up until times settle, then samples with p50,
+  p90, p95, p99, mean, min and max;
 - answers on the packed pictures: a confusion matrix against the packed labels for each, pixels against the float
   reference, and a hash of the class map;
 - the compute plan: which operation Core ML means to run on which unit.
@@ -183,7 +183,8 @@ def settled(times: list[int]) -> bool:
 
 
 def measure_latency(call: Callable[[], int], settings: Settings, open_ns: int, load: float) -> dict[str, Any]:
-    """Cold run, warm-up, samples. `call` runs once and returns nanoseconds; `load` is how many cores others kept busy."""
+    """Cold run, warm-up, samples. `call` runs once and returns nanoseconds; `load` is how many cores others kept
+    busy."""
     warm = [call()]
     while len(warm) < settings.max_warmup and sum(warm) < settings.max_warmup_seconds * 1e9 and not settled(warm):
         warm.append(call())
@@ -198,10 +199,22 @@ def measure_latency(call: Callable[[], int], settings: Settings, open_ns: int, l
     if load > BUSY_CORES:
         warning = f"the machine's load was {load:.1f} before the measurement; close other programs and measure again"
     return {
-        "p50": p50, "p90": p90, "p95": p95, "p99": p99, "mean": float(times.mean()), "min": float(times.min()),
-        "max": float(times.max()), "samples": len(taken), "warmup": len(warm), "stable": stable, "threads": None,
-        "load_ms": open_ns / NS_PER_MS, "first_run_ms": warm[0] / NS_PER_MS, "other_load": load, "warning": warning,
-    }  # fmt: skip
+        "p50": p50,
+        "p90": p90,
+        "p95": p95,
+        "p99": p99,
+        "mean": float(times.mean()),
+        "min": float(times.min()),
+        "max": float(times.max()),
+        "samples": len(taken),
+        "warmup": len(warm),
+        "stable": stable,
+        "threads": None,
+        "load_ms": open_ns / NS_PER_MS,
+        "first_run_ms": warm[0] / NS_PER_MS,
+        "other_load": load,
+        "warning": warning,
+    }
 
 
 def measure_answers(session: Session, root: Path, bundle: dict[str, Any], artifact: dict[str, Any]) -> dict[str, Any]:
@@ -234,9 +247,12 @@ def measure_run(
     """One package on one choice of units: an entry of result.json's `runs`."""
     package = root / artifact["path"]
     entry: dict[str, Any] = {
-        "artifact": artifact["name"], "sha256": content_hash(package), "runner": runtime.runner, "backend": backend,
+        "artifact": artifact["name"],
+        "sha256": content_hash(package),
+        "runner": runtime.runner,
+        "backend": backend,
         "threads": None,
-    }  # fmt: skip
+    }
     reason = runtime.missing()
     if reason:
         return {**entry, "status": "not_run", "reason": reason, "latency_ms": None}
@@ -267,7 +283,8 @@ def compute_plan(session: Session, function: str | None) -> dict[str, Any]:
 
 
 def planned(plan: Any, function: str | None) -> Iterator[dict[str, Any]]:
-    """Operations of an MLComputePlan, of one function (of its only one if None); those without a unit (constants) are left out."""
+    """Operations of an MLComputePlan, of one function (of its only one if None); those without a unit (constants) are
+    left out."""
     functions = plan.model_structure.program.functions
     (chosen,) = functions.values() if function is None else (functions[function],)
     for operation in operations(chosen.block):
@@ -309,8 +326,9 @@ def one_line(error: BaseException) -> str:
 class Benchmarked:
     """coremltools' own MLModelBenchmarker around one package: it loads the model and times it inside the framework.
 
-    It is asked for one prediction at a time, because it returns when its iterations are done: percentiles, settling and a
-    limit of seconds are ours. It always gets a picture: what it draws by itself fails for packages that take pictures.
+    It is asked for one prediction at a time, because it returns when its iterations are done: percentiles, settling and
+    a limit of seconds are ours. It always gets a picture: what it draws by itself fails for packages that take
+    pictures.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, model: Any, device: Any) -> None:
@@ -442,7 +460,10 @@ class Phone:
             phones = remote_device.Device.get_connected_devices(remote_device.DeviceType.IPHONE)
             chosen = [phone for phone in phones if self._name in ("", phone.name, phone.identifier, phone.udid)]
             if len(chosen) != 1:
-                return f"{len(chosen)} of {len(phones)} connected iPhones fit --device {self._name!r}; attach and unlock one"
+                return (
+                    f"{len(chosen)} of {len(phones)} connected iPhones fit --device {self._name!r}; attach and"
+                    " unlock one"
+                )
             credentials = remote_device.AppSigningCredentials(development_team=self._team)
             preparing = chosen[0].prepare_for_model_debugging(credentials=credentials)
             self._device = self._loop.run_until_complete(preparing)
@@ -514,9 +535,12 @@ def this_machine(label: str | None) -> dict[str, Any]:
     mac = platform.mac_ver()[0]
     return {
         "name": label or " ".join(filter(None, (chip, f"({model})" if model else ""))),
-        "system": "macOS" if mac else platform.system(), "release": mac or platform.release(),
-        "chip": chip, "model": model, "cores": os.cpu_count(),
-    }  # fmt: skip
+        "system": "macOS" if mac else platform.system(),
+        "release": mac or platform.release(),
+        "chip": chip,
+        "model": model,
+        "cores": os.cpu_count(),
+    }
 
 
 def asked(*command: str) -> str:
@@ -538,10 +562,16 @@ def measure_bundle(
     """Measure everything; `out` is written whole after every run, so that a crash of Core ML loses one run only."""
     bundle, sha256 = read_bundle(root)
     result: dict[str, Any] = {
-        "schema": SCHEMA, "kind": "segport-result", "bundle_sha256": sha256,
+        "schema": SCHEMA,
+        "kind": "segport-result",
+        "bundle_sha256": sha256,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),  # noqa: UP017  datetime.UTC is 3.11
-        "machine": runtime.machine, "versions": versions(), "settings": asdict(settings), "complete": False, "runs": [],
-    }  # fmt: skip
+        "machine": runtime.machine,
+        "versions": versions(),
+        "settings": asdict(settings),
+        "complete": False,
+        "runs": [],
+    }
     wanted = [(artifact, backend) for artifact in bundle["artifacts"] for backend in backends]
     for number, (artifact, backend) in enumerate(wanted, start=1):
         run = measure_run(runtime, root, bundle, artifact, backend, settings)

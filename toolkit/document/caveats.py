@@ -27,13 +27,14 @@ def warnings_of(artifacts: Sequence[ArtifactEntry], reference: ReferenceEntry) -
     busy = max((found.other_load or 0.0 for found in timed if found.warning), default=None)
     if busy is not None:
         warnings.append(
-            f"other processes kept up to {busy:.1f} cores busy while latency was measured; run `segport bench` on a quiet machine"
+            f"other processes kept up to {busy:.1f} cores busy while latency was measured; run `segport bench` on a"
+            " quiet machine"
         )
     unsettled = sum(not found.stable for found in timed)
     if unsettled:
         warnings.append(
-            f"the times of {unsettled} of {len(timed)} runs had not settled when sampling began; they change with the machine's "
-            "clock or load"
+            f"the times of {unsettled} of {len(timed)} runs had not settled when sampling began; they change with the"
+            " machine's clock or load"
         )
     cores = os.cpu_count() or 1
     used = [run.threads or 0 for run in ours] + [item.threads for run in ours for item in run.thread_sweep]
@@ -46,8 +47,8 @@ def warnings_of(artifacts: Sequence[ArtifactEntry], reference: ReferenceEntry) -
 def meaningless(reference: ReferenceEntry, *, on_purpose: bool = False) -> list[str]:
     """Say why the float network's score shows nothing, so that no artifact passes by keeping it; nothing if it does.
 
-    Either what the masks hold, or what the network answers, is as good as one class. Reports of early versions counted no pixels
-    and are believed. Pixels ignored `on_purpose` stand for no class that is missing.
+    Either what the masks hold, or what the network answers, is as good as one class. Reports of early versions counted
+    no pixels and are believed. Pixels ignored `on_purpose` stand for no class that is missing.
     """
     census = reference.census
     if census is None or len(census.truth) < 2:
@@ -68,7 +69,8 @@ def _of_one_class(census: Census, ignored: float) -> list[str]:
             f"; {many}" if ignored >= SOME else "; choose pictures with the other classes, or more of them (--images)"
         )
         return [
-            f"all pixels that count are {there[0]!r}, so the score rests on one class and shows nothing of the others{hint}"
+            f"all pixels that count are {there[0]!r}, so the score rests on one class and shows nothing of the"
+            f" others{hint}"
         ]
     alone = len(missing) == 1 and len(census.truth) <= FEW_CLASSES and ignored >= SOME
     if missing and (alone or ignored >= MANY):
@@ -88,8 +90,9 @@ def _one_answer(census: Census, reference: ReferenceEntry, labelled: int) -> lis
     if share < (NEARLY_ALL if labelled else NEARLY_ALL_UNLABELLED) or (labelled and not _worthless(reference)):
         return []
     return [
-        f"the float network gives {share:.1%} of the pixels the class {name!r}, which an artifact that knows nothing could do as well; check "
-        "--mean, --std, --pixel-range, --channel-order, --weights and --answer-kind, or choose pictures with other classes"
+        f"the float network gives {share:.1%} of the pixels the class {name!r}, which an artifact that knows nothing"
+        " could do as well; check --mean, --std, --pixel-range, --channel-order, --weights and --answer-kind, or"
+        " choose pictures with other classes"
     ]
 
 
@@ -105,8 +108,9 @@ def _worthless(reference: ReferenceEntry) -> list[str]:
     if census is not None and sum(pixels > 0 for pixels in census.truth.values()) == 1:
         return []
     return [
-        f"the float network itself (mean IoU {miou:.4f}) is no better than {constant.class_!r} at every pixel ({constant.miou:.4f}); "
-        "check the order of classes, --mean, --std, --pixel-range, --channel-order and --weights"
+        f"the float network itself (mean IoU {miou:.4f}) is no better than {constant.class_!r} at every pixel"
+        f" ({constant.miou:.4f}); check the order of classes, --mean, --std, --pixel-range, --channel-order and"
+        " --weights"
     ]
 
 

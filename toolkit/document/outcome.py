@@ -44,7 +44,8 @@ def status_of(report: ReportDocument) -> ExitStatus:
     """Give the exit status a report stands for: tools that failed weigh more than gates, gates more than a picked
     runtime that is absent.
 
-    Not judged is not passed, except for artifacts that none of the runtimes the user has picked takes, beside others that passed.
+    Not judged is not passed, except for artifacts that none of the runtimes the user has picked takes, beside others
+    that passed.
     """
     runs = [run for artifact in report.artifacts for run in artifact.runs]
     if any(artifact.path is None for artifact in report.artifacts):

@@ -44,8 +44,8 @@ class Latency(Part):
     A runtime's own benchmark may tell no `p90` and `p99`.
 
     `iqr` is the spread, 75th minus 25th percentile. `cold_start` is opening and the first inference in a fresh process.
-    Of `groups` groups of runners, those of one `group` (`in_turns` of them) were sampled in turns. `stable` says whether times
-    had settled when sampling began, `other_load` how many cores other processes kept busy meanwhile.
+    Of `groups` groups of runners, those of one `group` (`in_turns` of them) were sampled in turns. `stable` says
+    whether times had settled when sampling began, `other_load` how many cores other processes kept busy meanwhile.
     """
 
     p50: Milliseconds

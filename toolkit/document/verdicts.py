@@ -26,10 +26,11 @@ def not_made(reason: str) -> VerdictEntry:
 
 
 def judged(report: ReportDocument) -> ReportDocument:
-    """Judge every artifact that was made by its runs, its limits, its gain, its checks, and whether scores mean anything here.
+    """Judge every artifact that was made by its runs, its limits, its gain, its checks, and whether scores mean
+    anything here.
 
-    A function of those alone: doing it twice changes nothing. What could not be made, or was recorded without limits (by
-    an early version), keeps the verdict it has.
+    A function of those alone: doing it twice changes nothing. What could not be made, or was recorded without limits
+    (by an early version), keeps the verdict it has.
     """
     report = report.model_copy(update={"meaningless": meaningless(report.reference, on_purpose=report.dataset.ignores)})
     plain = {item.format: item for item in report.artifacts if item.path is not None and item.recipe == FLOAT}

@@ -1,9 +1,9 @@
 """Call functions, one after the other, until the input ends: the far end, a script that `process` starts.
 
-Frames, both ways: 8 bytes length (big-endian), then a pickle. A request is (function, arguments); the first one is the module
-path instead. Answers are ("done", value) or ("raised", exception). Before the first one comes ("begun", None), when the request
-has been read with all the modules that it needs; before any one may come ("told", (phase, done, total)), as often as the function
-tells what it does.
+Frames, both ways: 8 bytes length (big-endian), then a pickle. A request is (function, arguments); the first one is the
+module path instead. Answers are ("done", value) or ("raised", exception). Before the first one comes ("begun", None),
+when the request has been read with all the modules that it needs; before any one may come ("told", (phase, done,
+total)), as often as the function tells what it does.
 """
 
 from __future__ import annotations

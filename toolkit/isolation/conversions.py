@@ -39,7 +39,8 @@ class ConversionProcess:
             self._process.stop()
 
     def __call__(self, job: Job, log: Path) -> Written:
-        """Convert as `convert_here` does; raises ConversionError also if the process dies, hangs or takes too much memory."""
+        """Convert as `convert_here` does; raises ConversionError also if the process dies, hangs or takes too much
+        memory."""
         conversion, alone = job.conversion, dataclasses.replace(job, tell=unheard)
         try:
             if self._process is None:

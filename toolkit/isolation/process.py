@@ -1,9 +1,10 @@
 """Start a process, have it call functions, and end it when it dies, hangs or takes too much memory: the near end.
 
-Memory is looked at from outside, as what the process and its children hold (resident), several times a second. A limit inside the
-process would be on address space (RLIMIT_AS) or on private mappings (RLIMIT_DATA); torch, TensorFlow and XNNPACK reserve many
-gigabytes of both that they never touch, and an allocation refused deep inside them comes out as anything from a crash to a wrong
-answer. What grows faster than we look is the system's to end: on Linux the process offers itself first.
+Memory is looked at from outside, as what the process and its children hold (resident), several times a second. A limit
+inside the process would be on address space (RLIMIT_AS) or on private mappings (RLIMIT_DATA); torch, TensorFlow and
+XNNPACK reserve many gigabytes of both that they never touch, and an allocation refused deep inside them comes out as
+anything from a crash to a wrong answer. What grows faster than we look is the system's to end: on Linux the process
+offers itself first.
 """
 
 from __future__ import annotations
@@ -170,7 +171,8 @@ class GuardedProcess:
             held = held_bytes(self._process.pid)
             if held > self._limits.bytes:
                 raise _BrokenError(
-                    f"it held {held_in_words(held)}, more than the {held_in_words(self._limits.bytes)} that --memory-limit allows"
+                    f"it held {held_in_words(held)}, more than the {held_in_words(self._limits.bytes)} that"
+                    " --memory-limit allows"
                 )
 
     def _epitaph(self, reason: str, log: Path | None) -> str:

@@ -1,6 +1,7 @@
 """Runtimes in processes of their own: a runner like any other, whose work is done elsewhere.
 
-Times are taken there, around the bare inference, by the runtime's own runner; while one is taken nothing here looks at anything.
+Times are taken there, around the bare inference, by the runtime's own runner; while one is taken nothing here looks at
+anything.
 """
 
 from __future__ import annotations

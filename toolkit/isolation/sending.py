@@ -1,7 +1,10 @@
-"""What is sent to another process: pickles, by value what it could not import, and TorchScript as torch itself saves it.
+"""What is sent to another process: pickles, by value what it could not import, and TorchScript as torch itself saves
+it.
 
-A network that refuses, and that a factory made, is made again there by the same factory and given the same tensors. transformers needs
-that: its networks keep context variables in hooks, and registers of what has been made in their process. A network of a program in a
+A network that refuses, and that a factory made, is made again there by the same factory and given the same tensors.
+transformers needs
+that: its networks keep context variables in hooks, and registers of what has been made in their process. A network of a
+    program in a
 file reads that again (`toolkit.models.files.program_file`).
 """
 

@@ -80,7 +80,7 @@ def _refuse_without_values(module: torch.nn.Module, origin: str) -> None:
         if is_lazy(tensor):
             raise SourceError(
                 f"{origin} has a parameter without values ({name}), since its lazy layers have never run; give "
-                f"trained weights with "
+                "trained weights with "
                 "--weights, or have the factory run the network once and load them"
             )
 
@@ -88,7 +88,8 @@ def _refuse_without_values(module: torch.nn.Module, origin: str) -> None:
 def _adapted(
     module: torch.nn.Module, options: RunOptions, origin: str
 ) -> tuple[Adapted, torch.Tensor, Meaning, tuple[str, ...]]:
-    """The network with all that is put around it, its logits for a grey picture, what these are, and what was chosen."""
+    """The network with all that is put around it, its logits for a grey picture, what these are, and what was
+    chosen."""
     picture = picture_form(options)
     bare, remarks = _answer_form(module, picture, options, origin)
     meant = _meaning(module, picture, bare, options)
@@ -103,7 +104,8 @@ def _adapted(
 
 
 def _meaning(module: torch.nn.Module, picture: PictureForm, answer: AnswerForm, options: RunOptions) -> Meaning:
-    """What the network's own answers are: from the operations that make them, and from the values for three pictures."""
+    """What the network's own answers are: from the operations that make them, and from the values for three
+    pictures."""
     asking = Adapted(module, picture, AnswerForm())
     shown = (grey_picture(options), noisy_picture(options), dark_picture(options))
     found = [picked(traced(module, asking.to_picture(picture)), answer.key) for picture in shown]
@@ -125,14 +127,17 @@ def _answer_form(
     if logits.shape[0] != 1:
         raise SourceError(
             f"{origin} answers to one picture with a batch of {logits.shape[0]}, shape {tuple(logits.shape)}; it "
-            f"must answer with "
+            "must answer with "
             "logits (1, classes, h, w)"
         )
     channels_last = picture.channels_last
     channels = int(logits.shape[3 if channels_last else 1])
     others = others_than(answer, key) if options.answer is None else ""
     taken = ".".join(map(str, key)) if isinstance(key, tuple) else key
-    remark = f"{origin} answers with several maps: {taken} is taken for the logits, not {others}; --answer NAME takes another"
+    remark = (
+        f"{origin} answers with several maps: {taken} is taken for the logits, not {others}; --answer NAME takes"
+        " another"
+    )
     form = AnswerForm(key=key, channels_last=channels_last, binary=channels == 1)
     return form, (remark,) if others else ()
 

@@ -123,9 +123,14 @@ def _table(rows: Sequence[CoverageRow], notes: Sequence[tuple[str, list[int]]]) 
     from rich.text import Text
 
     table = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold",
-        caption=f"{EMULATED} emulated, as all counts of instructions are", caption_justify="left",
-    )  # fmt: skip
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+        header_style="bold",
+        caption=f"{EMULATED} emulated, as all counts of instructions are",
+        caption_justify="left",
+    )
     table.add_column("artifact\n  runtime", overflow="fold")
     for title in ("mIoU", "p50 ms", "memory MB\n(anonym.)", "instructions"):
         table.add_column(title, justify="right", no_wrap=True)

@@ -119,11 +119,17 @@ def _where(document: ReportDocument) -> str:
 def _sizes(document: ReportDocument) -> str:
     rows = [
         [
-            _text(row.name), _text(row.runtime), row.size, row.miou, f"{row.change} {row.interval}".strip(),
-            _text(row.worst), row.p50, row.p90,
+            _text(row.name),
+            _text(row.runtime),
+            row.size,
+            row.miou,
+            f"{row.change} {row.interval}".strip(),
+            _text(row.worst),
+            row.p50,
+            row.p90,
         ]
         for row in size_rows(document)
-    ]  # fmt: skip
+    ]
     if not rows:
         return ""
     header = ["artifact", "runtime", "answer", "mIoU", "change [95 %]", "worst class", "p50 ms", "p90 ms"]

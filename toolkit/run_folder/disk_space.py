@@ -19,7 +19,8 @@ BYTES_A_PIXEL = 3
 
 
 def needed_bytes(plan: Plan, images: int) -> int:
-    """An estimate from above of what a run writes, small files left out: weights as floats, and the reference's answers."""
+    """An estimate from above of what a run writes, small files left out: weights as floats, and the reference's
+    answers."""
     source = plan.source
     files = len(plan.conversions) + INTERMEDIATE_FILES
     height, width = source.output_size
@@ -34,5 +35,6 @@ def check_room(folder: Path, plan: Plan, images: int = 0) -> None:
     free, needed = shutil.disk_usage(there).free, needed_bytes(plan, images)
     if free < needed:
         raise UsageError(
-            f"{folder} may need {needed / 1e6:,.0f} MB, but its disk has {free / 1e6:,.0f} MB free; make room or choose another --out"
+            f"{folder} may need {needed / 1e6:,.0f} MB, but its disk has {free / 1e6:,.0f} MB free; make room or choose"
+            " another --out"
         )

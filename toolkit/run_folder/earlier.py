@@ -34,8 +34,8 @@ def refuse_other_model(options: RunOptions) -> None:
     held = folder.load_manifest()["options"].get("model")
     if held != options.model:
         raise UsageError(
-            f"{folder.root} holds artifacts of {held}, and no --model was named; `segport convert --again {folder.root}` makes "
-            "those again, and another network needs its --model or another --out"
+            f"{folder.root} holds artifacts of {held}, and no --model was named; `segport convert --again"
+            f" {folder.root}` makes those again, and another network needs its --model or another --out"
         )
 
 

@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "segport", "torch", "numpy", "coremltools", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "onnx",
-    "onnxruntime", "onnx2tf", "tensorflow",
-)  # fmt: skip
+    "segport",
+    "torch",
+    "numpy",
+    "coremltools",
+    "litert-torch",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+    "onnx",
+    "onnxruntime",
+    "onnx2tf",
+    "tensorflow",
+)
 
 
 def describe_environment() -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The output folder of a run: artifacts, manifest, report, examples. Everything written here is written whole or not at all."""
+"""The output folder of a run: artifacts, manifest, report, examples. Everything written here is written whole or not at
+all."""
 
 from __future__ import annotations
 
@@ -104,7 +105,8 @@ class RunFolder:
             document = read_json(self.manifest)
         except FileNotFoundError:
             raise UsageError(
-                f"{self.root} holds no manifest.json, so no artifacts; make some with `segport convert --model MODEL --out {self.root}`"
+                f"{self.root} holds no manifest.json, so no artifacts; make some with `segport convert --model MODEL"
+                f" --out {self.root}`"
             ) from None
         except (OSError, ValueError) as error:
             raise UsageError(f"{self.manifest} is damaged ({error}); {_WITHOUT_MANIFEST}") from error
@@ -175,7 +177,8 @@ def recorded_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
 
 
 def trusted_artifacts(folder: RunFolder, manifest: Mapping[str, Any] | None = None) -> list[Artifact]:
-    """Give the manifest's artifacts, after reading it unless it is given; raises UsageError if a file is gone or is not the one that was converted."""
+    """Give the manifest's artifacts, after reading it unless it is given; raises UsageError if a file is gone or is not
+    the one that was converted."""
     artifacts = list((folder.known_artifacts() if manifest is None else folder.artifacts_of(manifest)).values())
     for artifact in artifacts:
         gone = not artifact.path.exists()

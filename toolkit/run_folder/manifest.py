@@ -41,7 +41,8 @@ class _Manifest(_Part):
 
 
 def what_is_wrong(document: Any) -> str:
-    """Empty for a manifest that commands can work with, else the place and what is wrong there, at most LONGEST characters."""
+    """Empty for a manifest that commands can work with, else the place and what is wrong there, at most LONGEST
+    characters."""
     try:
         _Manifest.model_validate(document)
     except ValidationError as error:

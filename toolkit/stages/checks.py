@@ -140,7 +140,8 @@ def _others(
                 unavailable[other] = "it runs only the default output size of a file with several"
             elif slow and work > REFERENCE_KERNELS_LIMIT:
                 unavailable[other] = (
-                    f"too slow for {work / 1e6:,.0f} million multiply-adds unless it is named: --runners {runner.name}:{backend}"
+                    f"too slow for {work / 1e6:,.0f} million multiply-adds unless it is named: --runners"
+                    f" {runner.name}:{backend}"
                 )
             else:
                 others[other] = partial(guarded(runner, context.options), artifact, backend, context.options.threads)

@@ -157,7 +157,8 @@ def with_sizes(artifacts: Sequence[Artifact], source: ModelSource) -> tuple[Arti
         return tuple(artifact.at(source.output_size) if artifact.signatures else artifact for artifact in artifacts)
     if not any(artifact.signatures for artifact in artifacts):
         raise UsageError(
-            "these artifacts answer at one size; `segport convert --again RUN --output-sizes 64,128` makes some that answer at several"
+            "these artifacts answer at one size; `segport convert --again RUN --output-sizes 64,128` makes some that"
+            " answer at several"
         )
     opened = [_restricted(artifact, source) if artifact.signatures else artifact for artifact in artifacts]
     return tuple(artifact for artifact in opened if artifact.output_sizes[0] in source.output_sizes)

@@ -39,8 +39,8 @@ def judging_set(options: RunOptions, source: ModelSource) -> Dataset:
         opened = _open(options, options.split, options.images)
         if opened.split == Photos.split:
             raise UsageError(
-                f"{options.dataset} holds photographs without labels, which can calibrate but not judge; judge by agreement with "
-                "--photos FOLDER, or give --dataset with masks"
+                f"{options.dataset} holds photographs without labels, which can calibrate but not judge; judge by"
+                " agreement with --photos FOLDER, or give --dataset with masks"
             )
         found = _in_order_of(source, opened, options)
     _check_channels(found[0], found, source)
@@ -53,13 +53,14 @@ def _check_channels(sample: Sample, dataset: Dataset, source: ModelSource) -> No
     if found != source.channels:
         hint = " (--channel-order grey, rgba or bgra is for networks of one or four channels that take photographs)"
         raise UsageError(
-            f"picture {sample.id} of {dataset.name} has {found} channels and {source.name} takes {source.channels}; give --channels "
-            f"as the pictures have them{hint if found == 3 else ''}, or other pictures"
+            f"picture {sample.id} of {dataset.name} has {found} channels and {source.name} takes {source.channels};"
+            f" give --channels as the pictures have them{hint if found == 3 else ''}, or other pictures"
         )
 
 
 def _in_order_of(source: ModelSource, dataset: Dataset, options: RunOptions) -> Dataset:
-    """The dataset with the ids of the model's classes: by name where they share names, else by number if the counts agree.
+    """The dataset with the ids of the model's classes: by name where they share names, else by number if the counts
+    agree.
 
     Raises:
         UsageError: another number of classes, or names of which only some are the model's.
@@ -76,15 +77,16 @@ def _in_order_of(source: ModelSource, dataset: Dataset, options: RunOptions) -> 
     if shared and len(names) == len(classes):
         strange = next(name for name in names if name not in classes)
         raise UsageError(
-            f"class {strange!r} of dataset {options.dataset!r} is none of the model's ({', '.join(classes)}), while others are; rename or "
-            "ignore it in the dataset's labels.toml, or give --classes in the dataset's words"
+            f"class {strange!r} of dataset {options.dataset!r} is none of the model's ({', '.join(classes)}), while"
+            " others are; rename or ignore it in the dataset's labels.toml, or give --classes in the dataset's words"
         )
     if len(names) != len(classes):
         strange = next(name for name in names if name not in classes)
         hint = f" ({strange!r} is none of the model's)" if shared else ""
         raise UsageError(
-            f"the model answers with {len(classes)} classes but dataset {options.dataset!r} has {len(names)}{hint}; "
-            "choose a dataset with the classes the model was trained on, or rename and ignore classes in its labels.toml"
+            f"the model answers with {len(classes)} classes but dataset {options.dataset!r} has {len(names)}{hint};"
+            " choose a dataset with the classes the model was trained on, or rename and ignore classes in its"
+            " labels.toml"
         )
     return dataset
 
@@ -97,7 +99,8 @@ def _photos(folder: Path, source: ModelSource, part: Literal["train", "test"] | 
 
 
 def photos_calibrate(options: RunOptions, source: ModelSource) -> bool:
-    """Return True if photographs fix integer ranges: with --photos, no dataset named, and a network that was not made for drawn faces."""
+    """Return True if photographs fix integer ranges: with --photos, no dataset named, and a network that was not made
+    for drawn faces."""
     return options.photos is not None and _draws_faces(options) and not _knows_drawn_faces(options, source)
 
 
@@ -108,8 +111,8 @@ def calibration_note(options: RunOptions, source: ModelSource) -> str:
     if not _draws_faces(options) or (options.photos is None and _knows_drawn_faces(options, source)):
         return ""
     return (
-        f"integer ranges are fixed on drawn faces ({options.dataset}), no photographs; --dataset folder:PATH takes pictures like those of "
-        "the app, with masks or without"
+        f"integer ranges are fixed on drawn faces ({options.dataset}), no photographs; --dataset folder:PATH takes"
+        " pictures like those of the app, with masks or without"
     )
 
 
@@ -136,7 +139,8 @@ def calibration_set(
     dataset = _open(options, "train", None) if photographs is None else _photos(photographs, source, "train")
     if isinstance(dataset, Photos) and options.calibration_choice != "random":
         raise UsageError(
-            f"photographs without labels show no classes to choose by; leave --calibration-choice {options.calibration_choice} out"
+            "photographs without labels show no classes to choose by; leave --calibration-choice"
+            f" {options.calibration_choice} out"
         )
     chosen = _chosen(options, dataset, len(source.classes))
     images = np.empty((len(chosen), *source.input_size, source.channels), dtype=np.uint8)

@@ -35,9 +35,9 @@ def check_converters(formats: Iterable[str], routes: Mapping[str, str] | None, s
     if lacking:
         packages = list(dict.fromkeys(package for found in lacking.values() for package in found))
         raise MissingToolError(
-            f"{_listed(packages)} {'is' if len(packages) == 1 else 'are'} not installed, and {_listed(list(lacking))} "
-            f"cannot be made without; get {'it' if len(packages) == 1 else 'them'} with: {install_command(lacking.values())}, "
-            "or name other --formats"
+            f"{_listed(packages)} {'is' if len(packages) == 1 else 'are'} not installed, and {_listed(list(lacking))}"
+            f" cannot be made without; get {'it' if len(packages) == 1 else 'them'} with:"
+            f" {install_command(lacking.values())}, or name other --formats"
         )
 
 

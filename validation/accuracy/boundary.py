@@ -6,8 +6,8 @@ within `distance` of a pixel of another class or of the picture's border. The pu
 class. So one minimum and one maximum filter of the *label map* give the bands of all classes at once.
 
 Boundary F-score (F. Perazzi et al., "A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation",
-CVPR 2016) is the harmonic mean of the parts of two one-pixel contours that lie within `distance` of each other. Contours
-are dilated for all classes at once with one bit a class.
+CVPR 2016) is the harmonic mean of the parts of two one-pixel contours that lie within `distance` of each other.
+Contours are dilated for all classes at once with one bit a class.
 
 Counts are pooled over pictures as int64 and ratios are formed last. Pixels whose truth is ignored are counted nowhere.
 """

@@ -42,7 +42,8 @@ class Scores:
 
 
 def of_one_answer(confusion: NDArray[np.int64]) -> tuple[int, float] | None:
-    """What an answer of the most frequent class at every pixel would score: that class, and its mean IoU; None without labels.
+    """What an answer of the most frequent class at every pixel would score: that class, and its mean IoU; None without
+    labels.
 
     Its IoU is its share of the pixels, and that of every other class that occurs is 0.
     """

@@ -1,8 +1,8 @@
 """One picture's answer counted against its mask, and many of them as a piece of a validation.
 
 While a runtime computes, a second thread reads the next picture and counts the last answer, so that a validation takes
-hardly longer than the inferences alone. The runner is only ever called from the thread that opened it, and pictures are read
-one at a time.
+hardly longer than the inferences alone. The runner is only ever called from the thread that opened it, and pictures are
+read one at a time.
 """
 
 from __future__ import annotations
@@ -59,10 +59,12 @@ class Piece:
         boundary: int64 (n, C, 7), see `BoundaryCounts`.
         resized: bool (n,), whether the mask was resized.
         labels: uint8 (n, h, w), the answers; None unless kept.
-        margins: float16 (n, h, w), how sure the answers are, see `margin_map`; None unless kept, or if there are no logits.
-        census: int64 (n, C + 1), pixels that were answered with each class, ignored ones included, and how many the mask ignores.
-        lost_margins: int64 (n, 1 + BINS), the reference's margins at pixels whose class changed, see `MarginCounts`; None
-            without margins of the reference.
+        margins: float16 (n, h, w), how sure the answers are, see `margin_map`; None unless kept, or if there are no
+            logits.
+        census: int64 (n, C + 1), pixels that were answered with each class, ignored ones included, and how many the
+            mask ignores.
+        lost_margins: int64 (n, 1 + BINS), the reference's margins at pixels whose class changed, see `MarginCounts`;
+            None without margins of the reference.
     """
 
     ids: tuple[str, ...]
@@ -185,9 +187,11 @@ def _count(
         resized=np.array([item.resized]),
         census=_census(item.truth, judged, classes)[np.newaxis],
         labels=labels[np.newaxis] if task.keep_labels else None,
-        margins=margin_map(np.asarray(answer, np.float32), output.scores)[np.newaxis]
-        if task.keep_labels and answer.ndim == 3
-        else None,
+        margins=(
+            margin_map(np.asarray(answer, np.float32), output.scores)[np.newaxis]
+            if task.keep_labels and answer.ndim == 3
+            else None
+        ),
         lost_margins=None if expected is None or lead is None else _lost(lead, expected != labels),
     )
 
@@ -199,7 +203,8 @@ def _census(truth: NDArray[np.uint8], judged: NDArray[np.uint8], classes: int) -
 
 
 def _reference(index: int, task: Task) -> tuple[NDArray[np.uint8] | None, NDArray[np.float16] | None]:
-    """The reference's labels and margins; files are mapped for one picture at a time, so that none of the others is held."""
+    """The reference's labels and margins; files are mapped for one picture at a time, so that none of the others is
+    held."""
     if task.references is None:
         return None, None
     leads = task.references.open_margins()

@@ -1,8 +1,8 @@
 """Showing a dataset to a runner: one pass, a few pictures in memory at a time, in one process or in several.
 
 Pictures are resized to the model's input (bilinear); masks are drawn at the size of the model's output by datasets that
-can, and resized to it (nearest) for the others, so that every pixel of an answer is judged once, against the truth under
-its centre, and an answer is never interpolated. The result says the size it was evaluated at.
+can, and resized to it (nearest) for the others, so that every pixel of an answer is judged once, against the truth
+under its centre, and an answer is never interpolated. The result says the size it was evaluated at.
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ def _pieces(
     workers: int,
     store: PieceStore | None,
 ) -> Iterator[tuple[int, Piece]]:
-    """(place of the first picture in `chosen`, piece): those that are on disk first, then the others as they are done."""
+    """(place of the first picture in `chosen`, piece): those that are on disk first, then the others as they are
+    done."""
     size = piece_size(len(chosen))
     missing = {start: chosen[start : start + size] for start in range(0, len(chosen), size)}
     book = None if store is None else store.book(runner, dataset, chosen, size, task)
@@ -188,7 +189,8 @@ def _pieces(
 def _stored(
     book: PieceBook, runner: Runner, dataset: Dataset, wanted: Mapping[int, tuple[int, ...]], task: Task
 ) -> Iterator[tuple[int, Piece]]:
-    """Pieces on disk, unless the first picture of the first is counted otherwise now: then none, and all are deleted."""
+    """Pieces on disk, unless the first picture of the first is counted otherwise now: then none, and all are
+    deleted."""
     believed = False
     for start, indices in list(wanted.items()):
         piece = book.load(start)
@@ -216,7 +218,8 @@ def reference_maps(
     workers: int = 1,
     store: PieceStore | None = None,
 ) -> tuple[LabelMaps, AccuracyResult]:
-    """Run the float reference over a whole dataset once: its label maps on disk, and its own accuracy. See `evaluate`."""
+    """Run the float reference over a whole dataset once: its label maps on disk, and its own accuracy. See
+    `evaluate`."""
     result = evaluate(runner, dataset, record=path, progress=progress, judge_at=judge_at, workers=workers, store=store)
     return LabelMaps.at(path), result
 

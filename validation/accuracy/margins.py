@@ -1,8 +1,8 @@
 """How sure the float network had been of the pixels whose class changed.
 
-A pixel's margin is the lead, in logits, of the network's first class over its second. Classes that change where the margin is
-small were undecided in any case; classes that change where it is large are a loss. Margins are counted in integers (a fixed-point sum and a
-histogram), so that pictures add up exactly, in any order, in constant memory.
+A pixel's margin is the lead, in logits, of the network's first class over its second. Classes that change where the
+margin is small were undecided in any case; classes that change where it is large are a loss. Margins are counted in
+integers (a fixed-point sum and a histogram), so that pictures add up exactly, in any order, in constant memory.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _LEAST = 2.0**-24
 def margin_map(logits: NDArray[np.float32], scores: Scores = Scores.LOGITS) -> MarginMap:
     """Lead of the first class over the second: float32 (h, w, C) -> float16 (h, w); one class alone leads by nothing.
 
-    Probabilities are brought back to the logits that they were made of: their logarithms, or the logarithms of their odds where each
-    class has a probability of its own.
+    Probabilities are brought back to the logits that they were made of: their logarithms, or the logarithms of their
+    odds where each class has a probability of its own.
     """
     if logits.shape[2] < 2:
         return np.zeros(logits.shape[:2], dtype=np.float16)

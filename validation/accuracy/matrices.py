@@ -1,7 +1,7 @@
 """Per-picture confusion matrices on disk, so that two runs can be compared picture by picture later.
 
-Small whatever the pictures' size: 4 bytes a cell before compression. A file says of which pictures and which artifact it
-speaks; whoever reads it holds that against what is compared.
+Small whatever the pictures' size: 4 bytes a cell before compression. A file says of which pictures and which artifact
+it speaks; whoever reads it holds that against what is compared.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class MatrixStore:
         self._write(self._path(artifact.name, runner, backend, artifact.signature), artifact.sha256, result)
 
     def save_reference(self, weights: str, result: AccuracyResult) -> None:
-        """The float reference's counts at one output size, which what was measured elsewhere is compared with; as `save`."""
+        """The float reference's counts at one output size, which what was measured elsewhere is compared with; as
+        `save`."""
         self._write(self._reference(result.evaluated_at), weights, result)
 
     def load_reference(self, size: tuple[int, int]) -> Matrices | None:

@@ -1,8 +1,8 @@
 """Counted pictures kept on disk while a validation goes on, so that one that is killed continues where it was.
 
-A piece is believed only if everything that decides its counts is the same, and if the first picture of the first piece is
-counted alike once more: weights, runtime or dataset code may have changed in ways that no name shows. A finished report
-needs no pieces; they are cleared then.
+A piece is believed only if everything that decides its counts is the same, and if the first picture of the first piece
+is counted alike once more: weights, runtime or dataset code may have changed in ways that no name shows. A finished
+report needs no pieces; they are cleared then.
 """
 
 from __future__ import annotations

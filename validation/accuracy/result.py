@@ -32,9 +32,10 @@ class AccuracyResult:
             included; None if no reference maps were given.
         judged_at: ``"network"``: masks were resized to the answer; ``"original"``: answers to each picture's own mask.
         boundary: how well edges lie, pooled; None on a part of the pictures.
-        census: int64 (C + 1,), pixels that were answered with each class, ignored ones included, and how many pixels the masks
-            ignore; None on a part of the pictures.
-        margin_at_flips: how sure the float reference had been of the pixels whose class changed; None where that was not recorded.
+        census: int64 (C + 1,), pixels that were answered with each class, ignored ones included, and how many pixels
+            the masks ignore; None on a part of the pictures.
+        margin_at_flips: how sure the float reference had been of the pixels whose class changed; None where that was
+            not recorded.
     """
 
     classes: tuple[str, ...]

@@ -1,8 +1,8 @@
 """Counting pieces in several processes at once, through joblib: its own processes, or whatever backend
 `joblib.parallel_config` names, a Dask cluster for one.
 
-Every worker opens a runner of its own, once, and keeps it until it gets work of another validation. What to do lies in a
-file that all of them must see, as they must see the artifact and the pictures: on several machines, on a shared disk.
+Every worker opens a runner of its own, once, and keeps it until it gets work of another validation. What to do lies in
+a file that all of them must see, as they must see the artifact and the pictures: on several machines, on a shared disk.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def count_in_workers(
         yield from parallel(delayed(_count_piece)(path, number, tuple(indices)) for number, indices in pieces.items())
     except TerminatedWorkerError as error:
         raise RunnerError(
-            f"a worker died while {runner.name} ran {runner.artifact.name}, for lack of memory or in the runtime itself; "
-            "give fewer --workers"
+            f"a worker died while {runner.name} ran {runner.artifact.name}, for lack of memory or in the runtime"
+            " itself; give fewer --workers"
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

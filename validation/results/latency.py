@@ -13,8 +13,8 @@ class LatencyResult:
     """Milliseconds of single inferences on one picture (batch of one), pre- and post-processing excluded.
 
     Attributes:
-        p50, p90, p95, p99, mean, min, max: over the samples; percentiles interpolate linearly. None for a percentile that a
-            runtime's own benchmark does not tell.
+        p50, p90, p95, p99, mean, min, max: over the samples; percentiles interpolate linearly. None for a percentile
+            that a runtime's own benchmark does not tell.
         iqr: the spread, as the interquartile range: 75th minus 25th percentile.
         samples: number of timed inferences.
         warmup: number of inferences before them (the cold one included).
@@ -24,8 +24,9 @@ class LatencyResult:
         first_run_ms: the first inference after opening; likewise.
         other_load: cores that other processes kept busy meanwhile, on average; None where nobody can tell.
         warning: one sentence if the machine was too busy for the figures to be trusted, else empty.
-        cold_start: load and first inference together, median over `cold_starts` fresh processes in which the library was
-            imported and nothing had run; None where no fresh process can open it. The file is in the system's cache.
+        cold_start: load and first inference together, median over `cold_starts` fresh processes in which the library
+            was imported and nothing had run; None where no fresh process can open it. The file is in the system's
+            cache.
         cold_starts: number of these processes.
         in_turns: runners that were open and sampled in turns with this one, itself included.
         group, groups: which of how many such groups this was; figures of one group suffered the same drift.

@@ -1,7 +1,7 @@
 """Show where the time of one inference goes: operations by name and by kind, from the runtime's own profiler.
 
-A runner that can be asked says so (`Runner.operations_reason` is empty) and yields what its runtime recorded; everything else
-is adding up.
+A runner that can be asked says so (`Runner.operations_reason` is empty) and yields what its runtime recorded;
+everything else is adding up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ class OperationShare:
     """One operation, or all of a kind, per inference.
 
     Attributes:
-        name: of the operation in its graph; equal to `kind` where the runtime knows no names, or where kinds are added up.
+        name: of the operation in its graph; equal to `kind` where the runtime knows no names, or where kinds are added
+            up.
         kind: e.g. ``"Conv"``.
         ms: mean over the profiled inferences.
         share: of the time of all operations, 0..1.
@@ -44,7 +45,8 @@ class OperationProfile:
 
     Attributes:
         status: ``"measured"``, ``"not_run"`` or ``"failed"``, with a reason unless measured.
-        runs: inferences that were profiled. Profiling slows them down: compare shares, not milliseconds, with a latency.
+        runs: inferences that were profiled. Profiling slows them down: compare shares, not milliseconds, with a
+            latency.
         total_ms: all operations of one inference.
         kinds: by kind, longest first.
         operations: the longest single ones, longest first; in a report at most `SHOWN`.

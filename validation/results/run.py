@@ -73,7 +73,8 @@ class Setting:
         output_size: (height, width) of the answer.
         signature: the one that was opened, of a file for several output sizes; None for a file with one.
         emulates: what the backend only imitates (see `Runner.emulates`); empty for the real thing.
-        machine: where it ran, if that was another machine than the report's own (a phone on its cable is one); else empty.
+        machine: where it ran, if that was another machine than the report's own (a phone on its cable is one); else
+            empty.
         machine_details: what is known of that machine, see `OtherMachine`; None for the report's own.
         delegation: what the delegate named by the backend took of the graph; None if that is not told.
     """
@@ -113,7 +114,8 @@ class Accuracy:
         class_flips: pixels by (class in the reference, class here).
         margin_at_flips: pixels, mean and p95 of the reference's margin where the class changed, see `MarginCounts`.
         worst_images: pictures that lost most against the reference.
-        native_agreement: answers compared with this machine's own CPU, see `arm64.agreement`; None where nothing was compared.
+        native_agreement: answers compared with this machine's own CPU, see `arm64.agreement`; None where nothing was
+            compared.
     """
 
     status: Status
@@ -157,7 +159,8 @@ class Timing:
         latency_status, latency_reason: a reason unless measured.
         latency_ms: None unless measured.
         peak_memory_bytes, memory_reason: a reason if there is no figure.
-        anonymous_memory_bytes: the part of it that no file backs, after an inference; None where the system does not tell.
+        anonymous_memory_bytes: the part of it that no file backs, after an inference; None where the system does not
+            tell.
         thread_sweep: the same run with other numbers of threads, its own among them; empty if not asked for.
         per_op: where the time goes; None if not asked for.
         undelegated: operations that no delegate took, by kind; None if not looked for or the runtime does not tell.

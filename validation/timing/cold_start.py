@@ -1,9 +1,10 @@
 """Opening an artifact and running it once in a fresh process: peak memory, and the time of a cold start.
 
 What counts is what the process holds beyond what it held after importing the runtime: weights, arena, packed copies
-and the picture. Two figures: the high-water mark, in which memory-mapped files count as far as they were touched, and the anonymous memory
-held after an inference, which no file backs and the system cannot drop: what an app is charged with when memory gets short. A cold start is opening and the first inference; the
-file itself is in the system's cache by then, as it is for an app that was installed and started before.
+and the picture. Two figures: the high-water mark, in which memory-mapped files count as far as they were touched, and
+the anonymous memory held after an inference, which no file backs and the system cannot drop: what an app is charged
+with when memory gets short. A cold start is opening and the first inference; the file itself is in the system's cache
+by then, as it is for an app that was installed and started before.
 """
 
 from __future__ import annotations
@@ -90,9 +91,14 @@ def fresh_start(runner: Runner) -> FreshStart:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "validation.timing.cold_start_probe"],
-            input=json.dumps(asked), capture_output=True, text=True, errors="replace", check=False,
-            timeout=_SECONDS, env={**os.environ, "PYTHONPATH": search},
-        )  # fmt: skip
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=_SECONDS,
+            env={**os.environ, "PYTHONPATH": search},
+        )
     except subprocess.TimeoutExpired as error:
         raise RunnerError(f"a fresh start of {artifact.name} took over {_SECONDS} s") from error
     if done.returncode:

@@ -1,6 +1,7 @@
 """The fresh process behind `peak_memory` and `cold_start`: opens one artifact and runs it once. A script.
 
-Prints {"bytes": most held, "anonymous": held without files while open or null, "load_ns": opening, "first_run_ns": the first inference}.
+Prints {"bytes": most held, "anonymous": held without files while open or null, "load_ns": opening, "first_run_ns": the
+first inference}.
 """
 
 from __future__ import annotations

@@ -83,9 +83,12 @@ class FreshStarts:
         ordered = sorted(self.starts, key=lambda start: start.load_ms + start.first_run_ms)
         middle = ordered[(len(ordered) - 1) // 2]
         return replace(
-            latency, load_ms=middle.load_ms, first_run_ms=middle.first_run_ms,
-            cold_start=middle.load_ms + middle.first_run_ms, cold_starts=len(ordered),
-        )  # fmt: skip
+            latency,
+            load_ms=middle.load_ms,
+            first_run_ms=middle.first_run_ms,
+            cold_start=middle.load_ms + middle.first_run_ms,
+            cold_starts=len(ordered),
+        )
 
 
 def start_fresh(subject: Subject, settings: LatencySettings) -> FreshStarts:

@@ -121,7 +121,8 @@ class Stopwatch:
         self._sampled_ns += sum(block)
 
     def _fitting(self, most: int) -> int:
-        """How many of `most` more samples the settings ask for, if each takes as long as the one before; at least one."""
+        """How many of `most` more samples the settings ask for, if each takes as long as the one before; at least
+        one."""
         taken, each = len(self._samples), max(1, (self._samples or self._warm)[-1])
         in_time = math.ceil((self._settings.max_seconds * 1e9 - self._sampled_ns) / each)
         wanted = max(self._settings.min_samples - taken, min(self._settings.samples - taken, in_time))
@@ -142,13 +143,23 @@ class Stopwatch:
         p25, p50, p75, p90, p95, p99 = (float(value) for value in np.percentile(times, (25, 50, 75, 90, 95, 99)))
         other = self._load.cores() if other_load is None else other_load
         return LatencyResult(
-            p50=p50, p90=p90, p95=p95, p99=p99,
-            mean=float(times.mean()), min=float(times.min()), max=float(times.max()),
-            samples=len(times), warmup=len(self._warm), stable=self._stable,
+            p50=p50,
+            p90=p90,
+            p95=p95,
+            p99=p99,
+            mean=float(times.mean()),
+            min=float(times.min()),
+            max=float(times.max()),
+            samples=len(times),
+            warmup=len(self._warm),
+            stable=self._stable,
             threads=self._runner.threads if self._runner.settable_threads else None,
-            load_ms=self._load_ns / _NS_PER_MS, first_run_ms=self._warm[0] / _NS_PER_MS,
-            other_load=other, warning=busy_warning(other, self._runner.threads, os.cpu_count() or 1), iqr=p75 - p25,
-        )  # fmt: skip
+            load_ms=self._load_ns / _NS_PER_MS,
+            first_run_ms=self._warm[0] / _NS_PER_MS,
+            other_load=other,
+            warning=busy_warning(other, self._runner.threads, os.cpu_count() or 1),
+            iqr=p75 - p25,
+        )
 
     def _settled(self) -> bool:
         # The cold run is no part of either window.

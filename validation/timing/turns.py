@@ -1,7 +1,7 @@
 """Latency of several runners sampled in turns, so that drift of the machine hits them alike.
 
-One turn is one inference that is not timed, then a few that are: the runner before has left its weights in the caches and
-threads that still wait for work, and an app that runs one network back to back sees neither. Rounds go forwards and
+One turn is one inference that is not timed, then a few that are: the runner before has left its weights in the caches
+and threads that still wait for work, and an app that runs one network back to back sees neither. Rounds go forwards and
 backwards in turn (A B C, C B A, ...), so that nobody always comes first.
 """
 

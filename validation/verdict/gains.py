@@ -1,7 +1,8 @@
 """Weigh what quantizing gained on the runtime at hand. An artifact that is neither smaller nor faster than the
 float one is of no use.
 
-Times are compared within one runtime, backend, number of threads and machine only, and only as far as their spread allows.
+Times are compared within one runtime, backend, number of threads and machine only, and only as far as their spread
+allows.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ def payoff(quantized: Weighed, plain: Weighed) -> tuple[Reason, ...]:
 def compared(quantized: MeasuredTime, plain: MeasuredTime) -> Speed:
     """Hold medians against each other; the uncertainty of their difference is twice its standard error.
 
-    The standard error of a median of n samples of a normal distribution is 1.2533 sigma / sqrt(n), and sigma is IQR / 1.349
-    (Kendall and Stuart, The Advanced Theory of Statistics, vol. 1, 10.10).
+    The standard error of a median of n samples of a normal distribution is 1.2533 sigma / sqrt(n), and sigma is IQR /
+    1.349 (Kendall and Stuart, The Advanced Theory of Statistics, vol. 1, 10.10).
     """
     if quantized.warning or plain.warning or max(quantized.p50, plain.p50) < SHORTEST_MS:
         return Speed.UNKNOWN

@@ -27,8 +27,8 @@ class Gates:
         class_drop: of any one class's IoU.
         lost_class_floor: a class on which the reference reaches at least this IoU must not be lost altogether,
             however large `class_drop` is.
-        on_bound: True holds the worse bound of each 95 % interval against the limits in place of the measured change, so that
-            an artifact passes only if the pictures show that it keeps them.
+        on_bound: True holds the worse bound of each 95 % interval against the limits in place of the measured change,
+            so that an artifact passes only if the pictures show that it keeps them.
         agreement: for pictures without labels: share of pixels that must get the reference's class; None judges nothing
             where there are no labels.
 

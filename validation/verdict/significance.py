@@ -22,7 +22,8 @@ def significance(interval: tuple[float, float] | None, limit: float) -> Signific
     """Decide what to say of a change.
 
     Args:
-        interval: 95 % bounds of the change as fractions of IoU, lower first; None where there are too few pictures for one.
+        interval: 95 % bounds of the change as fractions of IoU, lower first; None where there are too few pictures for
+            one.
         limit: largest loss allowed, as a fraction.
     """
     if interval is None:

@@ -67,7 +67,8 @@ def draw(title: str, lines: Sequence[Line], steps: int, top: float | None = None
         parts.append(
             f"<g><title>{escape(line.name)}: {last:.4g} after {last_step}</title>"
             f'<polyline points="{places}" stroke="{line.colour}"/>'
-            f'<circle cx="{_across(last_step, steps):.1f}" cy="{axis.height(last):.1f}" r="2.5" fill="{line.colour}"/></g>'
+            f'<circle cx="{_across(last_step, steps):.1f}" cy="{axis.height(last):.1f}" r="2.5"'
+            f' fill="{line.colour}"/></g>'
         )
     legend = "".join(f'<span><i style="background:{line.colour}"></i>{escape(line.name)}</span>' for line in shown)
     return _svg(parts) + (f'<p class="legend">{legend}</p>' if len(shown) > 1 else "")

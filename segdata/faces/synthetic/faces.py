@@ -100,6 +100,7 @@ def open_synthetic_faces(request: Request) -> Dataset:
         labels = known[request.argument]
         if request.labels is not None and request.labels != labels:
             raise DataError(
-                f"{request.spec} asks for {labels.name} but {request.labels.name} is needed; write synthetic-faces alone"
+                f"{request.spec} asks for {labels.name} but {request.labels.name} is needed; write synthetic-faces"
+                " alone"
             )
     return SyntheticFaces(request.split, labels, request.size, request.limit, name=request.spec)

@@ -25,12 +25,26 @@ from segdata.faces.synthetic.shapes.raster import Points, inside
 from segdata.labels import FACE11, FACE19, LabelSet
 
 FACE11_NAMES: dict[str, str | None] = {
-    "background": "background", "skin": "skin", "nose": "nose", "eye_g": None,
-    "l_eye": "left_eye", "r_eye": "right_eye", "l_brow": "left_brow", "r_brow": "right_brow",
-    "l_ear": "background", "r_ear": "background", "mouth": "inner_mouth", "u_lip": "upper_lip", "l_lip": "lower_lip",
-    "hair": "hair", "hat": "background", "ear_r": "background", "neck_l": "background", "neck": "background",
+    "background": "background",
+    "skin": "skin",
+    "nose": "nose",
+    "eye_g": None,
+    "l_eye": "left_eye",
+    "r_eye": "right_eye",
+    "l_brow": "left_brow",
+    "r_brow": "right_brow",
+    "l_ear": "background",
+    "r_ear": "background",
+    "mouth": "inner_mouth",
+    "u_lip": "upper_lip",
+    "l_lip": "lower_lip",
+    "hair": "hair",
+    "hat": "background",
+    "ear_r": "background",
+    "neck_l": "background",
+    "neck": "background",
     "cloth": "background",
-}  # fmt: skip
+}
 """FACE19 class -> FACE11 class; None leaves what lies beneath."""
 
 

@@ -119,8 +119,9 @@ class ClassColours:
             return None
         if unknown:
             raise DataError(
-                f"the palette of mask {path} gives index {moved[0]} the colour of class {self.labels.names[places[moved[0]]]!r} and index "
-                f"{unknown[0]} the colour {shown[unknown[0]]}, which {self.path} gives no class; make palette and class file agree"
+                f"the palette of mask {path} gives index {moved[0]} the colour of class"
+                f" {self.labels.names[places[moved[0]]]!r} and index {unknown[0]} the colour {shown[unknown[0]]}, which"
+                f" {self.path} gives no class; make palette and class file agree"
             )
         table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
         for index, place in places.items():

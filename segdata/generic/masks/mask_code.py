@@ -1,7 +1,8 @@
 """Decide which class a pixel of somebody's masks stands for: by id, by colour, or black and white.
 
-Each file is read by what it stores, since one folder may hold grey, indexed and coloured masks. What can be seen only from many of
-them (black and white means two classes, palettes differ from file to file) is decided once, from a look at some of them.
+Each file is read by what it stores, since one folder may hold grey, indexed and coloured masks. What can be seen only
+from many of them (black and white means two classes, palettes differ from file to file) is decided once, from a look at
+some of them.
 """
 
 from __future__ import annotations
@@ -25,12 +26,16 @@ LOOKED_AT = 32
 _MIDDLE = 128
 _NEAR = 32
 _CLEAN = 0.9
-"""Smallest share of pixels within `_NEAR` of black or white in black-and-white masks that were compressed or smoothed."""
+"""Smallest share of pixels within `_NEAR` of black or white in black-and-white masks that were compressed or
+smoothed."""
 
 Stored = Callable[[], tuple[Sheet, Path]]
 """Reads one mask: its pixels, and its place for sentences; raises DataError."""
 
-_HOW_TO_STORE = "store class ids as an indexed or 8-bit grey PNG, one id per pixel, or list the colour of every class in classes.json"
+_HOW_TO_STORE = (
+    "store class ids as an indexed or 8-bit grey PNG, one id per pixel, or list the colour of every class in"
+    " classes.json"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +85,8 @@ class MaskCode:
         between = greys[(greys != BLACK) & (greys != WHITE)]
         if between.size and not self.smoothed:
             raise DataError(
-                f"mask {path} holds the value {between[0]}, while others hold only 0 and 255, black and white for two classes; "
-                "store all masks alike"
+                f"mask {path} holds the value {between[0]}, while others hold only 0 and 255, black and white for two"
+                " classes; store all masks alike"
             )
         return np.where(greys >= _MIDDLE, np.uint8(white), np.uint8(1 - white))
 
@@ -105,7 +110,10 @@ def code_of(
     shade = _shade(seen) if len(classes) == 2 and IGNORE_INDEX not in ignored else None
     if shade is not None:
         white = 1 if colours is None else colours.white_of_two()
-        how = f"black-and-white masks, black (0) as {classes[1 - white]!r}, white (255) as {classes[white]!r}, none ignored"
+        how = (
+            f"black-and-white masks, black (0) as {classes[1 - white]!r}, white (255) as {classes[white]!r}, none"
+            " ignored"
+        )
         smoothed = shade == "smoothed"
         return replace(
             code, white=white, smoothed=smoothed, layout=how + (", shades as the nearer" if smoothed else "")
@@ -172,6 +180,7 @@ def _check_palettes(seen: Sequence[tuple[Sheet, Path]]) -> None:
             before, where = known.setdefault(int(index), (colour, path))
             if before != colour:
                 raise DataError(
-                    f"index {index} is the colour {colour} in the palette of mask {path} and {before} in that of {where}, so indices are no "
-                    "class ids; list the colour of every class in class_dict.csv, or store class ids"
+                    f"index {index} is the colour {colour} in the palette of mask {path} and {before} in that of"
+                    f" {where}, so indices are no class ids; list the colour of every class in class_dict.csv, or store"
+                    " class ids"
                 )

@@ -102,7 +102,8 @@ def _clear(alpha: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
 
 
 def _bytes_of(values: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
-    """Values of 16 or 32 bits as bytes: as they are, or divided by 257 where 8 bits were spread over 16; -1 and 65535 are ignored."""
+    """Values of 16 or 32 bits as bytes: as they are, or divided by 257 where 8 bits were spread over 16; -1 and 65535
+    are ignored."""
     whole = np.rint(values).astype(np.int64) if values.dtype.kind == "f" else values.astype(np.int64)
     if values.dtype.kind == "f" and not np.array_equal(whole, values):
         raise DataError(f"mask {path} holds fractions; store one whole number a pixel, the id of its class")

@@ -92,7 +92,8 @@ def has_pictures(folder: Path) -> bool:
 
 
 def side_by_side(home: Path) -> bool:
-    """True if pictures and masks lie in one folder: some names carry a word for masks, or PNG files lie among others."""
+    """True if pictures and masks lie in one folder: some names carry a word for masks, or PNG files lie among
+    others."""
     files = [path for path in home.iterdir() if path.suffix.lower() in (*IMAGE_SUFFIXES, BAND_SUFFIX)]
     carried = {without(MASK_WORDS, apart=True)(path.stem) is not None for path in files}
     return carried == {True, False} or {path.suffix.lower() == ".png" for path in files} == {True, False}
@@ -115,7 +116,8 @@ def _checked(place: Place) -> Place:
 
 
 def _folder(home: Path, words: Sequence[str]) -> Path | None:
-    """The folder of `home` with the first of these names; of masks rather one that holds pictures than one that does not."""
+    """The folder of `home` with the first of these names; of masks rather one that holds pictures than one that does
+    not."""
     there = {path.name.lower(): path for path in sorted(home.iterdir()) if path.is_dir()}
     found = [there[word] for word in words if word in there]
     filled = [path for path in found if has_pictures(path) or _split_folders(path)]

@@ -1,4 +1,5 @@
-"""Bring pictures and masks together by their names: equal ones, or equal but for a word that all masks or all pictures carry."""
+"""Bring pictures and masks together by their names: equal ones, or equal but for a word that all masks or all pictures
+carry."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ def _side_by_side(home: Path) -> tuple[dict[str, Path], dict[str, Path]]:
 
 
 def _matching(images: Files, masks: Files) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Pictures and masks under names that are equal for both, by the first way that serves all, else the one that serves most."""
+    """Pictures and masks under names that are equal for both, by the first way that serves all, else the one that
+    serves most."""
     best: tuple[dict[str, Path], dict[str, Path]] = dict(images), dict(masks)
     for pictures, labels in _ways(images, masks):
         if pictures.keys() == labels.keys():

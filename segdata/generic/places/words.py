@@ -16,7 +16,8 @@ Rename = Callable[[str], str | None]
 
 
 def without(words: str, *, apart: bool = False) -> Rename:
-    """Return what takes one of `words` off the end or the beginning; with `apart` only where a separator stands between."""
+    """Return what takes one of `words` off the end or the beginning; with `apart` only where a separator stands
+    between."""
     gap = "[_. -]" + ("" if apart else "?")
     behind, before = re.compile(f"(.+?){gap}(?:{words})", re.I), re.compile(f"(?:{words}){gap}(.+)", re.I)
     single = re.compile(r"(.+?)[_. -][LM]")  # CamVid's NAME_L.png

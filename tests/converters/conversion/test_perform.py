@@ -284,9 +284,15 @@ def test_last_informative_line_skips_decoration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "noise",
     [
-        "lib/copyreg.py:105: FutureWarning: `isinstance(treespec, LeafSpec)` is deprecated, use `isinstance(treespec, TreeSpec)` instead.",
+        (
+            "lib/copyreg.py:105: FutureWarning: `isinstance(treespec, LeafSpec)` is deprecated, use"
+            " `isinstance(treespec, TreeSpec)` instead."
+        ),
         "Converting PyTorch Frontend ==> MIL Ops:  77%|#######   | 10/13 [00:00<00:00, 757.30 ops/s]",
-        "I0000 00:00:1795875997.520116 31085 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU will not be used.",
+        (
+            "I0000 00:00:1795875997.520116 31085 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU"
+            " will not be used."
+        ),
         "2026-11-28 14:00:00.1: I tensorflow/core/util/port.cc:153] oneDNN custom operations are on.",
         "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",
         "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
@@ -308,25 +314,34 @@ def test_last_words_are_no_noise(noise: str, tmp_path: Path) -> None:
     [
         (
             RuntimeError(
-                "Lowering not found: aten.fft\n\nWhile executing %fft : [num_users=1] = call_function[target=aten.fft](args = (%x,))\n"
-                'Original traceback:\nFile "nets.py", line 49, in forward\n    def forward(s, x): return s.body(torch.fft.fft2(x))\n'
-                "Use tlparse to see full graph."
+                "Lowering not found: aten.fft\n\nWhile executing %fft : [num_users=1] ="
+                ' call_function[target=aten.fft](args = (%x,))\nOriginal traceback:\nFile "nets.py", line 49, in'
+                " forward\n    def forward(s, x): return s.body(torch.fft.fft2(x))\nUse tlparse to see full graph."
             ),
             "RuntimeError: Lowering not found: aten.fft (at fft)",
         ),
-        (KeyError("torch.complex64\n\nWhile executing %_to_copy : [num_users=1]"), "KeyError: torch.complex64 (at _to_copy)"),
+        (
+            KeyError("torch.complex64\n\nWhile executing %_to_copy : [num_users=1]"),
+            "KeyError: torch.complex64 (at _to_copy)",
+        ),
         (ValueError("Several things failed:\n  one\nTypeError: not a tensor\n"), "ValueError: TypeError: not a tensor"),
         (ValueError("\nthe first line\nand more"), "ValueError: the first line"),
         (ValueError(""), "ValueError"),
         (TypeError("int() wants a real number, not 'Proxy'"), "TypeError: int() wants a real number, not 'Proxy'"),
-        (ValueError("'NoneType' object has no attribute 'shape'"), "ValueError: 'NoneType' object has no attribute 'shape'"),
+        (
+            ValueError("'NoneType' object has no attribute 'shape'"),
+            "ValueError: 'NoneType' object has no attribute 'shape'",
+        ),
         (ValueError("'all of it is quoted'"), "ValueError: all of it is quoted"),
         (KeyError("no 'lowering' for 'aten::fft'"), "KeyError: no 'lowering' for 'aten::fft'"),
         (KeyError(("pair", 2)), "KeyError: ('pair', 2)"),
-        (RuntimeError("Failed to export the model.\nsome words\nTypeError: no such thing"), "RuntimeError: TypeError: no such thing"),
+        (
+            RuntimeError("Failed to export the model.\nsome words\nTypeError: no such thing"),
+            "RuntimeError: TypeError: no such thing",
+        ),
         (RuntimeError("An error occurred while tracing."), "RuntimeError: An error occurred while tracing."),
     ],
-)  # fmt: skip
+)
 def test_an_error_is_told_by_the_line_that_says_it(error: Exception, said: str) -> None:
     assert in_one_line(error) == said
 

@@ -1,4 +1,5 @@
-"""Two routes to TFLite: where the first fails, or makes a file that computes something else, the other makes the artifact."""
+"""Two routes to TFLite: where the first fails, or makes a file that computes something else, the other makes the
+artifact."""
 
 from __future__ import annotations
 

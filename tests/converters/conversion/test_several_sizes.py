@@ -1,4 +1,5 @@
-"""One artifact for several output sizes: every signature answers as its own file does, bit for bit, from shared weights."""
+"""One artifact for several output sizes: every signature answers as its own file does, bit for bit, from shared
+weights."""
 
 from __future__ import annotations
 
@@ -32,10 +33,17 @@ PICTURE = np.random.default_rng(5).integers(0, 256, (*INPUT, 3), dtype=np.uint8)
 
 def one_size(size: tuple[int, int]) -> ModelSource:
     return ModelSource(
-        name="tiny", classes=CLASSES, colours=((0, 0, 0),) * 5, input_size=INPUT, output_size=size,
-        pixel_range=PixelRange.UNIT, parameters=1, weights_sha256="0" * 64, origin="tests",
+        name="tiny",
+        classes=CLASSES,
+        colours=((0, 0, 0),) * 5,
+        input_size=INPUT,
+        output_size=size,
+        pixel_range=PixelRange.UNIT,
+        parameters=1,
+        weights_sha256="0" * 64,
+        origin="tests",
         module=deploy(scrambled(tiny_config()), size, INPUT),
-    )  # fmt: skip
+    )
 
 
 def several() -> ModelSource:

@@ -1,4 +1,5 @@
-"""Networks with operations that converters once refused: each is made and right in all three formats, or refused with its place."""
+"""Networks with operations that converters once refused: each is made and right in all three formats, or refused with
+its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Small ONNX graphs by hand, as exporters other than torch's write them: one picture (1, 3, 24, 32) in, four maps out."""
+"""Small ONNX graphs by hand, as exporters other than torch's write them: one picture (1, 3, 24, 32) in, four maps
+out."""
 
 from __future__ import annotations
 

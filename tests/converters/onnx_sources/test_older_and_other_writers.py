@@ -1,4 +1,5 @@
-"""ONNX files of old opsets and other writers than torch: TFLite and Core ML answer as ONNX Runtime does on the file itself."""
+"""ONNX files of old opsets and other writers than torch: TFLite and Core ML answer as ONNX Runtime does on the file
+itself."""
 
 from __future__ import annotations
 
@@ -197,7 +198,10 @@ def numbered(how: str) -> Any:
 def test_class_numbers_are_named_and_the_scores_before_them_offered(how: str, tmp_path: Path) -> None:
     path = saved(numbered(how), tmp_path / "net.onnx")
     options: dict[str, Any] = {"model": str(path), "out": tmp_path / "run", "isolate": False}
-    says = r"answers in (int64|int32|uint8|float), which are no scores: 'answer' \(1 x (1 x )?24 x 32\) .*--answer scores takes"
+    says = (
+        r"answers in (int64|int32|uint8|float), which are no scores: 'answer' \(1 x (1 x )?24 x 32\) .*--answer scores"
+        r" takes"
+    )
     with pytest.raises(SourceError, match=says):
         load_source(RunOptions(**options))
     with pytest.raises(SourceError, match=says):

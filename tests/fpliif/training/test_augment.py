@@ -110,8 +110,17 @@ def test_mask_follows_the_picture(seed: int) -> None:
 
 
 def test_colours_stay_in_range_and_masks_stay() -> None:
-    config = AugmentConfig(**{**AugmentConfig().__dict__, "flip": 0.0, "rotation_degrees": 0.0, "scale": 0.0,
-                              "shear": 0.0, "shift": 0.0, "noise": 0.2})  # fmt: skip
+    config = AugmentConfig(
+        **{
+            **AugmentConfig().__dict__,
+            "flip": 0.0,
+            "rotation_degrees": 0.0,
+            "scale": 0.0,
+            "shear": 0.0,
+            "shift": 0.0,
+            "noise": 0.2,
+        }
+    )
     pictures, moved = _augment(config)
     assert torch.equal(moved, _batch()[1])
     assert float(pictures.min()) >= 0.0

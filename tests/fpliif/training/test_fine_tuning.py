@@ -1,4 +1,5 @@
-"""Quantization-aware fine-tuning: it mends what rounding breaks, resumes exactly, and says what it cannot start from."""
+"""Quantization-aware fine-tuning: it mends what rounding breaks, resumes exactly, and says what it cannot start
+from."""
 
 from __future__ import annotations
 
@@ -24,8 +25,12 @@ from toolkit.apps.fine_tuning import rounding_of
 from toolkit.cli import run_command
 
 PLAIN = {
-    "name": "tiny-net", "network": "tiny", "threads": 1, "precision": "float32", "data": DataConfig(size=SIZE),
-}  # fmt: skip
+    "name": "tiny-net",
+    "network": "tiny",
+    "threads": 1,
+    "precision": "float32",
+    "data": DataConfig(size=SIZE),
+}
 
 
 def float_config(**changes: Any) -> TrainConfig:
@@ -130,8 +135,9 @@ def test_the_command_line_says_what_is_wrong(
 ) -> None:
     config = tmp_path / "tiny.toml"
     config.write_text(
-        'name = "t"\nnetwork = "tiny"\nstart = "fp-liif-face11"\nqat = "int8_static"\n[optimizer]\nwarmup_steps = 0\n'
-        "[data]\ntrain_scenes = 2\nvalidation_scenes = 1\nsize = 32\n[[phases]]\nsize = 32\nsteps = 2\nbatch = 1\npoints = 64\n"
+        'name = "t"\nnetwork = "tiny"\nstart = "fp-liif-face11"\nqat = "int8_static"\n[optimizer]\nwarmup_steps ='
+        " 0\n[data]\ntrain_scenes = 2\nvalidation_scenes = 1\nsize = 32\n[[phases]]\nsize = 32\nsteps = 2\nbatch ="
+        " 1\npoints = 64\n"
     )
     named = arguments if arguments[0].startswith("fp-") else [str(config), *arguments]
     assert run_command(["train", *named, "--out", str(tmp_path / "out")]) == 2

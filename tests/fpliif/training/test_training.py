@@ -186,12 +186,18 @@ def test_a_loss_that_explodes_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"phases": ()}, {"labels": "face7"}, {"network": "huge"}, {"log_every": 0},
-        {"phases": (Phase(8, 5, 1, 2),)}, {"phases": (Phase(16, 5, 1, 7),)}, {"phases": (Phase(16, 5, 1, 600),)},
-        {"phases": (Phase(16, 5, 1, 8, 0.5),)}, {"optimizer": OptimizerConfig(warmup_steps=9)},
+        {"phases": ()},
+        {"labels": "face7"},
+        {"network": "huge"},
+        {"log_every": 0},
+        {"phases": (Phase(8, 5, 1, 2),)},
+        {"phases": (Phase(16, 5, 1, 7),)},
+        {"phases": (Phase(16, 5, 1, 600),)},
+        {"phases": (Phase(16, 5, 1, 8, 0.5),)},
+        {"optimizer": OptimizerConfig(warmup_steps=9)},
         {"optimizer": OptimizerConfig(warmup_steps=2, decay_steps=8)},
     ],
-)  # fmt: skip
+)
 def test_impossible_configs_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         _config(**changes)

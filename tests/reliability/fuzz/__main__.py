@@ -1,9 +1,11 @@
-"""Damages files of eight kinds and hands them to segport, in a process that may take a limited time and memory for each.
+"""Damages files of eight kinds and hands them to segport, in a process that may take a limited time and memory for
+each.
 
     python -m tests.reliability.fuzz --count 5040 --page docs/measured/reliability.md
 
-A fault is: a traceback, an error that no sentence was written for, a refusal that is not one sentence, a process that dies, takes
-longer than LIMITS or holds more. A runtime that dies in its own process is none: its artifact has failed, with status 4.
+A fault is: a traceback, an error that no sentence was written for, a refusal that is not one sentence, a process that
+dies, takes longer than LIMITS or holds more. A runtime that dies in its own process is none: its artifact has failed,
+with status 4.
 """
 
 from __future__ import annotations

@@ -172,10 +172,32 @@ def make_originals(folder: Path) -> None:
     _as_jpeg(data / "test" / "images" / "b.png")
     (folder / "classes.txt").write_text("\n".join(CLASSES) + "\n")
     answer = entries.by_command(
-        "run", "--quiet", "--no-isolate", "--model", MODEL, "--input-size", "64", "--upsample", "bilinear", "--dataset",
-        f"folder:{data}", "--classes", str(folder / "classes.txt"), "--latency-samples", "2", "--threads", "1", "--examples", "1",
-        "--recipes", "float32,int8_static,int8_weights", "--calibration-images", "2", "--out", str(folder / "run"),
-    )  # fmt: skip
+        "run",
+        "--quiet",
+        "--no-isolate",
+        "--model",
+        MODEL,
+        "--input-size",
+        "64",
+        "--upsample",
+        "bilinear",
+        "--dataset",
+        f"folder:{data}",
+        "--classes",
+        str(folder / "classes.txt"),
+        "--latency-samples",
+        "2",
+        "--threads",
+        "1",
+        "--examples",
+        "1",
+        "--recipes",
+        "float32,int8_static,int8_weights",
+        "--calibration-images",
+        "2",
+        "--out",
+        str(folder / "run"),
+    )
     if answer[0] not in ("0", "1"):
         raise RuntimeError(f"the originals could not be made: {answer}")
     _checkpoints(folder)
@@ -211,9 +233,9 @@ def _configurations(folder: Path, data: Path) -> None:
     from quantization.policy import KeptLayer, Policy
 
     (folder / "options.toml").write_text(
-        f'model = "{MODEL}"\ndataset = "folder:{data}"\ninput-size = "64x64"\nimages = 4\nformats = ["tflite", "onnx"]\n'
-        'recipes = ["float32", "int8_static"]\nmean = [0.485, 0.456, 0.406]\nstd = [0.2, 0.2, 0.2]\nthreads = 1\n'
-        'max-miou-drop = 0.01\nkeep = ["float32:conv*"]\nthread-sweep = [1, 2]\nchecks = false\nsplit = "test"\n'
+        f'model = "{MODEL}"\ndataset = "folder:{data}"\ninput-size = "64x64"\nimages = 4\nformats = ["tflite",'
+        ' "onnx"]\nrecipes = ["float32", "int8_static"]\nmean = [0.485, 0.456, 0.406]\nstd = [0.2, 0.2, 0.2]\nthreads'
+        ' = 1\nmax-miou-drop = 0.01\nkeep = ["float32:conv*"]\nthread-sweep = [1, 2]\nchecks = false\nsplit = "test"\n'
     )
     kept = (KeptLayer("decoder.*", NumberType.FLOAT16, "its edges"), KeptLayer("last", NumberType.FLOAT32))
     (folder / "policy.toml").write_text(Policy("int8_static", kept).to_toml())

@@ -25,10 +25,35 @@ NUMBERS = (
     0xFFFFFFFFFFFFFFFF,
 )
 TOKENS = (
-    "null", "true", "-1", "0", "1e999", "NaN", "99999999999999999999999999", "-0.0", '""', "[]", "{}", "[[[[]]]]", '"\\u0000"',
-    '"../../../../etc/passwd"', '"/etc/passwd"', '"' + "a" * 5000 + '"', "3.5", '"float32"', "nan", "inf", "'", '"', "=", "[", "\x00",
-    '"\\ud800"', "[" * 3000, "1979-05-27",
-)  # fmt: skip
+    "null",
+    "true",
+    "-1",
+    "0",
+    "1e999",
+    "NaN",
+    "99999999999999999999999999",
+    "-0.0",
+    '""',
+    "[]",
+    "{}",
+    "[[[[]]]]",
+    '"\\u0000"',
+    '"../../../../etc/passwd"',
+    '"/etc/passwd"',
+    '"' + "a" * 5000 + '"',
+    "3.5",
+    '"float32"',
+    "nan",
+    "inf",
+    "'",
+    '"',
+    "=",
+    "[",
+    "\x00",
+    '"\\ud800"',
+    "[" * 3000,
+    "1979-05-27",
+)
 _TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|true|false|null|[\[\]{}:,=]')
 
 
@@ -88,9 +113,19 @@ def noise(content: bytes, chance: random.Random) -> bytes:
 
 
 BYTES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
-    flipped, flipped, flipped, cut, without_a_piece, with_a_piece_twice, overwritten, huge_number, huge_number, with_garbage,
-    empty, noise,
-)  # fmt: skip
+    flipped,
+    flipped,
+    flipped,
+    cut,
+    without_a_piece,
+    with_a_piece_twice,
+    overwritten,
+    huge_number,
+    huge_number,
+    with_garbage,
+    empty,
+    noise,
+)
 
 
 def swapped_tokens(text: str, chance: random.Random) -> str:

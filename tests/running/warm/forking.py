@@ -20,7 +20,8 @@ def possible() -> bool:
 
 
 def fork_sister() -> int:
-    """As os.fork(), but both processes have the same parent, who can wait for the new one. Only without other threads."""
+    """As os.fork(), but both processes have the same parent, who can wait for the new one. Only without other
+    threads."""
     number = _place_of_thread_number() if platform.machine() == "x86_64" else None
     flags = _CLONE_PARENT | signal.SIGCHLD | (_CLONE_CHILD_SETTID if number else 0)
     system = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock

@@ -23,9 +23,24 @@ from tests.running.warm.asking import STANDARD, Order, read_order
 from tests.running.warm.forking import fork_sister
 
 LIBRARIES = (
-    "torch", "scipy.stats", "scipy.ndimage", "tensorflow", "litert_torch", "coremltools", "onnx", "ai_edge_quantizer", "tf_keras",
-    "ai_edge_litert.interpreter", "matplotlib.pyplot", "rich.console", "typer", "pydantic", "jinja2", "PIL.Image", "numpy.random",
-)  # fmt: skip
+    "torch",
+    "scipy.stats",
+    "scipy.ndimage",
+    "tensorflow",
+    "litert_torch",
+    "coremltools",
+    "onnx",
+    "ai_edge_quantizer",
+    "tf_keras",
+    "ai_edge_litert.interpreter",
+    "matplotlib.pyplot",
+    "rich.console",
+    "typer",
+    "pydantic",
+    "jinja2",
+    "PIL.Image",
+    "numpy.random",
+)
 """Imported at once. Not onnxruntime: it starts a thread, and threads do not survive a fork."""
 OURS = ("toolkit", "validation", "converters", "quantization", "fpliif", "segdata")
 
@@ -44,7 +59,8 @@ def main(descriptor: int) -> None:
 
 
 def serve(line: socket.socket, search: list[str]) -> None:
-    """Fork for every order; returns in no process but ends them all. `search`: module path without what the environment adds."""
+    """Fork for every order; returns in no process but ends them all. `search`: module path without what the environment
+    adds."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()  # what is there stays, and need not be looked through, and so copied, in each process

@@ -20,8 +20,9 @@ from tests.running.warm.forking import possible
 
 COLD_VARIABLE = "SEGPORT_TESTS_COLD"
 WARM_VARIABLE = "SEGPORT_TESTS_WARM"
-"""In the environment of a Python process that a test starts: fork it, whatever it runs, and what it starts of ours. In the
-environment of the test: let a converter's process have its tools forked too; the copy that does so counts as memory it holds."""
+"""In the environment of a Python process that a test starts: fork it, whatever it runs, and what it starts of ours. In
+the environment of the test: let a converter's process have its tools forked too; the copy that does so counts as memory
+it holds."""
 ROOT = str(Path(__file__).resolve().parents[3])
 _COMMANDS = (
     (re.compile(r"-m\0toolkit\.isolation\.child$"), False),
@@ -57,10 +58,15 @@ class _Warm:
         near, far = socket.socketpair()
         search = os.pathsep.join([ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])
         server = subprocess.Popen(
-            [sys.executable, "-m", "tests.running.warm.serving", str(far.fileno())], cwd=ROOT, process_group=0,
-            env=self._environment | {"PYTHONPATH": search, "OPENBLAS_NUM_THREADS": "1"}, pass_fds=(far.fileno(),),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._printed,
-        )  # fmt: skip
+            [sys.executable, "-m", "tests.running.warm.serving", str(far.fileno())],
+            cwd=ROOT,
+            process_group=0,
+            env=self._environment | {"PYTHONPATH": search, "OPENBLAS_NUM_THREADS": "1"},
+            pass_fds=(far.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._printed,
+        )
         far.close()
         atexit.register(_ended, near, server)
         return near
@@ -80,14 +86,32 @@ _cold = subprocess.Popen._execute_child  # type: ignore[attr-defined]
 
 
 def install(line: socket.socket | None = None) -> None:
-    """From now on, fork what `_COMMANDS` names. `line`: to a process that serves already; otherwise one is started at first use."""
+    """From now on, fork what `_COMMANDS` names. `line`: to a process that serves already; otherwise one is started at
+    first use."""
     if not possible() or os.environ.get(COLD_VARIABLE):
         return
     warm = _Warm(line)
 
-    def execute(self: Any, args: Any, executable: Any, preexec_fn: Any, close_fds: bool, pass_fds: Any, cwd: Any, env: Any,
-                startupinfo: Any, creationflags: Any, shell: bool, p2cread: int, p2cwrite: int, c2pread: int, c2pwrite: int,
-                errread: int, errwrite: int, *others: Any) -> None:  # fmt: skip
+    def execute(
+        self: Any,
+        args: Any,
+        executable: Any,
+        preexec_fn: Any,
+        close_fds: bool,
+        pass_fds: Any,
+        cwd: Any,
+        env: Any,
+        startupinfo: Any,
+        creationflags: Any,
+        shell: bool,
+        p2cread: int,
+        p2cwrite: int,
+        c2pread: int,
+        c2pwrite: int,
+        errread: int,
+        errwrite: int,
+        *others: Any,
+    ) -> None:
         restore_signals, gid, gids, uid, umask, own_session, group = others
         plain = (
             executable is None and preexec_fn is None and close_fds and not pass_fds and not shell and restore_signals
@@ -96,17 +120,37 @@ def install(line: socket.socket | None = None) -> None:
         ordinary = ordinary and _python_settings(os.environ if env is None else env) == _python_settings(os.environ)
         asks_too = _wanted(args, env or {}) if ordinary and warm.ours and not os.environ.get(COLD_VARIABLE) else None
         if asks_too is None:
-            _cold(self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell,
-                  p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, *others)  # fmt: skip
+            _cold(
+                self,
+                args,
+                executable,
+                preexec_fn,
+                close_fds,
+                pass_fds,
+                cwd,
+                env,
+                startupinfo,
+                creationflags,
+                shell,
+                p2cread,
+                p2cwrite,
+                c2pread,
+                c2pwrite,
+                errread,
+                errwrite,
+                *others,
+            )
             return
         arguments = [os.fspath(part) for part in args]
         order = Order(
             tuple(arguments if arguments[0].endswith("segport") else arguments[1:]),
             os.fspath(cwd) if cwd is not None else str(Path.cwd()),
-            dict(os.environ if env is None else env), bool(own_session), os.getpgrp(),
+            dict(os.environ if env is None else env),
+            bool(own_session),
+            os.getpgrp(),
             {name: resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")},
             asks_too,
-        )  # fmt: skip
+        )
         if not Path(order.folder).is_dir():
             raise FileNotFoundError(2, "No such file or directory", order.folder)
         given = [default if given == -1 else given for default, given in enumerate((p2cread, c2pwrite, errwrite))]

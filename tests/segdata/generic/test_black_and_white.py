@@ -1,4 +1,5 @@
-"""Masks of black and white for two classes, in every way that programs store them, and the masks that only look like them."""
+"""Masks of black and white for two classes, in every way that programs store them, and the masks that only look like
+them."""
 
 from __future__ import annotations
 
@@ -95,10 +96,21 @@ def as_small_numbers(ids: Ids, path: Path) -> None:
 
 
 PURE: list[tuple[Write, str]] = [
-    (as_grey, ".png"), (as_grey, ".bmp"), (as_grey, ".tif"), (as_rgb, ".png"), (as_rgba, ".png"), (as_cut_out, ".png"),
-    (as_grey_with_alpha, ".png"), (as_deep, ".png"), (as_deep_bytes, ".png"), (as_deep, ".tiff"), (as_ramp, ".png"),
-    (as_grey, ".gif"), (as_swapped_palette, ".gif"), (as_swapped_palette, ".png"),
-]  # fmt: skip
+    (as_grey, ".png"),
+    (as_grey, ".bmp"),
+    (as_grey, ".tif"),
+    (as_rgb, ".png"),
+    (as_rgba, ".png"),
+    (as_cut_out, ".png"),
+    (as_grey_with_alpha, ".png"),
+    (as_deep, ".png"),
+    (as_deep_bytes, ".png"),
+    (as_deep, ".tiff"),
+    (as_ramp, ".png"),
+    (as_grey, ".gif"),
+    (as_swapped_palette, ".gif"),
+    (as_swapped_palette, ".png"),
+]
 
 
 @pytest.mark.parametrize(("write", "suffix"), PURE, ids=[f"{write.__name__}{suffix}" for write, suffix in PURE])

@@ -80,11 +80,19 @@ def test_classes_json_sets_colours_and_mirrors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        "{", "3", "[]", "[1]", '{"names": ["a"], "colors": []}', '{"names": ["a"], "colours": [[1, 2]]}',
-        '{"names": ["a"], "colours": [[1, 2, 300]]}', '{"names": ["a", "a"]}', '{"names": ["a"], "mirrored": [["a", "b"]]}',
-        '{"names": ["a"], "colours": 5}', '{"names": ["a"], "mirrored": 5}',
+        "{",
+        "3",
+        "[]",
+        "[1]",
+        '{"names": ["a"], "colors": []}',
+        '{"names": ["a"], "colours": [[1, 2]]}',
+        '{"names": ["a"], "colours": [[1, 2, 300]]}',
+        '{"names": ["a", "a"]}',
+        '{"names": ["a"], "mirrored": [["a", "b"]]}',
+        '{"names": ["a"], "colours": 5}',
+        '{"names": ["a"], "mirrored": 5}',
     ],
-)  # fmt: skip
+)
 def test_bad_class_files_are_refused(content: str, tmp_path: Path) -> None:
     folder_tree(tmp_path)
     (tmp_path / "classes.txt").unlink()

@@ -138,7 +138,8 @@ def test_any_region_reads_back(height: int, width: int, seed: int, as_text: bool
 
 @given(st.lists(st.tuples(st.floats(-3, 15), st.floats(-3, 15)), min_size=3, max_size=7))
 def test_polygons_agree_with_an_independent_rule(points: list[tuple[float, float]]) -> None:
-    """matplotlib's paths know which points lie inside an outline that does not cross itself; centres on an edge are left out."""
+    """matplotlib's paths know which points lie inside an outline that does not cross itself; centres on an edge are
+    left out."""
     from matplotlib.path import Path as Outline
 
     middle = np.mean(points, axis=0)
@@ -320,7 +321,11 @@ def turned_mask(root: Path) -> None:
 BAD: list[tuple[Callable[[Path], object], Harm, str]] = [
     (coloured_tree, red_corner, r"street1\.png has the colour \(255, 0, 0\) at x=3, y=2, which .*class_dict\.csv"),
     (coloured_tree, lambda r: (r / "class_dict.csv").write_text("a,b\n"), "heading name,r,g,b"),
-    (coloured_tree, lambda r: (r / "class_dict.csv").write_text("name,r,g,b\nroad,1,2\n"), "no colour of three numbers"),
+    (
+        coloured_tree,
+        lambda r: (r / "class_dict.csv").write_text("name,r,g,b\nroad,1,2\n"),
+        "no colour of three numbers",
+    ),
     (coloured_tree, lambda r: (r / "class_dict.csv").write_text("name,r,g,b\na,1,2,3\nb,1,2,3\n"), "of another class"),
     (coloured_tree, lambda r: changes(r, 'ignore = "sky"'), "ignore must be a list"),
     (coloured_tree, lambda r: changes(r, "ignore = [300]"), "ids from 0 to 255"),
@@ -336,7 +341,11 @@ BAD: list[tuple[Callable[[Path], object], Harm, str]] = [
     (coco_tree, annotations(lambda d: d.update(images=[])), "lists no pictures"),
     (coco_tree, first("segmentation", {"size": [10, 14], "counts": [3]}), "do not add up to the picture's 140 pixels"),
     (coco_tree, first("segmentation", {"size": [10, 14], "counts": "é"}), "do not add up"),
-    (coco_tree, first("segmentation", {"size": [1, 1], "counts": [1]}), r"are for \[1, 1\] but the picture is \[10, 14\]"),
+    (
+        coco_tree,
+        first("segmentation", {"size": [1, 1], "counts": [1]}),
+        r"are for \[1, 1\] but the picture is \[10, 14\]",
+    ),
     (coco_tree, first("segmentation", [[1, 2]]), "neither a list of polygons nor run lengths"),
     (coco_tree, first("category_id", 99), "the category 99, which it does not list"),
     (coco_tree, lambda r: (r / "test2017").rename(r.parent / "gone"), "lies nowhere in"),
@@ -348,7 +357,7 @@ BAD: list[tuple[Callable[[Path], object], Harm, str]] = [
     (folder_tree, deep_picture, r"has more than 8 bits a pixel \(mode I;16\)"),
     (folder_tree, turned_mask, "images are turned as their EXIF orientation asks"),
     (panoptic_tree, annotations(lambda d: d["annotations"].pop()), "has no annotation for test1.png"),  # type: ignore[attr-defined]
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("tree", "harm", "says"), BAD, ids=[case[2][:40] for case in BAD])

@@ -83,7 +83,10 @@ def test_a_palette_that_agrees_only_partly_is_named(tmp_path: Path) -> None:
     colours = [STREET_COLOURS[1], STREET_COLOURS[0], (9, 9, 9)]
     for name, ids in wanted.items():
         indexed(ids, (0, 1, 2), colours).save(tmp_path / f"masks/{name}.png")
-    says = r"palette of mask .*\.png gives index 0 the colour of class 'car' and index 2 the colour \(9, 9, 9\), which .*class_dict"
+    says = (
+        r"palette of mask .*\.png gives index 0 the colour of class 'car' and index 2 the colour \(9, 9, 9\), which"
+        r" .*class_dict"
+    )
     with pytest.raises(DataError, match=says):
         masks_of(tmp_path)
 

@@ -31,11 +31,25 @@ def check(root: Path, split: str, seeds: list[int]) -> None:
 
 
 NAMES = [
-    ("{}.jpg", "{}_mask.png"), ("{}.jpg", "{}-mask.png"), ("{}.jpg", "{}.mask.png"), ("{}.jpg", "{}_label.png"), ("{}.png", "{}_L.png"),
-    ("{}.JPG", "{}.PNG"), ("{}.jpg", "{}_gt.tif"), ("{}.tif", "{}.png"), ("{}.TIFF", "{}.gif"), ("image_{}.jpg", "mask_{}.png"),
-    ("{}_leftImg8bit.png", "{}_gtFine_labelIds.png"), ("{}_sat.jpg", "{}_mask.png"), ("{}.jpg", "{}.jpg.png"), ("{}.jpg", "{}_lesion.bmp"),
-    ("{}.jpg", "seg_{}.png"), ("img{}.png", "label{}.png"), ("IMG_{}.jpg", "img_{}.png"), ("{}.webp", "{} mask.png"),
-]  # fmt: skip
+    ("{}.jpg", "{}_mask.png"),
+    ("{}.jpg", "{}-mask.png"),
+    ("{}.jpg", "{}.mask.png"),
+    ("{}.jpg", "{}_label.png"),
+    ("{}.png", "{}_L.png"),
+    ("{}.JPG", "{}.PNG"),
+    ("{}.jpg", "{}_gt.tif"),
+    ("{}.tif", "{}.png"),
+    ("{}.TIFF", "{}.gif"),
+    ("image_{}.jpg", "mask_{}.png"),
+    ("{}_leftImg8bit.png", "{}_gtFine_labelIds.png"),
+    ("{}_sat.jpg", "{}_mask.png"),
+    ("{}.jpg", "{}.jpg.png"),
+    ("{}.jpg", "{}_lesion.bmp"),
+    ("{}.jpg", "seg_{}.png"),
+    ("img{}.png", "label{}.png"),
+    ("IMG_{}.jpg", "img_{}.png"),
+    ("{}.webp", "{} mask.png"),
+]
 
 
 @pytest.mark.parametrize(("image", "mask"), NAMES, ids=[" ".join(pair) for pair in NAMES])
@@ -61,10 +75,18 @@ def test_accents_in_both_spellings_are_one_name(forms: tuple[str, str], tmp_path
 
 
 PLACES = [
-    ("images/{}", "masks/{}"), ("{}/images", "{}/masks"), ("JPEGImages/{}", "SegmentationClass/{}"), ("{}/img", "{}/ann/masks"),
-    ("{}/Images", "{}/Labels"), ("{}/image", "{}/label"), ("{}", "{}_masks"), ("{}", "{}annot"), ("images/{}", "annotations/{}"),
-    ("{}/imgs", "{}/annotations"), ("{}", "{}"),
-]  # fmt: skip
+    ("images/{}", "masks/{}"),
+    ("{}/images", "{}/masks"),
+    ("JPEGImages/{}", "SegmentationClass/{}"),
+    ("{}/img", "{}/ann/masks"),
+    ("{}/Images", "{}/Labels"),
+    ("{}/image", "{}/label"),
+    ("{}", "{}_masks"),
+    ("{}", "{}annot"),
+    ("images/{}", "annotations/{}"),
+    ("{}/imgs", "{}/annotations"),
+    ("{}", "{}"),
+]
 
 
 @pytest.mark.parametrize(

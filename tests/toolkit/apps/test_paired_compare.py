@@ -55,10 +55,32 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(root)
         for name, folder in (("Brightest", "a"), ("Biased", "b")):
             given = [
-                "run", "--model", f"paired_nets:{name}", "--classes", "names.txt", "--dataset", "folder:data", "--input-size",
-                str(SIDE), "--images", str(PICTURES), "--formats", "onnx", "--recipes", "float32", "--latency-samples", "0",
-                "--threads", "1", "--examples", "0", "--no-checks", "--out", folder, "--quiet",
-            ]  # fmt: skip
+                "run",
+                "--model",
+                f"paired_nets:{name}",
+                "--classes",
+                "names.txt",
+                "--dataset",
+                "folder:data",
+                "--input-size",
+                str(SIDE),
+                "--images",
+                str(PICTURES),
+                "--formats",
+                "onnx",
+                "--recipes",
+                "float32",
+                "--latency-samples",
+                "0",
+                "--threads",
+                "1",
+                "--examples",
+                "0",
+                "--no-checks",
+                "--out",
+                folder,
+                "--quiet",
+            ]
             assert run_command(given) == ExitStatus.PASS
     return root
 

@@ -1,4 +1,5 @@
-"""The command line as a subprocess, given what people really give it: one sentence, the right status, nothing half-written."""
+"""The command line as a subprocess, given what people really give it: one sentence, the right status, nothing
+half-written."""
 
 from __future__ import annotations
 
@@ -25,9 +26,14 @@ def segport(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run the installed console command, which finds the tests' networks."""
     command = Path(sys.executable).parent / "segport"
     return subprocess.run(
-        [str(command), *arguments], capture_output=True, text=True, cwd=cwd, check=False, timeout=300,
+        [str(command), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+        timeout=300,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
 
 
 def folder_dataset(root: Path, classes: tuple[str, ...], mask_size: int = 64) -> Path:
@@ -234,8 +240,10 @@ def test_ctrl_c_says_so_and_leaves_nothing_unfinished(tmp_path: Path) -> None:
     out = tmp_path / "out"
     running = subprocess.Popen(
         [str(command), "convert", "--formats", "tflite", "--recipes", "float32", "--out", str(out)],
-        stderr=subprocess.PIPE, text=True, cwd=tmp_path,
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
     workspace = out / "artifacts" / ".segport-workspace"
     deadline = time.monotonic() + 120
     while not workspace.exists() and time.monotonic() < deadline:

@@ -24,9 +24,27 @@ def leaving() -> NoReturn:
 
 def run(place: Path, runners: str, formats: str) -> int:
     return run_command(
-        small_run(place, "--formats", formats, "--recipes", "float32", "--runners", runners, "--images", "2", "--latency-samples", "0",
-                  "--no-checks", "--threads", "1", "--examples", "0", "--out", str(place / "out"))
-    )  # fmt: skip
+        small_run(
+            place,
+            "--formats",
+            formats,
+            "--recipes",
+            "float32",
+            "--runners",
+            runners,
+            "--images",
+            "2",
+            "--latency-samples",
+            "0",
+            "--no-checks",
+            "--threads",
+            "1",
+            "--examples",
+            "0",
+            "--out",
+            str(place / "out"),
+        )
+    )
 
 
 def report(place: Path) -> dict[str, Any]:

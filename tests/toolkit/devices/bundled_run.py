@@ -1,4 +1,5 @@
-"""A finished run with two Core ML packages, its bundle, and a stand-in for the device: milrun in the framework's place."""
+"""A finished run with two Core ML packages, its bundle, and a stand-in for the device: milrun in the framework's
+place."""
 
 from __future__ import annotations
 
@@ -27,10 +28,30 @@ def finished_run(root: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         options = [
-            "--model", "brightest:Brightest", "--classes", "names.txt", "--dataset", f"folder:{root / 'data'}",
-            "--input-size", str(SIDE), "--images", "4", "--latency-samples", "2", "--threads", "1", "--examples", "0",
-            "--formats", "coreml", "--recipes", "float32,float16", "--out", "out", "--quiet",
-        ]  # fmt: skip
+            "--model",
+            "brightest:Brightest",
+            "--classes",
+            "names.txt",
+            "--dataset",
+            f"folder:{root / 'data'}",
+            "--input-size",
+            str(SIDE),
+            "--images",
+            "4",
+            "--latency-samples",
+            "2",
+            "--threads",
+            "1",
+            "--examples",
+            "0",
+            "--formats",
+            "coreml",
+            "--recipes",
+            "float32,float16",
+            "--out",
+            "out",
+            "--quiet",
+        ]
         assert run_command(["run", *options]) == 0
         assert run_command(["bench", "out", "--bundle", "bundle.zip", "--quiet"]) == 0
     return root / "out"
@@ -58,7 +79,8 @@ class Session:
         return self._interpreter.predict(given)
 
     def plan(self) -> Any:
-        """A plan as coremltools describes one: a constant without a unit, a convolution, and an activation in a block."""
+        """A plan as coremltools describes one: a constant without a unit, a convolution, and an activation in a
+        block."""
         engine, cpu = type("MLNeuralEngineComputeDevice", (), {})(), type("MLCPUComputeDevice", (), {})()
 
         def operation(name: str, *inside: Any) -> Any:
@@ -88,8 +110,13 @@ class Simulated:
 
     def __init__(self, name: str = "Test Chip (Mac0,0)", refuses: tuple[str, ...] = (), missing: str = "") -> None:
         self.machine = {
-            "name": name, "system": "macOS", "release": "0.0", "chip": "Test Chip", "model": "Mac0,0", "cores": 1,
-        }  # fmt: skip
+            "name": name,
+            "system": "macOS",
+            "release": "0.0",
+            "chip": "Test Chip",
+            "model": "Mac0,0",
+            "cores": 1,
+        }
         self._refuses, self._missing = refuses, missing
 
     def missing(self) -> str:

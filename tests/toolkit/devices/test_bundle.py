@@ -119,8 +119,13 @@ def test_script_alone_says_why_nothing_was_measured(bundle: Path, tmp_path: Path
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
         [sys.executable, "measure.py", "--out", str(tmp_path / "result.json"), "--samples", "2"],
-        cwd=bundle, env=environment, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+        cwd=bundle,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert "Traceback" not in done.stderr
     result = json.loads((tmp_path / "result.json").read_text())
     assert [run["backend"] for run in result["runs"]] == [*measure.UNITS] * 2
@@ -166,11 +171,14 @@ def test_measured_figures_and_answers(run: Path, bundle: Path, tmp_path: Path) -
         assert found["pixel_agreement"] == pytest.approx(milrun["pixel_agreement"])
         assert found["compute_plan"] == [
             {
-                "operator": "conv", "output": "conv_0", "preferred": "neural_engine",
-                "supported": ["cpu", "neural_engine"], "weight": 0.75,
+                "operator": "conv",
+                "output": "conv_0",
+                "preferred": "neural_engine",
+                "supported": ["cpu", "neural_engine"],
+                "weight": 0.75,
             },
             {"operator": "relu", "output": "relu_0", "preferred": "cpu", "supported": ["cpu"], "weight": None},
-        ]  # fmt: skip
+        ]
 
 
 def test_latency_statistics_of_known_times() -> None:

@@ -37,10 +37,33 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch, serving(phone) as server:
         patch.chdir(root)
         options = [
-            "--model", "brightest:Brightest", "--classes", "names.txt", "--dataset", f"folder:{root / 'data'}",
-            "--input-size", str(SIDE), "--images", "4", "--latency-samples", "2", "--threads", "1", "--examples", "0",
-            "--formats", "tflite", "--recipes", "float32", "--runners", "litert", "--no-checks", "--out", "here", "--quiet",
-        ]  # fmt: skip
+            "--model",
+            "brightest:Brightest",
+            "--classes",
+            "names.txt",
+            "--dataset",
+            f"folder:{root / 'data'}",
+            "--input-size",
+            str(SIDE),
+            "--images",
+            "4",
+            "--latency-samples",
+            "2",
+            "--threads",
+            "1",
+            "--examples",
+            "0",
+            "--formats",
+            "tflite",
+            "--recipes",
+            "float32",
+            "--runners",
+            "litert",
+            "--no-checks",
+            "--out",
+            "here",
+            "--quiet",
+        ]
         assert run_command(["run", *options]) == 0
         shutil.copytree(root / "here", root / "there")
         patch.setenv(PORT_VARIABLE, str(server.port))
@@ -99,9 +122,19 @@ def test_results_are_folded_in_elsewhere(place: Path) -> None:
     assert set(merged) == set(here) | set(there)
     for key, run in there.items():
         for field in (
-            "miou", "delta_miou", "delta_miou_ci95", "per_class_iou", "pixel_agreement", "class_flips", "images", "threads",
-            "peak_memory_bytes", "output_size", "machine_details", "delegation",
-        ):  # fmt: skip
+            "miou",
+            "delta_miou",
+            "delta_miou_ci95",
+            "per_class_iou",
+            "pixel_agreement",
+            "class_flips",
+            "images",
+            "threads",
+            "peak_memory_bytes",
+            "output_size",
+            "machine_details",
+            "delegation",
+        ):
             assert merged[key][field] == run[field], field
         for figure in ("p50", "p90", "p95", "mean", "min", "samples", "cold_start", "first_run_ms"):
             assert merged[key]["latency_ms"][figure] == run["latency_ms"][figure], figure
@@ -128,9 +161,13 @@ def test_merging_where_it_was_measured_keeps_one_row(place: Path) -> None:
 def test_a_delegate_that_is_refused_fails_the_artifact_elsewhere_too(place: Path) -> None:
     def refused(result: Document) -> None:
         result["runs"][1] |= {
-            "status": "failed", "reason": "no GPU", "latency_ms": None, "pictures": [], "peak_memory_bytes": None,
+            "status": "failed",
+            "reason": "no GPU",
+            "latency_ms": None,
+            "pictures": [],
+            "peak_memory_bytes": None,
             "class_flips": None,
-        }  # fmt: skip
+        }
 
     assert run_command(["report", "here", "--merge", changed(place, refused)]) == 4
     assert rows(place / "here")["android", "gpu", NAME]["status"] == "failed"

@@ -21,9 +21,22 @@ from validation.results.run import Accuracy, RunResult, Setting, Status, Timing
 from validation.verdict.gates import Gates
 
 LATENCY = LatencyResult(
-    p50=3.0, p90=4.0, p95=5.0, p99=6.0, mean=3.5, min=2.0, max=7.0, samples=10, warmup=2, stable=True, threads=2,
-    load_ms=1.0, first_run_ms=3.0, other_load=0.0, warning="",
-)  # fmt: skip
+    p50=3.0,
+    p90=4.0,
+    p95=5.0,
+    p99=6.0,
+    mean=3.5,
+    min=2.0,
+    max=7.0,
+    samples=10,
+    warmup=2,
+    stable=True,
+    threads=2,
+    load_ms=1.0,
+    first_run_ms=3.0,
+    other_load=0.0,
+    warning="",
+)
 OLD = RunResult.of(
     Setting("litert", "xnnpack", 2), Accuracy(Status.MEASURED, images=4, miou=0.5), Timing(Status.MEASURED, "", LATENCY)
 )
@@ -32,10 +45,17 @@ NEW = RunResult("litert", "xnnpack", 2, Status.NOT_RUN, "not asked for")
 
 def file_of(entry: dict[str, Any]) -> Artifact:
     return Artifact(
-        name=entry["name"], format="tflite", recipe=entry["recipe"], path=Path("none.tflite"), sha256=entry["sha256"],
-        size_bytes=1, key="0", classes=("a", "b"), image=ImageInput("image", 16, 24, PixelRange.UNIT, Layout.NHWC),
+        name=entry["name"],
+        format="tflite",
+        recipe=entry["recipe"],
+        path=Path("none.tflite"),
+        sha256=entry["sha256"],
+        size_bytes=1,
+        key="0",
+        classes=("a", "b"),
+        image=ImageInput("image", 16, 24, PixelRange.UNIT, Layout.NHWC),
         output=MapOutput("logits", 16, 24, 2, OutputKind.LOGITS, Layout.NHWC),
-    )  # fmt: skip
+    )
 
 
 def with_run(run: Run | dict[str, Any]) -> dict[str, Any]:
@@ -90,10 +110,16 @@ def test_what_was_measured_of_something_else_stays_out(change: Callable[[dict[st
 def test_an_entry_holds_all_of_a_result_and_says_what_its_interval_allows() -> None:
     result = OLD.with_accuracy(
         Accuracy(
-            Status.MEASURED, images=4, miou=0.5, per_class_iou={"a": 0.5}, delta_miou=-0.1,
-            delta_per_class_iou={"a": -0.1}, delta_miou_ci95=(-0.2, -0.05), delta_per_class_iou_ci95={"a": (-0.3, 0.1)},
+            Status.MEASURED,
+            images=4,
+            miou=0.5,
+            per_class_iou={"a": 0.5},
+            delta_miou=-0.1,
+            delta_per_class_iou={"a": -0.1},
+            delta_miou_ci95=(-0.2, -0.05),
+            delta_per_class_iou_ci95={"a": (-0.3, 0.1)},
         )
-    )  # fmt: skip
+    )
     entry = run_entry(result, Gates(0.01, 0.05))
     document = entry.to_json()
     assert RunResult.from_json(document) == result

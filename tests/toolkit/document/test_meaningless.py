@@ -23,11 +23,15 @@ def reference(
 ) -> ReferenceEntry:
     return ReferenceEntry.model_validate(
         {
-            "runner": "torch", "miou": miou, "mean_f1": None, "per_class_iou": {}, "latency_ms": None,
+            "runner": "torch",
+            "miou": miou,
+            "mean_f1": None,
+            "per_class_iou": {},
+            "latency_ms": None,
             "of_one_answer": {"class": "a", "miou": one},
             "census": {"ignored": ignored, "truth": truth, "answered": answered or truth},
         }
-    )  # fmt: skip
+    )
 
 
 SAYS: list[tuple[ReferenceEntry, str]] = [

@@ -1,6 +1,7 @@
 """Networks as people really have them: every way of taking a picture and of answering that segport adapts to.
 
-They are named on the command line as `tests.toolkit.models.awkward_networks:NAME`. Each computes the same thing as `plain`.
+They are named on the command line as `tests.toolkit.models.awkward_networks:NAME`. Each computes the same thing as
+`plain`.
 """
 
 from __future__ import annotations

@@ -100,9 +100,17 @@ def test_logits_are_resized_inside_where_asked(how: Any, same: dict[str, Any]) -
 
 
 def test_what_is_put_around_a_network_changes_its_fingerprint() -> None:
-    marks = {source("plain", **options).weights_sha256 for options in (
-        {}, {"mean": MEAN}, {"std": STD}, {"channel_order": "bgr"}, {"upsample": "bilinear"}, {"upsample": "nearest"},
-    )}  # fmt: skip
+    marks = {
+        source("plain", **options).weights_sha256
+        for options in (
+            {},
+            {"mean": MEAN},
+            {"std": STD},
+            {"channel_order": "bgr"},
+            {"upsample": "bilinear"},
+            {"upsample": "nearest"},
+        )
+    }
     assert len(marks) == 6
     assert source("plain").weights_sha256 == source("plain").weights_sha256
 
@@ -198,8 +206,12 @@ def test_damaged_graphs(tmp_path: Path) -> None:
 def adapted(folder: Path) -> ModelSource:
     return source(
         "channels_last_bgr",
-        channel_order="bgr", model_layout="nhwc", mean=MEAN[::-1], std=STD[::-1], upsample="bilinear",
-    )  # fmt: skip
+        channel_order="bgr",
+        model_layout="nhwc",
+        mean=MEAN[::-1],
+        std=STD[::-1],
+        upsample="bilinear",
+    )
 
 
 def traced(folder: Path) -> ModelSource:

@@ -1,4 +1,5 @@
-"""ONNX files in whatever form they were exported: the source computes what the torch network with the same options does."""
+"""ONNX files in whatever form they were exported: the source computes what the torch network with the same options
+does."""
 
 from __future__ import annotations
 
@@ -234,9 +235,12 @@ def test_class_numbers_are_no_scores(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format_name", ["tflite", "coreml", "onnx"])
 def test_an_adapted_file_converts_like_any(format_name: str, tmp_path: Path) -> None:
     path = written(
-        "plain", tmp_path / "net.onnx", input_names=["picture"], output_names=["scores"],
+        "plain",
+        tmp_path / "net.onnx",
+        input_names=["picture"],
+        output_names=["scores"],
         dynamic_axes={"picture": OPEN, "scores": OPEN},
-    )  # fmt: skip
+    )
     options: dict[str, Any] = {"mean": MEAN, "std": STD, "channel_order": "bgr", "upsample": "bilinear"}
     plan = make_plan(
         from_file(path, input_size=SIZE, **options), [(format_name, recipe("float32"))], output=OutputKind.LOGITS
@@ -253,9 +257,12 @@ def test_an_adapted_file_converts_like_any(format_name: str, tmp_path: Path) -> 
 
 def test_a_whole_run_and_what_follows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(
-        "plain", tmp_path / "net.onnx", input_names=["picture"], output_names=["scores"],
+        "plain",
+        tmp_path / "net.onnx",
+        input_names=["picture"],
+        output_names=["scores"],
         dynamic_axes={"picture": OPEN, "scores": OPEN},
-    )  # fmt: skip
+    )
     out = tmp_path / "run"
     quick = ["--images", "2", "--calibration-images", "2", "--latency-samples", "1", "--threads", "1", "--no-checks"]
     data = folder_dataset(tmp_path / "data", ("a", "b", "c", "d"))

@@ -1,4 +1,5 @@
-"""Answers that are probabilities: recognised in torch networks, programs in files and ONNX, said, and thresholded at one half."""
+"""Answers that are probabilities: recognised in torch networks, programs in files and ONNX, said, and thresholded at
+one half."""
 
 from __future__ import annotations
 
@@ -66,18 +67,38 @@ CASES: dict[str, tuple[Head, int, Scores, str]] = {
     "sigmoid": (torch.sigmoid, 1, Scores.PROBABILITIES, "ends in a sigmoid"),
     "sigmoid in place": (lambda x: x.sigmoid_(), 1, Scores.PROBABILITIES, "ends in a sigmoid"),
     "sigmoid, then resized": (resized, 1, Scores.PROBABILITIES, "ends in a sigmoid"),
-    "sigmoid, then cut": (lambda x: torch.sigmoid(functional.pad(x, (1, 1, 1, 1)))[..., 1:-1, 1:-1], 1, Scores.PROBABILITIES, "sigmoid"),
+    "sigmoid, then cut": (
+        lambda x: torch.sigmoid(functional.pad(x, (1, 1, 1, 1)))[..., 1:-1, 1:-1],
+        1,
+        Scores.PROBABILITIES,
+        "sigmoid",
+    ),
     "hard sigmoid": (functional.hardsigmoid, 1, Scores.PROBABILITIES, "ends in a sigmoid"),
     "softmax": (lambda x: x.softmax(1), 2, Scores.PROBABILITIES, "ends in a softmax"),
     "softmax of three": (lambda x: x.softmax(1), 3, Scores.PROBABILITIES, "ends in a softmax"),
     "sigmoid of each class": (torch.sigmoid, 3, Scores.INDEPENDENT, "each class has a probability of its own"),
-    "softmax by hand": (exp_by_hand, 2, Scores.PROBABILITIES, "add up to 1: they are taken for probabilities; say --answer-kind"),
+    "softmax by hand": (
+        exp_by_hand,
+        2,
+        Scores.PROBABILITIES,
+        "add up to 1: they are taken for probabilities; say --answer-kind",
+    ),
     "pair": (pair, 1, Scores.PROBABILITIES, "add up to 1"),
-    "sigmoid by hand": (lambda x: 1 / (1 + torch.exp(-x)), 1, Scores.PROBABILITIES, "tried lie within 0..1: one channel is the prob"),
+    "sigmoid by hand": (
+        lambda x: 1 / (1 + torch.exp(-x)),
+        1,
+        Scores.PROBABILITIES,
+        "tried lie within 0..1: one channel is the prob",
+    ),
     "tanh": (lambda x: (torch.tanh(x / 2) + 1) / 2, 1, Scores.PROBABILITIES, "lie within 0..1"),
     "clamped": (lambda x: (x / 40 + 0.5).clamp(0, 1), 1, Scores.PROBABILITIES, "lie within 0..1"),
-    "mean of two": (lambda x: (torch.sigmoid(x) + torch.sigmoid(2 * x)) / 2, 1, Scores.PROBABILITIES, "lie within 0..1"),
-}  # fmt: skip
+    "mean of two": (
+        lambda x: (torch.sigmoid(x) + torch.sigmoid(2 * x)) / 2,
+        1,
+        Scores.PROBABILITIES,
+        "lie within 0..1",
+    ),
+}
 
 
 def options(model: Path | str, folder: Path) -> RunOptions:

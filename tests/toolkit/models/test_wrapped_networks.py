@@ -100,8 +100,19 @@ def mixed() -> nn.Module:
     return network
 
 
-FORMS = ("compiled", "compiled_in_place", "compiled_part", "compiled_forward", "parallel", "parallel_part", "training", "half",
-         "brain", "double", "mixed")  # fmt: skip
+FORMS = (
+    "compiled",
+    "compiled_in_place",
+    "compiled_part",
+    "compiled_forward",
+    "parallel",
+    "parallel_part",
+    "training",
+    "half",
+    "brain",
+    "double",
+    "mixed",
+)
 
 
 def source(name: str, **options: Any) -> Any:

@@ -107,11 +107,23 @@ def not_run_sample() -> dict[str, Any]:
 
 def _unmeasured(reason: str) -> dict[str, Any]:
     return {
-        "status": "not_run", "reason": reason, "miou": None, "mean_f1": None, "per_class_iou": {}, "delta_miou": None,
-        "delta_per_class_iou": {}, "delta_per_class_iou_ci95": {}, "delta_miou_ci95": None, "pixel_agreement": None,
-        "latency_ms": None, "peak_memory_bytes": None, "images": 0, "worst_class": None,
-        "latency_status": "not_run", "latency_reason": reason,
-    }  # fmt: skip
+        "status": "not_run",
+        "reason": reason,
+        "miou": None,
+        "mean_f1": None,
+        "per_class_iou": {},
+        "delta_miou": None,
+        "delta_per_class_iou": {},
+        "delta_per_class_iou_ci95": {},
+        "delta_miou_ci95": None,
+        "pixel_agreement": None,
+        "latency_ms": None,
+        "peak_memory_bytes": None,
+        "images": 0,
+        "worst_class": None,
+        "latency_status": "not_run",
+        "latency_reason": reason,
+    }
 
 
 def _artifact(
@@ -137,20 +149,31 @@ def _artifact(
         worst = min((value, label) for label, value in changes.items() if value is not None)
         runs.append(
             {
-                "runner": runner, "backend": backend, "threads": 2, "status": "measured", "reason": "",
-                "images": 8 if slow else 60, "evaluated_at": [256, 256], "miou": miou + change, "mean_f1": 0.879,
+                "runner": runner,
+                "backend": backend,
+                "threads": 2,
+                "status": "measured",
+                "reason": "",
+                "images": 8 if slow else 60,
+                "evaluated_at": [256, 256],
+                "miou": miou + change,
+                "mean_f1": 0.879,
                 "per_class_iou": {
                     label: None if value is None else value + (changes[label] or 0.0)
                     for label, value in per_class.items()
                 },
-                "delta_miou": change, "delta_per_class_iou": changes,
+                "delta_miou": change,
+                "delta_per_class_iou": changes,
                 "delta_miou_ci95": [change - loss / 400 - 1e-4, change + loss / 500 + 1e-4],
                 "delta_per_class_iou_ci95": {
                     label: None if value is None else [value - 0.004, value + 0.004] for label, value in changes.items()
                 },
-                "worst_class": {"name": worst[1], "delta": worst[0]}, "pixel_agreement": 1 - loss / 90,
-                "latency_status": "measured" if timed else "not_run", "latency_reason": "" if timed else NOT_A_PHONE,
-                "latency_ms": _latency(middle, random) if timed else None, "peak_memory_bytes": 182_000_000,
+                "worst_class": {"name": worst[1], "delta": worst[0]},
+                "pixel_agreement": 1 - loss / 90,
+                "latency_status": "measured" if timed else "not_run",
+                "latency_reason": "" if timed else NOT_A_PHONE,
+                "latency_ms": _latency(middle, random) if timed else None,
+                "peak_memory_bytes": 182_000_000,
                 "finding": "worse" if loss > 1 else "no difference shown",
                 "finding_per_class": {
                     label: None if value is None else "too few images to tell" for label, value in changes.items()
@@ -160,21 +183,30 @@ def _artifact(
                     for label, value in per_class.items()
                 },
                 "class_flips": _flips(loss, len(per_class)),
-                "thread_sweep": [
-                    {"threads": 1, "p50": 1.8 * middle, "samples": 30}, {"threads": 2, "p50": middle, "samples": 30}
-                ] if timed else [],
+                "thread_sweep": (
+                    [{"threads": 1, "p50": 1.8 * middle, "samples": 30}, {"threads": 2, "p50": middle, "samples": 30}]
+                    if timed
+                    else []
+                ),
                 "per_op": _operations(middle) if backend == "cpu" else None,
             }
-        )  # fmt: skip
+        )
     return {
-        "name": name, "format": kind, "recipe": recipe, "path": f"artifacts/{name}", "sha256": f"{size:064x}",
-        "size_bytes": size, "provenance": {"route": f"torch to {kind}", "tool": "9.9"},
-        "limits": {"miou_drop": 0.01, "class_drop": 0.03}, "parity": {"sqnr_db": 130.2 - 40 * loss}, "runs": runs,
+        "name": name,
+        "format": kind,
+        "recipe": recipe,
+        "path": f"artifacts/{name}",
+        "sha256": f"{size:064x}",
+        "size_bytes": size,
+        "provenance": {"route": f"torch to {kind}", "tool": "9.9"},
+        "limits": {"miou_drop": 0.01, "class_drop": 0.03},
+        "parity": {"sqnr_db": 130.2 - 40 * loss},
+        "runs": runs,
         "verdict": {
             "status": verdict,
             "reasons": [f"{runs[0]['runner']}: mean IoU changed by {runs[0]['delta_miou']:+.4f} (may fall by 0.0100)"],
         },
-    }  # fmt: skip
+    }
 
 
 def _flips(loss: float, classes: int) -> list[list[int]]:
@@ -185,19 +217,35 @@ def _flips(loss: float, classes: int) -> list[list[int]]:
 
 
 def _operations(total: float) -> dict[str, Any]:
-    kinds = [{"name": kind, "kind": kind, "ms": total * share, "share": share, "calls": calls}
-             for kind, share, calls in (("conv", 0.7, 61), ("resize", 0.2, 3), ("relu", 0.1, 40))]  # fmt: skip
-    operations = [{"name": f"encoder_{number}_conv", "kind": "conv", "ms": total / 61, "share": 1 / 61, "calls": 1}
-                  for number in range(40)]  # fmt: skip
+    kinds = [
+        {"name": kind, "kind": kind, "ms": total * share, "share": share, "calls": calls}
+        for kind, share, calls in (("conv", 0.7, 61), ("resize", 0.2, 3), ("relu", 0.1, 40))
+    ]
+    operations = [
+        {"name": f"encoder_{number}_conv", "kind": "conv", "ms": total / 61, "share": 1 / 61, "calls": 1}
+        for number in range(40)
+    ]
     return {"status": "measured", "runs": 5, "total_ms": total, "kinds": kinds, "operations": operations}
 
 
 def _latency(median: float, random: np.random.Generator) -> dict[str, Any]:
     p90 = median * random.uniform(1.03, 1.1)
     return {
-        "p50": median, "p90": p90, "p95": p90 * 1.03, "p99": p90 * 1.2, "mean": median * 1.02, "min": median * 0.95,
-        "max": p90 * 1.3, "samples": 100, "warmup": 12, "load_ms": 31.0, "first_run_ms": median * 1.6, "warning": "", "iqr": median * 0.04, "cold_start": 31.0 + median * 1.6,
-    }  # fmt: skip
+        "p50": median,
+        "p90": p90,
+        "p95": p90 * 1.03,
+        "p99": p90 * 1.2,
+        "mean": median * 1.02,
+        "min": median * 0.95,
+        "max": p90 * 1.3,
+        "samples": 100,
+        "warmup": 12,
+        "load_ms": 31.0,
+        "first_run_ms": median * 1.6,
+        "warning": "",
+        "iqr": median * 0.04,
+        "cold_start": 31.0 + median * 1.6,
+    }
 
 
 def _examples(folder: Path, count: int = 3, size: int = 256) -> list[dict[str, Any]]:

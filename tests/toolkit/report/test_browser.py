@@ -1,7 +1,7 @@
 """report.html in a real browser, at the width of a phone and of a desk.
 
-Chromium is looked for in SEGPORT_CHROMIUM, on PATH, and where Playwright keeps its own. Without one the tests are skipped, unless
-SEGPORT_REQUIRE_BROWSER is set, as in CI. The pictures in docs/images are taken by the last test::
+Chromium is looked for in SEGPORT_CHROMIUM, on PATH, and where Playwright keeps its own. Without one the tests are
+skipped, unless SEGPORT_REQUIRE_BROWSER is set, as in CI. The pictures in docs/images are taken by the last test::
 
     SEGPORT_SCREENSHOTS=docs/images SEGPORT_REPORT=runs/demo/report.html python -m pytest tests/toolkit/report/test_browser.py
 """
@@ -22,9 +22,14 @@ from toolkit.report import write_all
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 QUIETLY = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 PHONE, DESK = 390, 1280
 LEAST_CONTRAST = 4.5
 """WCAG 2.2, success criterion 1.4.3, for text of usual size."""

@@ -79,8 +79,12 @@ def page(folder: Path) -> Page:
 def test_all_files_and_nothing_else_are_written(page: Page, folder: Path) -> None:
     assert page.text
     assert sorted(path.name for path in folder.iterdir()) == [
-        "examples", "report.html", "report.json", "report.junit.xml", "report.md",
-    ]  # fmt: skip
+        "examples",
+        "report.html",
+        "report.json",
+        "report.junit.xml",
+        "report.md",
+    ]
 
 
 def test_verdict_comes_first(page: Page) -> None:
@@ -185,8 +189,14 @@ def test_pictures_that_are_none_or_lie_outside_are_left_out(tmp_path: Path, path
 
 def test_tints_follow_fixed_steps() -> None:
     assert [heat(change) for change in (0.0, -0.0004, -0.0006, -0.02, -0.2, 0.003, None)] == [
-        "", "", "down1", "down3", "down4", "up2", "none",
-    ]  # fmt: skip
+        "",
+        "",
+        "down1",
+        "down3",
+        "down4",
+        "up2",
+        "none",
+    ]
 
 
 def test_a_report_that_does_not_pass_writes_nothing(tmp_path: Path) -> None:

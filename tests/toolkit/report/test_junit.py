@@ -46,8 +46,11 @@ def test_a_case_for_every_reason_with_its_outcome() -> None:
     (suite,) = root
     assert suite.attrib["name"] == "tflite-float32"
     assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["errors"], suite.attrib["skipped"]) == (
-        "3", "1", "0", "1",
-    )  # fmt: skip
+        "3",
+        "1",
+        "0",
+        "1",
+    )
     failed, passed, skipped = suite
     assert failed.attrib == {"classname": "segport.tflite-float32", "name": "IoU of hat in litert (xnnpack)"}
     assert [child.tag for child in failed] == ["failure"]

@@ -88,8 +88,11 @@ def test_terminal_says_once_why_a_run_was_not_measured() -> None:
 def test_no_pass_stands_beside_a_run_that_was_not_measured() -> None:
     document = sample()
     document["artifacts"][0]["runs"][1] = {
-        **document["artifacts"][0]["runs"][1], "status": "not_run", "reason": "needs macOS", "miou": None,
-    }  # fmt: skip
+        **document["artifacts"][0]["runs"][1],
+        "status": "not_run",
+        "reason": "needs macOS",
+        "miou": None,
+    }
     rows = tables(render(check(document)))[0][2:]
     assert (rows[0][-1], rows[1][3], rows[1][-1]) == ("pass", "not run", "–")
 
@@ -178,8 +181,11 @@ def test_figures_in_words() -> None:
     assert (duration(7.2), duration(252), duration(3 * 3600 + 61)) == ("7 s", "4 min 12 s", "3 h 1 min")
     assert (counted(1, "picture"), counted(1200, "picture")) == ("1 picture", "1,200 pictures")
     assert (listed([]), listed(["a"]), listed(["a", "b"]), listed(list("abcdef"))) == (
-        "", "a", "a and b", "a, b, c and 3 more",
-    )  # fmt: skip
+        "",
+        "a",
+        "a and b",
+        "a, b, c and 3 more",
+    )
 
 
 def test_what_intervals_and_edges_say_stands_in_both() -> None:
@@ -190,8 +196,13 @@ def test_what_intervals_and_edges_say_stands_in_both() -> None:
 
 def test_sizes_of_small_files_are_not_zero() -> None:
     assert [megabytes(size) for size in (None, 0, 1_234, 99_999, 100_000, 2_514_000)] == [
-        "–", "0.0 kB", "1.2 kB", "100.0 kB", "0.10 MB", "2.51 MB",
-    ]  # fmt: skip
+        "–",
+        "0.0 kB",
+        "1.2 kB",
+        "100.0 kB",
+        "0.10 MB",
+        "2.51 MB",
+    ]
     document = sample()
     document["artifacts"][0]["size_bytes"] = 1_234
     for text in (shown(document, 140), render(check(document))):
@@ -202,5 +213,11 @@ def test_sizes_of_small_files_are_not_zero() -> None:
 def test_values_are_written_as_people_do() -> None:
     values = ([64, 96], ["tflite", "onnx"], [], [True, False], {"a": [1, 2, 3]}, None, 0.5)
     assert [plainly(value) for value in values] == [
-        "64 x 96", "tflite, onnx", "none", "True, False", "a 1, 2, 3", "–", "0.5",
-    ]  # fmt: skip
+        "64 x 96",
+        "tflite, onnx",
+        "none",
+        "True, False",
+        "a 1, 2, 3",
+        "–",
+        "0.5",
+    ]

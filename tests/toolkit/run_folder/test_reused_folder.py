@@ -24,9 +24,24 @@ def other() -> Core:
 
 def convert(out: Path, model: str, formats: str, *more: str) -> int:
     return run_command(
-        ["convert", "--model", model, "--formats", formats, "--recipes", "float32", "--input-size", "32", "--upsample", "bilinear",
-         "--out", str(out), "--quiet", *more]
-    )  # fmt: skip
+        [
+            "convert",
+            "--model",
+            model,
+            "--formats",
+            formats,
+            "--recipes",
+            "float32",
+            "--input-size",
+            "32",
+            "--upsample",
+            "bilinear",
+            "--out",
+            str(out),
+            "--quiet",
+            *more,
+        ]
+    )
 
 
 def files(out: Path) -> set[str]:

@@ -42,10 +42,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv(PORT_VARIABLE, "1")  # no adb server is there
         patch.delenv(TOOL_VARIABLE, raising=False)
         options = [
-            "--model", "brightest:Brightest", "--classes", "names.txt", "--dataset", f"folder:{root / 'data'}",
-            "--input-size", str(SIDE), "--images", "3", "--latency-samples", "2", "--threads", "1", "--examples", "0",
-            "--formats", "tflite,coreml", "--recipes", "float32", "--out", "out", "--quiet", "--no-checks",
-        ]  # fmt: skip
+            "--model",
+            "brightest:Brightest",
+            "--classes",
+            "names.txt",
+            "--dataset",
+            f"folder:{root / 'data'}",
+            "--input-size",
+            str(SIDE),
+            "--images",
+            "3",
+            "--latency-samples",
+            "2",
+            "--threads",
+            "1",
+            "--examples",
+            "0",
+            "--formats",
+            "tflite,coreml",
+            "--recipes",
+            "float32",
+            "--out",
+            "out",
+            "--quiet",
+            "--no-checks",
+        ]
         assert run_command(["run", *options, "--runners", "litert,litert:xnnpack-fp16,milrun"]) == 0
         assert run_command(["bench", "out", "--all", "--runners", "litert"]) == ExitStatus.BAD_INPUT
         assert run_command(["bench", "out", "--all", "--latency-samples", "1", "--quiet"]) == 0

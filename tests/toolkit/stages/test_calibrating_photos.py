@@ -1,4 +1,5 @@
-"""What fixes integer ranges where no training pictures with labels are named: photographs, or drawn faces, and that it is said."""
+"""What fixes integer ranges where no training pictures with labels are named: photographs, or drawn faces, and that it
+is said."""
 
 from __future__ import annotations
 

@@ -52,14 +52,30 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def arguments(name: str, *more: str) -> list[str]:
     return [
-        "--model", f"planted:{name}", "--classes", "names.txt", "--dataset", "folder:data", "--input-size", str(SIDE),
-        "--calibration-images", "4", "--formats", "onnx", "--recipes", "float32",
-        "--out", name, "--quiet", *more,
-    ]  # fmt: skip
+        "--model",
+        f"planted:{name}",
+        "--classes",
+        "names.txt",
+        "--dataset",
+        "folder:data",
+        "--input-size",
+        str(SIDE),
+        "--calibration-images",
+        "4",
+        "--formats",
+        "onnx",
+        "--recipes",
+        "float32",
+        "--out",
+        name,
+        "--quiet",
+        *more,
+    ]
 
 
 def plant(place: Path, name: str, folder: Path) -> Path:
-    """The right network's run folder with the file of the one that has a mistake, as a converter gone wrong leaves it."""
+    """The right network's run folder with the file of the one that has a mistake, as a converter gone wrong leaves
+    it."""
     shutil.copytree(place / "Brightest", folder)
     shutil.copytree(place / name / "artifacts", folder / "artifacts", dirs_exist_ok=True)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -100,9 +116,14 @@ def test_the_right_network_passes_and_its_checks_are_in_every_report(
     ],
 )
 def test_a_planted_mistake_fails_the_run_by_name(
-    name: str, check: str, sentence: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    check: str,
+    sentence: str,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(place)
     folder = plant(place, name, tmp_path / "wrong")
     gates = ["--max-miou-drop", "1", "--max-class-drop", "1"]

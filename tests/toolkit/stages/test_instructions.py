@@ -42,9 +42,11 @@ def counted(total: int | None) -> Document:
     document = copy.deepcopy(sample())
     if total is not None:
         document["artifacts"][0]["runs"][0]["instructions"] = {
-            "total": total, "by_class": {"dot_product": total - 5, "load": 5}, "profile": "cortex-a76",
+            "total": total,
+            "by_class": {"dot_product": total - 5, "load": 5},
+            "profile": "cortex-a76",
             "emulator": "qemu-user 7.2",
-        }  # fmt: skip
+        }
     return document
 
 
@@ -55,11 +57,15 @@ def compared(before: int | None, after: int | None, limit: float = 0.01) -> RunC
 @pytest.mark.parametrize(
     ("after", "limit", "finding"),
     [
-        (TOTAL, 0.01, None), (TOTAL + 39, 0.01, "changed"), (int(TOTAL * 1.011), 0.01, "worse"),
-        (int(TOTAL * 1.011), 0.02, "changed"), (TOTAL + 39, 0.0, "worse"), (TOTAL // 2, 0.01, "better"),
+        (TOTAL, 0.01, None),
+        (TOTAL + 39, 0.01, "changed"),
+        (int(TOTAL * 1.011), 0.01, "worse"),
+        (int(TOTAL * 1.011), 0.02, "changed"),
+        (TOTAL + 39, 0.0, "worse"),
+        (TOTAL // 2, 0.01, "better"),
         (None, 0.01, "worse"),
     ],
-)  # fmt: skip
+)
 def test_growth_beyond_the_limit_is_worse(after: int | None, limit: float, finding: str | None) -> None:
     rows = [row for row in compared(TOTAL, after, limit).changed if row.what == "instructions"]
     assert [row.finding for row in rows] == ([] if finding is None else [finding])
@@ -97,8 +103,11 @@ def test_command_line_has_the_limit(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_reports_show_instructions_and_agreement(tmp_path: Path) -> None:
     document = counted(TOTAL)
     document["artifacts"][0]["runs"][0]["native_agreement"] = {
-        "against": "litert (xnnpack)", "images": 8, "bit_equal": 7, "largest_difference": 1e-7,
-    }  # fmt: skip
+        "against": "litert (xnnpack)",
+        "images": 8,
+        "bit_equal": 7,
+        "largest_difference": 1e-7,
+    }
     said = [markdown.render(check(document)), html.render(check(document), tmp_path)]
     for text in said:
         assert "Executed instructions of one inference" in text
@@ -128,10 +137,17 @@ class Counting(LiteRtRunner):
 
 
 ARTIFACT = Artifact(
-    name="tflite-float32", format="tflite", recipe="float32", path=Path("none.tflite"), sha256="0" * 64, size_bytes=1,
-    key="0", classes=("a", "b"), image=ImageInput("image", 16, 24, PixelRange.UNIT, Layout.NHWC),
+    name="tflite-float32",
+    format="tflite",
+    recipe="float32",
+    path=Path("none.tflite"),
+    sha256="0" * 64,
+    size_bytes=1,
+    key="0",
+    classes=("a", "b"),
+    image=ImageInput("image", 16, 24, PixelRange.UNIT, Layout.NHWC),
     output=MapOutput("logits", 16, 24, 2, OutputKind.LOGITS, Layout.NHWC),
-)  # fmt: skip
+)
 
 
 def context(*kinds: type[LiteRtRunner], options: RunOptions | None = None, progress: Progress | None = None) -> Context:

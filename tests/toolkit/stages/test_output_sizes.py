@@ -28,9 +28,25 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("sizes")
     save_checkpoint(scrambled(tiny_config(classes=len(FACE11.names))), FACE11, root / "tiny.safetensors")
     arguments = [
-        "--model", str(root / "tiny.safetensors"), "--input-size", "32", "--output-sizes", "16,48", "--images", "3",
-        "--recipes", "float32", "--latency-samples", "2", "--threads", "1", "--examples", "1", "--out", str(root / "out"),
-    ]  # fmt: skip
+        "--model",
+        str(root / "tiny.safetensors"),
+        "--input-size",
+        "32",
+        "--output-sizes",
+        "16,48",
+        "--images",
+        "3",
+        "--recipes",
+        "float32",
+        "--latency-samples",
+        "2",
+        "--threads",
+        "1",
+        "--examples",
+        "1",
+        "--out",
+        str(root / "out"),
+    ]
     assert run_command(["run", *arguments, "--runners", "litert,milrun,onnxruntime", "--quiet"]) == ExitStatus.PASS
     return root
 

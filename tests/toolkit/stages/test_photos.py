@@ -1,4 +1,5 @@
-"""Pictures without labels: agreement with the float network, class flips and margins, said plainly to be no accuracy."""
+"""Pictures without labels: agreement with the float network, class flips and margins, said plainly to be no
+accuracy."""
 
 from __future__ import annotations
 
@@ -60,10 +61,25 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         given = [
-            "convert", "--model", "brightest:Brightest", "--classes", "names.txt", "--dataset", "folder:data",
-            "--input-size", str(SIDE), "--calibration-images", "4", "--formats", "tflite", "--recipes", "float32,int8_static",
-            "--out", "out", "--quiet",
-        ]  # fmt: skip
+            "convert",
+            "--model",
+            "brightest:Brightest",
+            "--classes",
+            "names.txt",
+            "--dataset",
+            "folder:data",
+            "--input-size",
+            str(SIDE),
+            "--calibration-images",
+            "4",
+            "--formats",
+            "tflite",
+            "--recipes",
+            "float32,int8_static",
+            "--out",
+            "out",
+            "--quiet",
+        ]
         assert run_command(given) == ExitStatus.PASS
     return root
 

@@ -41,10 +41,23 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "data" / "classes.txt").write_text("\n".join(CLASSES) + "\n")
     (root / "sharded.py").write_text(FACTORY)
     arguments = [
-        "--model", "sharded:Brightest", "--classes", str(root / "data" / "classes.txt"), "--input-size", str(SIDE),
-        "--dataset", f"folder:{root / 'data'}", "--calibration-images", "2",
-        "--formats", "onnx,tflite", "--recipes", "float32,float16", "--out", str(root / "out"),
-    ]  # fmt: skip
+        "--model",
+        "sharded:Brightest",
+        "--classes",
+        str(root / "data" / "classes.txt"),
+        "--input-size",
+        str(SIDE),
+        "--dataset",
+        f"folder:{root / 'data'}",
+        "--calibration-images",
+        "2",
+        "--formats",
+        "onnx,tflite",
+        "--recipes",
+        "float32,float16",
+        "--out",
+        str(root / "out"),
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         assert run_command(["convert", *arguments, "--quiet"]) == 0
@@ -69,9 +82,13 @@ def started(place: Path, *more: str) -> subprocess.Popen[bytes]:
     here = Path(__file__).resolve().parents[3]
     environment = os.environ | {"PYTHONPATH": str(here), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        command(*more), cwd=place, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        command(*more),
+        cwd=place,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         start_new_session=True,
-    )  # fmt: skip
+    )
 
 
 def settled(place: Path, *more: str) -> dict[str, Any]:

@@ -210,11 +210,19 @@ def test_pieces_of_other_circumstances_are_not_used(
     book = store.book(runner, NoisyDataset(), range(29), 8, task)
     others = [
         store.book(OnnxRuntimeRunner(artifacts["onnx-float32"], threads=2), NoisyDataset(), range(29), 8, task),
-        store.book(OnnxRuntimeRunner(dataclasses.replace(artifacts["onnx-float32"], sha256="1" * 64)), NoisyDataset(), range(29), 8, task),
-        store.book(runner, NoisyDataset(30), range(29), 8, task), store.book(runner, NoisyDataset(), range(28), 8, task),
-        store.book(runner, NoisyDataset(), range(29), 9, task), store.book(runner, NoisyDataset(), range(29), 8, Task()),
+        store.book(
+            OnnxRuntimeRunner(dataclasses.replace(artifacts["onnx-float32"], sha256="1" * 64)),
+            NoisyDataset(),
+            range(29),
+            8,
+            task,
+        ),
+        store.book(runner, NoisyDataset(30), range(29), 8, task),
+        store.book(runner, NoisyDataset(), range(28), 8, task),
+        store.book(runner, NoisyDataset(), range(29), 9, task),
+        store.book(runner, NoisyDataset(), range(29), 8, Task()),
         store.book(runner, NoisyDataset(), range(29), 8, Task(maps, judge_at="original")),
-    ]  # fmt: skip
+    ]
     assert len({other.folder for other in [book, *others]}) == 8
 
 

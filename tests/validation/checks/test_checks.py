@@ -241,9 +241,11 @@ class Refusing(TorchRunner):
 def test_a_runtime_that_refuses_is_not_a_pass() -> None:
     found = by_name(check_artifact(evidence(runner=Refusing)))
     assert found == {
-        "determinism": CheckStatus.NOT_RUN, "output": CheckStatus.FAIL, "parity": CheckStatus.NOT_RUN,
+        "determinism": CheckStatus.NOT_RUN,
+        "output": CheckStatus.FAIL,
+        "parity": CheckStatus.NOT_RUN,
         "preprocessing": CheckStatus.NOT_RUN,
-    }  # fmt: skip
+    }
 
 
 def images(count: int) -> MemoryDataset:

@@ -2,9 +2,10 @@
 
     python -m tests.validation.milrun.fuzz --count 2000
 
-Four of five attempts flip bits of one byte, the rest cut a file short; most hit the program, where it can hurt, some the manifest
-and the weights. Attempts run one after the other in a process of their own, which may use a limited time and memory for each. An
-attempt that ends the process or does not come back is a fault, and the next one starts a new process.
+Four of five attempts flip bits of one byte, the rest cut a file short; most hit the program, where it can hurt, some
+the manifest and the weights. Attempts run one after the other in a process of their own, which may use a limited time
+and memory for each. An attempt that ends the process or does not come back is a fault, and the next one starts a new
+process.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class Outcome:
 
 
 def packages(folder: Path) -> dict[str, dict[str, tuple[int, ...]]]:
-    """Small packages by path, each with the shapes of its inputs: floats, 8-bit weights, a palette, two functions, control flow."""
+    """Small packages by path, each with the shapes of its inputs: floats, 8-bit weights, a palette, two functions,
+    control flow."""
     import coremltools as ct
     from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
     from coremltools.optimize import coreml as cto
@@ -115,8 +117,9 @@ def packages(folder: Path) -> dict[str, dict[str, tuple[int, ...]]]:
         )
         return mb.cond(
             pred=mb.greater(x=mb.reduce_sum(x=x, axes=[0, 1], keep_dims=False), y=np.float32(0)),
-            _true_fn=lambda: mb.relu(x=total), _false_fn=lambda: mb.tanh(x=total),
-        )  # fmt: skip
+            _true_fn=lambda: mb.relu(x=total),
+            _false_fn=lambda: mb.tanh(x=total),
+        )
 
     program(looping, {"x": (2, 3)}, folder, name="control_flow")
     made["control_flow"] = {"x": (2, 3)}

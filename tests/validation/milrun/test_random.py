@@ -1,7 +1,7 @@
 """Random operations give other numbers than Apple's generator, so their distributions are held against the definitions.
 
-Bounds are six standard errors of each estimate under the defined distribution: a right generator breaks one of them less than
-once in a hundred million tests, and the seeds are fixed.
+Bounds are six standard errors of each estimate under the defined distribution: a right generator breaks one of them
+less than once in a hundred million tests, and the seeds are fixed.
 """
 
 from __future__ import annotations

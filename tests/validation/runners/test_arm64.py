@@ -109,8 +109,9 @@ def test_only_what_is_wanted_is_kept(tmp_path: Path) -> None:
     (tmp_path / "lib64").symlink_to("/nowhere")
     keep_only(tmp_path, ("usr/bin/qemu-aarch64", "lib"))
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == [
-        "lib/x/libc.so", "usr/bin/qemu-aarch64",
-    ]  # fmt: skip
+        "lib/x/libc.so",
+        "usr/bin/qemu-aarch64",
+    ]
     assert not (tmp_path / "lib64").is_symlink()
     assert not (tmp_path / "etc").exists()
 
@@ -207,8 +208,11 @@ def test_agreement_is_by_bits() -> None:
     assert found.add(one, one.copy()) == 0
     assert found.add(one, np.array([1.5, -0.0], np.float32)) == 1
     assert found.to_json() == {
-        "against": "litert (xnnpack)", "images": 2, "bit_equal": 1, "largest_difference": 0.5,
-    }  # fmt: skip
+        "against": "litert (xnnpack)",
+        "images": 2,
+        "bit_equal": 1,
+        "largest_difference": 0.5,
+    }
 
 
 def test_result_keeps_instructions() -> None:
@@ -259,8 +263,11 @@ def test_integers_give_the_same_bits_and_one_number(
             for other in range(3):
                 runner.predict(picture(other))
             assert runner.native_agreement() == {
-                "against": "litert (xnnpack)", "images": 3, "bit_equal": 3, "largest_difference": 0.0,
-            }  # fmt: skip
+                "against": "litert (xnnpack)",
+                "images": 3,
+                "bit_equal": 3,
+                "largest_difference": 0.0,
+            }
     assert found[0] == found[1]
     assert sum(found[0].by_class.values()) == found[0].total > 1000
     kernel = {"cortex-a76": "dot_product", "cortex-a53": "integer_multiply", "max": "int8_matrix"}[backend]
@@ -345,9 +352,14 @@ class _CapstoneInstruction(ctypes.Structure):
     """`cs_insn` of capstone.h 4.0; the fields before `detail`."""
 
     _fields_ = (
-        ("id", ctypes.c_uint), ("address", ctypes.c_uint64), ("size", ctypes.c_uint16), ("bytes", ctypes.c_uint8 * 16),
-        ("mnemonic", ctypes.c_char * 32), ("op_str", ctypes.c_char * 160), ("detail", ctypes.c_void_p),
-    )  # fmt: skip
+        ("id", ctypes.c_uint),
+        ("address", ctypes.c_uint64),
+        ("size", ctypes.c_uint16),
+        ("bytes", ctypes.c_uint8 * 16),
+        ("mnemonic", ctypes.c_char * 32),
+        ("op_str", ctypes.c_char * 160),
+        ("detail", ctypes.c_void_p),
+    )
 
 
 def _disassembled(folder: Path, words: list[int]) -> dict[int, str]:
@@ -356,8 +368,13 @@ def _disassembled(folder: Path, words: list[int]) -> dict[int, str]:
     handle, pointer = ctypes.c_size_t(), ctypes.POINTER(_CapstoneInstruction)()
     library.cs_disasm.restype = ctypes.c_size_t
     library.cs_disasm.argtypes = (
-        ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_void_p,
-    )  # fmt: skip
+        ctypes.c_size_t,
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_uint64,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+    )
     assert library.cs_open(1, 0, ctypes.byref(handle)) == 0  # CS_ARCH_ARM64, little endian
     found = {}
     for word in words:

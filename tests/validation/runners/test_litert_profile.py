@@ -1,4 +1,5 @@
-"""Times of a .tflite file's operations: read through the C API, named as in the file, refused where its layout is not known."""
+"""Times of a .tflite file's operations: read through the C API, named as in the file, refused where its layout is not
+known."""
 
 from __future__ import annotations
 

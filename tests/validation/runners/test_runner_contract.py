@@ -112,8 +112,10 @@ def test_answers_what_the_network_answers(closed: Runner, logits_of: LogitsOf) -
             answer = runner.predict(picture(seed))
             assert answer.shape == (OUT_HEIGHT, OUT_WIDTH, 4)
             assert answer.dtype == np.float32
-            # Float16 keeps 11 bits of a number. Three tensors of about 1 are rounded on the way; a CPU that adds in float16 rounds
-            # partial sums too, of 27 products in the first layer, which the second weighs up to eight times (0.0020 seen).
+            # Float16 keeps 11 bits of a number. Three tensors of about 1 are rounded on the way; a CPU that adds in
+            # float16 rounds
+            # partial sums too, of 27 products in the first layer, which the second weighs up to eight times (0.0020
+            # seen).
             tolerance = 8 * 2.0**-11 if closed.backend.endswith("fp16") else 2e-4
             np.testing.assert_allclose(answer, logits_of(picture(seed)), atol=tolerance)
 

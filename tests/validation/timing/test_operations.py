@@ -30,8 +30,9 @@ def test_calls_are_added_up_by_name_and_by_kind() -> None:
     assert (found.status, found.runs) == ("measured", 2)
     assert found.total_ms == pytest.approx(5.0)
     assert [(item.kind, item.ms, item.share, item.calls) for item in found.kinds] == [
-        ("Conv", pytest.approx(4.0), pytest.approx(0.8), 2.0), ("Relu", pytest.approx(1.0), pytest.approx(0.2), 1.5),
-    ]  # fmt: skip
+        ("Conv", pytest.approx(4.0), pytest.approx(0.8), 2.0),
+        ("Relu", pytest.approx(1.0), pytest.approx(0.2), 1.5),
+    ]
     assert [item.name for item in found.operations] == ["a", "b", "r"]
     assert OperationProfile.from_json(json.loads(json.dumps(dataclasses.asdict(found)))) == found
     assert added_up([], runs=2).status == "failed"

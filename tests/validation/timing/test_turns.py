@@ -77,19 +77,20 @@ def test_rounds_go_forwards_and_backwards_each_after_an_untimed_run(float_artifa
 
 
 def test_drift_hits_all_alike(float_artifact: TorchArtifact) -> None:
-    """A machine that slows down threefold: two equal runners in turns get equal medians, one after the other they do not."""
+    """A machine that slows down threefold: two equal runners in turns get equal medians, one after the other they do
+    not."""
 
     def slowing() -> Iterator[int]:
         return iter([10**6 + step * 10**4 for step in range(400)])
 
     settings = LatencySettings(samples=80, max_warmup=1)
     together, _ = _noted(float_artifact, "ab", slowing())
-    ((one,), (two,)) = time_in_turns([[Entrant(item, picture(0))] for item in together], settings)
+    (one,), (two,) = time_in_turns([[Entrant(item, picture(0))] for item in together], settings)
     assert one.latency is not None
     assert two.latency is not None
     assert two.latency.p50 == pytest.approx(one.latency.p50, rel=0.02)
     apart, _ = _noted(float_artifact, "ab", slowing())
-    ((first,), (second,)) = time_in_turns([[Entrant(item, picture(0))] for item in apart], settings, most_open=1)
+    (first,), (second,) = time_in_turns([[Entrant(item, picture(0))] for item in apart], settings, most_open=1)
     assert first.latency is not None
     assert second.latency is not None
     assert second.latency.p50 > 1.3 * first.latency.p50
@@ -110,8 +111,15 @@ def test_only_one_group_is_open_at_a_time(float_artifact: TorchArtifact) -> None
     time_in_turns(teams, LatencySettings(samples=3, max_warmup=1), most_bytes=120)
     doors = [item for item in diary if len(item) > 1]
     assert doors == [
-        "open a", "open b", "close b", "close a", "open c", "open d", "close d", "close c",
-    ]  # fmt: skip
+        "open a",
+        "open b",
+        "close b",
+        "close a",
+        "open c",
+        "open d",
+        "close d",
+        "close c",
+    ]
 
 
 @pytest.mark.parametrize("fails_at", [1, 4, 9])
@@ -142,9 +150,11 @@ def test_ctrl_c_closes_everything(float_artifact: TorchArtifact) -> None:
 def test_time_and_memory_of_real_runs(float_artifact: TorchArtifact, artifacts: dict[str, Artifact]) -> None:
     settings = LatencySettings(samples=6, max_warmup=2, cold_starts=2)
     runners: list[Runner] = [
-        TorchRunner(float_artifact), LiteRtRunner(artifacts["tflite-float32"]),
-        OnnxRuntimeRunner(artifacts["onnx-float32"]), MilRunRunner(artifacts["coreml-float32"]),
-    ]  # fmt: skip
+        TorchRunner(float_artifact),
+        LiteRtRunner(artifacts["tflite-float32"]),
+        OnnxRuntimeRunner(artifacts["onnx-float32"]),
+        MilRunRunner(artifacts["coreml-float32"]),
+    ]
     subjects = [Subject(runner, picture(0)) for runner in runners]
     fresh = [start_fresh(subject, settings) for subject in subjects]
     results = [

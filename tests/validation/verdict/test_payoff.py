@@ -27,20 +27,40 @@ KEPT = [RunResult("litert", "xnnpack", 1, Status.MEASURED, images=4, miou=0.7, d
 def latency(p50: float, iqr: float = 0.1, warning: str = "") -> LatencyResult:
     """100 samples around a median."""
     return LatencyResult(
-        p50=p50, p90=p50, p95=p50, p99=p50, mean=p50, min=p50, max=p50, samples=100, warmup=5, stable=True, threads=1,
-        load_ms=1.0, first_run_ms=p50, other_load=0.0, warning=warning, iqr=iqr, in_turns=2,
-    )  # fmt: skip
+        p50=p50,
+        p90=p50,
+        p95=p50,
+        p99=p50,
+        mean=p50,
+        min=p50,
+        max=p50,
+        samples=100,
+        warmup=5,
+        stable=True,
+        threads=1,
+        load_ms=1.0,
+        first_run_ms=p50,
+        other_load=0.0,
+        warning=warning,
+        iqr=iqr,
+        in_turns=2,
+    )
 
 
 def weighed(name: str, size: int, *times: LatencyResult, undelegated: dict[str, int] | None = None) -> Weighed:
     """An artifact with a run a backend, and one that was not timed."""
     runs = [
         RunResult(
-            "litert", f"backend{number}", 1, Status.MEASURED, latency_status=Status.MEASURED, latency_ms=found,
+            "litert",
+            f"backend{number}",
+            1,
+            Status.MEASURED,
+            latency_status=Status.MEASURED,
+            latency_ms=found,
             undelegated=undelegated,
         )
         for number, found in enumerate(times)
-    ]  # fmt: skip
+    ]
     return Weighed(name, size, (*runs, RunResult("milrun", "cpu", 1, Status.MEASURED)))
 
 
@@ -144,9 +164,10 @@ def test_xnnpack_takes_8_bits_whole_and_leaves_16_bits_behind(real: dict[str, Ar
 
 def test_a_real_16_bit_artifact_is_slower_and_its_operations_are_named(real: dict[str, Artifact]) -> None:
     what = Measurements(
-        latency=LatencySettings(samples=15, min_samples=15, cold_starts=0), memory=False,
+        latency=LatencySettings(samples=15, min_samples=15, cold_starts=0),
+        memory=False,
         picture=small.pictures(1, small.INPUT_SIZE, 3)[0],
-    )  # fmt: skip
+    )
 
     def timed(name: str, left: dict[str, int] | None) -> Weighed:
         artifact = real[name]

@@ -19,12 +19,22 @@ GATES = Gates(miou_drop=0.01, class_drop=0.05)
 def measured(**changes: object) -> RunResult:
     """A run that keeps every gate."""
     run = RunResult(
-        runner="litert", backend="xnnpack", threads=2, status=Status.MEASURED, images=60, evaluated_at=(8, 12),
-        miou=0.7, mean_f1=0.8, per_class_iou={"sky": 0.9, "left_brow": 0.5, "hat": None},
-        delta_miou=-0.005, delta_per_class_iou={"sky": 0.01, "left_brow": -0.02, "hat": None},
-        delta_miou_ci95=(-0.008, -0.002), delta_per_class_iou_ci95={"sky": (0.0, 0.02), "left_brow": None, "hat": None},
-        pixel_agreement=0.99, class_flips=((5, 1), (0, 4)),
-    )  # fmt: skip
+        runner="litert",
+        backend="xnnpack",
+        threads=2,
+        status=Status.MEASURED,
+        images=60,
+        evaluated_at=(8, 12),
+        miou=0.7,
+        mean_f1=0.8,
+        per_class_iou={"sky": 0.9, "left_brow": 0.5, "hat": None},
+        delta_miou=-0.005,
+        delta_per_class_iou={"sky": 0.01, "left_brow": -0.02, "hat": None},
+        delta_miou_ci95=(-0.008, -0.002),
+        delta_per_class_iou_ci95={"sky": (0.0, 0.02), "left_brow": None, "hat": None},
+        pixel_agreement=0.99,
+        class_flips=((5, 1), (0, 4)),
+    )
     return dataclasses.replace(run, **changes)
 
 
@@ -154,9 +164,21 @@ def test_run_survives_json(run: RunResult) -> None:
 
 def test_run_has_the_report_s_keys() -> None:
     fixed = {
-        "runner", "backend", "threads", "status", "reason", "miou", "mean_f1", "per_class_iou", "delta_miou",
-        "delta_per_class_iou", "delta_miou_ci95", "pixel_agreement", "latency_ms", "peak_memory_bytes",
-    }  # fmt: skip
+        "runner",
+        "backend",
+        "threads",
+        "status",
+        "reason",
+        "miou",
+        "mean_f1",
+        "per_class_iou",
+        "delta_miou",
+        "delta_per_class_iou",
+        "delta_miou_ci95",
+        "pixel_agreement",
+        "latency_ms",
+        "peak_memory_bytes",
+    }
     document = measured().to_json()
     assert fixed <= set(document)
     assert document["status"] == "measured"

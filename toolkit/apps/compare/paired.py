@@ -1,7 +1,7 @@
 """Form 95 % intervals of what changed between two runs on the same pictures, picture by picture.
 
-Needs the per-picture counts that both run folders keep in their caches. Where one lacks them (an older run, a cleared cache,
-a device's result), the comparison falls back on the intervals in the reports.
+Needs the per-picture counts that both run folders keep in their caches. Where one lacks them (an older run, a cleared
+cache, a device's result), the comparison falls back on the intervals in the reports.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Compare two runs, fact by fact: what changed, and whether anything got worse beyond limits.
 
-Only like is held against like: equal pictures, equal runtime on an equal machine, equal output size. What cannot be compared
-is said so, and an artifact that lost all comparable evidence counts as worse.
+Only like is held against like: equal pictures, equal runtime on an equal machine, equal output size. What cannot be
+compared is said so, and an artifact that lost all comparable evidence counts as worse.
 """
 
 from __future__ import annotations
@@ -81,9 +81,12 @@ class RunComparison:
         """Give plain JSON types, schema 1."""
         status = "worse" if self.worse else "changed" if self.changed else "same"
         return {
-            "schema": SCHEMA, "status": status, "limits": self.limits.model_dump(), "notes": list(self.notes),
+            "schema": SCHEMA,
+            "status": status,
+            "limits": self.limits.model_dump(),
+            "notes": list(self.notes),
             "rows": [asdict(row) for row in self.rows],
-        }  # fmt: skip
+        }
 
 
 def compare_runs(
@@ -99,15 +102,16 @@ def compare_runs(
         before, after: A and B.
         limits: what counts as worse.
         options: options of both runs from their manifests, compared as facts.
-        paired: intervals of the changes, see `paired_intervals`; runs without them are told by the reports' own intervals.
+        paired: intervals of the changes, see `paired_intervals`; runs without them are told by the reports' own
+            intervals.
 
     Raises:
         UsageError: the runs judge other pictures or other classes, so that no accuracy can be compared.
     """
     if before.dataset.digest != after.dataset.digest:
         raise UsageError(
-            f"the runs judge different pictures ({_pictures(before)} and {_pictures(after)}), so accuracy cannot be compared; "
-            "run `segport validate` on one of them with the other's --dataset, --split and --images"
+            f"the runs judge different pictures ({_pictures(before)} and {_pictures(after)}), so accuracy cannot be"
+            " compared; run `segport validate` on one of them with the other's --dataset, --split and --images"
         )
     if before.model.classes != after.model.classes:
         raise UsageError(

@@ -1,4 +1,5 @@
-"""Do `segport inspect --compare`: make the reference of a package, compare them, and put the answer into words or JSON."""
+"""Do `segport inspect --compare`: make the reference of a package, compare them, and put the answer into words or
+JSON."""
 
 from __future__ import annotations
 

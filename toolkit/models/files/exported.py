@@ -59,7 +59,8 @@ def from_exported(path: Path, options: RunOptions) -> ModelSource:
 def _at_its_size(program: ExportedProgram, path: Path, options: RunOptions) -> RunOptions:
     """Options with the size that the program was exported for; raises SourceError if another one is asked for.
 
-    Sizes are frozen into a program (`interpolate(size=...)`), so that another picture is answered wrongly without an error.
+    Sizes are frozen into a program (`interpolate(size=...)`), so that another picture is answered wrongly without an
+    error.
     """
     taken = [node for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
     shape = tuple(getattr(taken[0].meta.get("val"), "shape", ())) if taken else ()
@@ -103,7 +104,7 @@ def _refuse_what_no_graph_holds(program: ExportedProgram, path: Path) -> None:
         if name.startswith(("cond", "while_loop")):
             raise SourceError(
                 f"{path} decides by the pixels of the picture{_place(node)}, which no fixed graph can; compute both "
-                f"sides and choose "
+                "sides and choose "
                 "with torch.where, then save it again"
             )
         modes = [
@@ -114,7 +115,7 @@ def _refuse_what_no_graph_holds(program: ExportedProgram, path: Path) -> None:
         if any((node.args[place] if place < len(node.args) else False) is True for place in modes):
             raise SourceError(
                 f"{path} was saved in training mode ({name.split('.')[0]}{_place(node)}); call eval() on the network "
-                f"and save it again"
+                "and save it again"
             )
 
 

@@ -104,7 +104,8 @@ def _adapted(path: Path, form: OnnxForm, options: RunOptions, fingerprint: str) 
 
 
 def _meant(path: Path, model: Any, output: str, classes: int, form: OnnxForm, options: RunOptions) -> Meaning:
-    """What the answers of a graph are that is used as it is: tried on pictures only where its last operation does not tell."""
+    """What the answers of a graph are that is used as it is: tried on pictures only where its last operation does not
+    tell."""
     trace = trace_of(model.graph, output)
     if trace is Trace.OTHER:
         return _guarded(meaning_by_values, path, form, options)
@@ -125,7 +126,8 @@ def adapted_bytes(path: Path, form: OnnxForm, pixel_range: str) -> bytes:
 
 
 def _guarded(work: Callable[[Path, OnnxForm, str], Made], path: Path, form: OnnxForm, options: RunOptions) -> Made:
-    """What `work` makes of a file, in a process of its own unless told otherwise: a damaged graph may crash or hang what runs it."""
+    """What `work` makes of a file, in a process of its own unless told otherwise: a damaged graph may crash or hang
+    what runs it."""
     if not options.isolate:
         return work(path, form, options.pixel_range)
     try:

@@ -167,7 +167,7 @@ def _refuse_code(content: bytes, named: str) -> None:
     if symbols and not objects and all(_ARITHMETIC.fullmatch(_SYMBOL.sub("1", item)) for item in expressions):
         raise SourceError(
             f"{named} was exported with sizes left open ({', '.join(symbols[:4])}), which segport does not read; "
-            f"export it again without "
+            "export it again without "
             "dynamic_shapes, or name a factory"
         )
     evaluated = sorted(key for key, value in _entries(programs[0]) if key in ("expr_str", "guards_code") and value)
@@ -175,7 +175,7 @@ def _refuse_code(content: bytes, named: str) -> None:
         what = (objects + foreign + evaluated)[0]
         raise SourceError(
             f"{named} contains {what[:80]!r}, which could run code when read; export with fixed sizes and torch "
-            f"operations alone, "
+            "operations alone, "
             "or name a factory"
         )
 

@@ -265,12 +265,17 @@ def latency_spans(document: ReportDocument) -> tuple[list[Span], list[Tick]]:
     timed.sort(key=lambda item: item[3].p50)
     spans = [
         Span(
-            name, kind, runtime, at(found.min), at(found.p50),
-            at(found.p50 if found.p90 is None else found.p90), at(max(found.slowest_known, found.min)),
+            name,
+            kind,
+            runtime,
+            at(found.min),
+            at(found.p50),
+            at(found.p50 if found.p90 is None else found.p90),
+            at(max(found.slowest_known, found.min)),
             " / ".join(milliseconds(time) for time in (found.p50, found.p90, found.p99)),
             f"fastest {milliseconds(found.min)}, median {milliseconds(found.p50)}, {_within(found)} ms; "
             f"{found.samples} samples after {found.warmup} to warm up",
         )
         for name, kind, runtime, found in timed
-    ]  # fmt: skip
+    ]
     return spans, [Tick(at(tick), f"{tick:,g}") for tick in ticks]

@@ -41,11 +41,18 @@ def size_rows(document: ReportDocument) -> list[SizeRow]:
     reference = document.reference
     rows = [
         SizeRow(
-            FLOAT, reference.runner, size_words(at.output_size), fraction(at.miou), MISSING, "", MISSING,
-            *_times(at.latency_ms), first=number == 0,
+            FLOAT,
+            reference.runner,
+            size_words(at.output_size),
+            fraction(at.miou),
+            MISSING,
+            "",
+            MISSING,
+            *_times(at.latency_ms),
+            first=number == 0,
         )
         for number, at in enumerate(sorted(reference.sizes, key=lambda at: at.output_size))
-    ]  # fmt: skip
+    ]
     for artifact in document.artifacts:
         runs = [run for run in artifact.runs if run.signature is not None and run.output_size is not None]
         before = None
@@ -58,10 +65,16 @@ def size_rows(document: ReportDocument) -> list[SizeRow]:
 
 def _row(row: MatrixRow, run: Run, *, first: bool) -> SizeRow:
     return SizeRow(
-        row.artifact.name, run.title, MISSING if run.output_size is None else size_words(run.output_size),
-        accuracy_words(row) or fraction(run.miou), points(run.delta_miou), interval(run.delta_miou_ci95),
-        worst_words(row), *_times(run.latency_ms), first=first,
-    )  # fmt: skip
+        row.artifact.name,
+        run.title,
+        MISSING if run.output_size is None else size_words(run.output_size),
+        accuracy_words(row) or fraction(run.miou),
+        points(run.delta_miou),
+        interval(run.delta_miou_ci95),
+        worst_words(row),
+        *_times(run.latency_ms),
+        first=first,
+    )
 
 
 def size_words(size: Size) -> str:

@@ -36,7 +36,8 @@ def load_specification(path: Path) -> Any:
     """The specification of a .mlpackage, as coremltools' protobuf message.
 
     Raises:
-        SourceError: it cannot be read, or holds something else than files and folders (a pipe or a device might never end).
+        SourceError: it cannot be read, or holds something else than files and folders (a pipe or a device might never
+            end).
         MissingToolError: coremltools is not installed.
     """
     ct = coremltools()

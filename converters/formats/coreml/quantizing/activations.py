@@ -3,12 +3,13 @@
     float16   x -------------------------> conv -> relu -> add ...
     w8a8      x -> quantize -> dequantize -> conv -> relu -> add ...     (weights 8-bit as well)
 
-The first operator is left out: its input is the normalised picture, 256 levels that seldom are multiples of a step through
-zero (of -1 .. 1 not one is), and with three channels it has few multiplications to save. Runtimes fuse the pair and the 8-bit weights into an integer convolution. Sums of residual branches and the answer stay
+The first operator is left out: its input is the normalised picture, 256 levels that seldom are multiples of a step
+through zero (of -1 .. 1 not one is), and with three channels it has few multiplications to save. Runtimes fuse the pair
+and the 8-bit weights into an integer convolution. Sums of residual branches and the answer stay
 floats: they are not multiplied by weights, so 8 bits would lose accuracy there without saving multiplications.
 
-coremltools does this too (`linear_quantize_activations`), but measures the ranges through `MLModel.predict`, which exists on
-macOS only. Here the ranges come from the calibration set's observer, which runs the same file anywhere.
+coremltools does this too (`linear_quantize_activations`), but measures the ranges through `MLModel.predict`, which
+exists on macOS only. Here the ranges come from the calibration set's observer, which runs the same file anywhere.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ SMALLEST_SPAN = 2.0**-10
 
 
 def with_integer_activations(model: Any, package: Path, job: Job, left_alone: Collection[str] = ()) -> Any:
-    """Return a coremltools MLModel with 8-bit inputs to its operators, except to the first and those named in `left_alone`.
+    """Return a coremltools MLModel with 8-bit inputs to its operators, except to the first and those named in
+    `left_alone`.
 
     Args:
         model: float ML Program for iOS 17 or later, not yet compressed.
@@ -53,8 +55,8 @@ def with_integer_activations(model: Any, package: Path, job: Job, left_alone: Co
     """
     if job.calibration is None or job.calibration.observer is None:
         raise ConversionError(
-            f"recipe {job.recipe.name!r} measures activations by running the program on calibration pictures, and nothing that "
-            "runs it was given; convert through segport, or give the CalibrationSet an observer"
+            f"recipe {job.recipe.name!r} measures activations by running the program on calibration pictures, and"
+            " nothing that runs it was given; convert through segport, or give the CalibrationSet an observer"
         )
     ranges = activation_ranges(package, job, _multiplied(model))
     first = list(weight_shapes(model))[:1]
@@ -62,7 +64,8 @@ def with_integer_activations(model: Any, package: Path, job: Job, left_alone: Co
 
 
 def _multiplied(model: Any) -> frozenset[str]:
-    """Name the tensors that are multiplied by weights, and the answers: what is infinite there is broken, and no mask."""
+    """Name the tensors that are multiplied by weights, and the answers: what is infinite there is broken, and no
+    mask."""
     read = [operation.inputs["x"] for operation in operations_of(model) if operation.op_type in OPERATORS_WITH_WEIGHTS]
     return frozenset(item.name for item in (*read, *model.get_spec().description.output))
 
@@ -70,8 +73,8 @@ def _multiplied(model: Any) -> frozenset[str]:
 def activation_ranges(package: Path, job: Job, finite: Collection[str] = ()) -> Mapping[str, Range]:
     """Find the range of every float tensor of a package by the calibration's method.
 
-    Masks put minus infinity among values. It has no range, and needs none where nothing but a softmax or a maximum reads it: there it
-    counts as the lowest finite value. The tensors named in `finite` are refused with it.
+    Masks put minus infinity among values. It has no range, and needs none where nothing but a softmax or a maximum
+    reads it: there it counts as the lowest finite value. The tensors named in `finite` are refused with it.
 
     Raises:
         SourceError: a tensor holds NaN on a picture, or infinity where that is no mask.

@@ -1,7 +1,7 @@
 """Weights of a finished ML Program stored in fewer bits: integers with scales, tables of values, zeros left out.
 
-Only operators that multiply by weights are touched. Other constants (coordinates) stay floats: one scale or one table would
-not fit them.
+Only operators that multiply by weights are touched. Other constants (coordinates) stay floats: one scale or one table
+would not fit them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ OPERATORS_WITH_WEIGHTS = ("conv", "conv_transpose", "linear", "matmul")
 def with_compressed_weights(model: Any, recipe: Recipe, left_alone: Collection[str] = ()) -> Any:
     """A coremltools MLModel with its weights stored as `recipe` says.
 
-    A tensor whose channels the blocks or groups do not divide stays as it is, and so does one that would not get smaller.
+    A tensor whose channels the blocks or groups do not divide stays as it is, and so does one that would not get
+    smaller.
 
     Args:
         model: float ML Program, made for the recipe's deployment target.
@@ -80,8 +81,8 @@ def _quantizer(recipe: Recipe) -> Any:
 def _read_by_others(model: Any, left_alone: Collection[str]) -> list[str]:
     """Constants that an operator with weights shares with one that keeps its constants.
 
-    coremltools stores equal constants once (zero biases of an untrained network, for one) and compresses none with two readers that
-    want different things; it stops there instead.
+    coremltools stores equal constants once (zero biases of an untrained network, for one) and compresses none with two
+    readers that want different things; it stops there instead.
     """
     wishes: dict[str, set[bool]] = {}
     for operation in operations_of(model):

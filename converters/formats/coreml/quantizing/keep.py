@@ -1,7 +1,7 @@
 """Operators that keep a number type of their own, whatever the recipe says of the others.
 
-A pattern is a shell pattern (``*`` and ``?``) and is compared with three things: the operator's name in the program, its
-kind (``conv``), and the name of the module in the torch network that it came from (``pixel.7``).
+A pattern is a shell pattern (``*`` and ``?``) and is compared with three things: the operator's name in the program,
+its kind (``conv``), and the name of the module in the torch network that it came from (``pixel.7``).
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Keeper:
                 continue
             shown = ", ".join(list(self._seen)[:NAMES_SHOWN])
             raise SourceError(
-                f"no operation is called {pattern!r}, so nothing can be kept in {number.value}; a pattern names a module "
-                f"or an operation, with * and ?, for example: {shown}"
+                f"no operation is called {pattern!r}, so nothing can be kept in {number.value}; a pattern names a"
+                f" module or an operation, with * and ?, for example: {shown}"
             )
 
     def save(self, path: Path) -> None:

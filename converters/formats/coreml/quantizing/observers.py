@@ -49,8 +49,8 @@ def quantized_network(job: Job) -> Any:
             ) from error
         except Exception as error:  # the network's own code, called with stand-ins for tensors, may raise anything
             raise SourceError(
-                f"{source.name} computes in ways that torch's quantizer cannot follow ({in_one_line(error)}); use recipe "
-                "'w8a8' instead"
+                f"{source.name} computes in ways that torch's quantizer cannot follow ({in_one_line(error)}); use"
+                " recipe 'w8a8' instead"
             ) from error
         quantizer.step()
         for picture in calibration.tensors(unit_range=source.pixel_range is PixelRange.UNIT):

@@ -14,9 +14,9 @@ ROUNDS = 50
 def palette_of(weights: NDArray[Any], bits: int, skip_zeros: bool = False) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Table and indices that reproduce `weights` with the least squared error (a local minimum of it).
 
-    Lloyd's algorithm (Least Squares Quantization in PCM, 1982) on the distinct values, weighted by how often each occurs,
-    from a start halfway between equal counts and equal steps: equal counts alone leave the rare large weights without
-    an entry, equal steps alone leave most entries without weights.
+    Lloyd's algorithm (Least Squares Quantization in PCM, 1982) on the distinct values, weighted by how often each
+    occurs, from a start halfway between equal counts and equal steps: equal counts alone leave the rare large weights
+    without an entry, equal steps alone leave most entries without weights.
 
     Args:
         weights: any shape.

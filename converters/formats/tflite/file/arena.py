@@ -1,12 +1,15 @@
-"""How much memory a .tflite graph's activations need, worked out from the file: who is alive when, and how closely they pack.
+"""How much memory a .tflite graph's activations need, worked out from the file: who is alive when, and how closely they
+pack.
 
-A tensor lives from the operation that writes it to the last one that reads it; inputs and outputs of the graph live throughout, as in
-TensorFlow Lite's planner (tensorflow/lite/arena_planner.cc). The sum of what is alive at one operation is a bound from
-below for any runtime that makes every tensor. The arena is what TensorFlow Lite's rule gives: largest tensors first, each at the lowest
-offset where no tensor of an overlapping life lies, in steps of 64 bytes (tensorflow/lite/simple_memory_arena.cc; Pisarchyk and Lee,
-"Efficient Memory Management for Deep Neural Net Inference", arXiv 2001.03288).
+A tensor lives from the operation that writes it to the last one that reads it; inputs and outputs of the graph live
+throughout, as in TensorFlow Lite's planner (tensorflow/lite/arena_planner.cc). The sum of what is alive at one
+operation is a bound from below for any runtime that makes every tensor. The arena is what TensorFlow Lite's rule gives:
+largest tensors first, each at the lowest offset where no tensor of an overlapping life lies, in steps of 64 bytes
+(tensorflow/lite/simple_memory_arena.cc; Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference",
+arXiv 2001.03288).
 
-Left out, because no file tells them: scratch memory of kernels, packed copies of weights, and what a delegate merges or makes in place.
+Left out, because no file tells them: scratch memory of kernels, packed copies of weights, and what a delegate merges or
+makes in place.
 """
 
 from __future__ import annotations
@@ -160,7 +163,8 @@ def _spans(graph: Graph, constant: set[int]) -> dict[int, tuple[int, int]]:
 
 
 def _packed(spans: dict[int, tuple[int, int]], sizes: dict[int, int]) -> dict[int, int]:
-    """Offsets in the arena: whoever lives throughout first, then the largest, at the lowest place that is free all its life."""
+    """Offsets in the arena: whoever lives throughout first, then the largest, at the lowest place that is free all its
+    life."""
     longest = max(last for _, last in spans.values())
 
     def order(place: int) -> tuple[bool, int, int]:

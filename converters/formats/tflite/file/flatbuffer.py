@@ -22,7 +22,8 @@ _SHORT = 16
 class Tensor:
     """A tensor of a graph; `constant_bytes` is 0 for activations, `buffer` numbers the storage constants share.
 
-    `integers` holds the values of short int32 constants (sizes, axes, strides). `scales` and `zero_points` hold one value, or one a channel; they are empty for tensors that are not quantized.
+    `integers` holds the values of short int32 constants (sizes, axes, strides). `scales` and `zero_points` hold one
+    value, or one a channel; they are empty for tensors that are not quantized.
     """
 
     name: str
@@ -126,9 +127,11 @@ def _check_references(model: TFLiteFile) -> None:
 def _graph(schema: Any, model: Any, graph: Any) -> Graph:
     operator_names = _names(schema.BuiltinOperator)
     codes = [
-        (code.customCode or b"CUSTOM").decode()
-        if code.builtinCode == schema.BuiltinOperator.CUSTOM
-        else operator_names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        (
+            (code.customCode or b"CUSTOM").decode()
+            if code.builtinCode == schema.BuiltinOperator.CUSTOM
+            else operator_names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        )
         for code in model.operatorCodes
     ]
     type_names = _names(schema.TensorType)

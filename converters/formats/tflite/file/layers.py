@@ -83,8 +83,8 @@ def kept_layers(path: Path, keep: Sequence[tuple[str, NumberType]]) -> list[tupl
             names = list(dict.fromkeys(layer.module or layer.tensor for layer in known))
             shown = ", ".join(get_close_matches(pattern, names, NAMES_SHOWN, cutoff=0.5) or names[:NAMES_SHOWN])
             raise SourceError(
-                f"no operation is called {pattern!r}, so nothing can be kept in {number.value}; a pattern names a module "
-                f"or an operation, with * and ?, for example: {shown}"
+                f"no operation is called {pattern!r}, so nothing can be kept in {number.value}; a pattern names a"
+                f" module or an operation, with * and ?, for example: {shown}"
             )
     found: list[tuple[Layer, NumberType]] = []
     in_floats: set[int] = set()

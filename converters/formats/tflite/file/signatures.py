@@ -45,7 +45,8 @@ def join_signatures(files: Mapping[str, Path], destination: Path) -> None:
 
 
 def check_signatures(path: Path, files: Mapping[str, Path]) -> None:
-    """Run every signature and its own file on one noise picture; raises ConversionError unless they agree bit for bit."""
+    """Run every signature and its own file on one noise picture; raises ConversionError unless they agree bit for
+    bit."""
     interpreters = tool("ai_edge_litert.interpreter", "tflite")
     joined = interpreters.Interpreter(model_path=str(path))
     if set(joined.get_signature_list()) != set(files):

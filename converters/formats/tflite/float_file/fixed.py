@@ -1,8 +1,10 @@
-"""Values in a float .tflite file that no picture changes: LiteRT computes them once, here, and not a phone for every picture.
+"""Values in a float .tflite file that no picture changes: LiteRT computes them once, here, and not a phone for every
+picture.
 
     constants -> CONCATENATION, GATHER_ND, TRANSPOSE, ... -> ADD(picture's, -)    ->    ADD(picture's, constant)
 
-BEiT gathers its position biases out of a resized table, layer by layer: 81 operations of 498. coremltools does the same by itself.
+BEiT gathers its position biases out of a resized table, layer by layer: 81 operations of 498. coremltools does the same
+by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from converters.formats.tflite.file.flatbuffer import Graph, read_model
 from converters.tools.importing import tool
 
 LARGEST_GROWTH = 1 << 18
-"""Bytes: a result that is larger than what it is made of by more than this is left to the phone, which has less room than time."""
+"""Bytes: a result that is larger than what it is made of by more than this is left to the phone, which has less room
+than time."""
 _NOT_THE_SAME_TWICE = ("RANDOM", "MULTINOMIAL", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "HASHTABLE", "CUSTOM")
 
 
@@ -37,7 +40,7 @@ class Fixed:
 
 def fixed_values(path: Path) -> Fixed:
     """Find and compute them; a file of several graphs has none."""
-    (graph, *others) = read_model(path).graphs
+    graph, *others = read_model(path).graphs
     sources = {} if others else _fixed(graph)
     if not sources:
         return Fixed(frozenset(), {})

@@ -1,4 +1,5 @@
-"""Make the float32 .tflite file that every TFLite recipe starts from, once per workspace, and compare it with its source."""
+"""Make the float32 .tflite file that every TFLite recipe starts from, once per workspace, and compare it with its
+source."""
 
 from __future__ import annotations
 
@@ -88,7 +89,8 @@ def _from_torch(source: ModelSource, output: OutputKind, path: Path) -> None:
 
 
 def _agreement(job: Job, path: Path) -> str:
-    """Run the file and the source on one noise picture; raises ConversionError unless they agree, SourceError if the source gives no numbers."""
+    """Run the file and the source on one noise picture; raises ConversionError unless they agree, SourceError if the
+    source gives no numbers."""
     source, output = job.source, job.output
     interpreter_module = tool("ai_edge_litert.interpreter", "tflite")
     rng = np.random.default_rng(0)
@@ -100,7 +102,8 @@ def _agreement(job: Job, path: Path) -> str:
     expected = np.moveaxis(_source_logits(source, np.moveaxis(image, 3, 1), job.workspace), 1, 3)
     if not np.isfinite(expected).all():
         raise SourceError(
-            f"{source.name} answers with NaN or infinity on a picture of noise; check its weights, the pixel range and its masks"
+            f"{source.name} answers with NaN or infinity on a picture of noise; check its weights, the pixel range and"
+            " its masks"
         )
     if output is OutputKind.LABELS:
         wrong = float((found != expected.argmax(-1)).mean())

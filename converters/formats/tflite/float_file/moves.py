@@ -8,7 +8,8 @@ What no picture changes is stored (`fixed.py`). Of transpositions and reshapes g
     TRANSPOSE -> MEAN                    ->  MEAN over the other axes, where it answers in the same order
     a layer's bias in shape (1, 1, 1, C) ->  in shape (C,): the kernels for integers take no other
 
-Each chain is proven before it is replaced: the chain and what would stand for it move the numbers 0, 1, 2, ... and must agree in all.
+Each chain is proven before it is replaced: the chain and what would stand for it move the numbers 0, 1, 2, ... and must
+agree in all.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ class _MovingGraph:
         return found
 
     def straighten(self) -> None:
-        """Until nothing changes: axes through PAD and MEAN, chains by the one operation that they are, what is read no more."""
+        """Until nothing changes: axes through PAD and MEAN, chains by the one operation that they are, what is read no
+        more."""
         while True:
             before = len(self.steps)
             self._pads_before_transpositions()
@@ -178,7 +180,8 @@ class _MovingGraph:
         return places
 
     def _join(self, root: int, out: int, last: Any) -> None:
-        """Two tensors with the same values become one. An end of the graph keeps its name; between two ends a step stays."""
+        """Two tensors with the same values become one. An end of the graph keeps its name; between two ends a step
+        stays."""
         if out not in self._graph.outputs:
             for reader in self._readers(out):
                 reader.inputs = [root if number == out else number for number in reader.inputs]

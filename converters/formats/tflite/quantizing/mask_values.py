@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 FAR = 1e4
-"""Constants at least this large are masks where they are placed or added: -1e4 is the smallest that networks use for it."""
+"""Constants at least this large are masks where they are placed or added: -1e4 is the smallest that networks use for
+it."""
 MARGIN = 8.0
-"""Natural logarithm of how much smaller than the winner's share all masked shares of a row are together; 8 bits end at 6.2."""
+"""Natural logarithm of how much smaller than the winner's share all masked shares of a row are together; 8 bits end at
+6.2."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Seen:
 
 
 def seen_around(answer: NDArray[np.float32], given: Sequence[NDArray[np.float32]]) -> Seen:
-    """Look at what a step makes of a mask and of the values `given`, any shapes, rows along the last axis; one picture."""
+    """Look at what a step makes of a mask and of the values `given`, any shapes, rows along the last axis; one
+    picture."""
     rows = answer.reshape(-1, answer.shape[-1] if answer.ndim else 1)
     ordinary = np.abs(rows) < FAR
     there = ordinary.any(axis=1)

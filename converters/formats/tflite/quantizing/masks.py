@@ -1,14 +1,14 @@
 """Give masks finite numbers before a float .tflite file is quantized.
 
-Padding of a max pool and masks of an attention hold minus infinity, or a number far from all others (-1e9, the smallest float). No
-scale of integers reaches that far, and none has to: what is masked must only lose.
+Padding of a max pool and masks of an attention hold minus infinity, or a number far from all others (-1e9, the smallest
+float). No scale of integers reaches that far, and none has to: what is masked must only lose.
 
     PADV2(x, -inf) -> MAX_POOL             the lowest value that x has
     SELECT(mask, -inf, x) -> SOFTMAX       so far below the largest of each row that its share rounds to zero
     ADD(x, {0, -inf}) -> SOFTMAX           the same, after x has been added
 
-Weights that are infinite are broken and stay refused: only constants that are placed or added are masks, and the file must answer
-as before.
+Weights that are infinite are broken and stay refused: only constants that are placed or added are masks, and the file
+must answer as before.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ from converters.tools.importing import tool
 
 EXTRA = "tflite"
 INFINITE = 1e30
-"""Constants at least this large were infinite: LiteRT's converter makes the largest float of infinite weights, and folds that."""
+"""Constants at least this large were infinite: LiteRT's converter makes the largest float of infinite weights, and
+folds that."""
 WIDENED = (1.0, 4.0, 16.0)
-"""What is masked may be scaled down before it is compared; the margin is multiplied by these until the answer is the same."""
+"""What is masked may be scaled down before it is compared; the margin is multiplied by these until the answer is the
+same."""
 LARGEST_CHANGE = 1e-3
 """Of the answer's range, or share of pixels where the answer is labels."""
 COMPARED = 4
@@ -132,12 +134,13 @@ class _Masks:
                 self.uses.append(_Use(constant, step, soft))
         elif broken or (infinite and step.name in MULTIPLIED):
             raise SourceError(
-                f"the weights {_plain_name(self.graph.tensors[constant].name)!r} hold NaN or infinity, so what comes of them has no range; "
-                "give a checkpoint whose weights are numbers"
+                f"the weights {_plain_name(self.graph.tensors[constant].name)!r} hold NaN or infinity, so what comes of"
+                " them has no range; give a checkpoint whose weights are numbers"
             )
 
     def behind(self, number: int, through: Container[str] | None = None) -> Iterator[Operator]:
-        """Yield the steps that read a tensor and those behind them: behind `through` alone, or behind all that settle nothing."""
+        """Yield the steps that read a tensor and those behind them: behind `through` alone, or behind all that settle
+        nothing."""
         seen = {number}
         for step in self.graph.steps:  # in the order of execution
             if seen & set(step.inputs):
@@ -151,7 +154,8 @@ class _Masks:
 
 
 def with_finite_masks(float_file: Path, job: Job) -> Finite:
-    """Write a copy of the float file with finite masks into the workspace; hand back the file itself if it has no masks.
+    """Write a copy of the float file with finite masks into the workspace; hand back the file itself if it has no
+    masks.
 
     Raises:
         ConversionError: there are no calibration pictures, or no finite mask gives the same answer.
@@ -170,7 +174,8 @@ def with_finite_masks(float_file: Path, job: Job) -> Finite:
 
 
 def _plain_name(name: str) -> str:
-    """The first of the names that a tensor of joined operations carries, without what segport put around the network."""
+    """The first of the names that a tensor of joined operations carries, without what segport put around the
+    network."""
     first = name.strip(";").partition(";")[0]
     return first.rpartition("Rewritten/")[2] or first
 
@@ -240,7 +245,8 @@ def _finite(values: NDArray[np.float32], uses: list[tuple[str, Reach, Seen]]) ->
 
 
 def _ends(masks: _Masks, reach: Mapping[_Use, Reach], sign: int) -> dict[str, float]:
-    """Return where ranges of masked values end on one side, and of the same values moved on, where they are only weighed."""
+    """Return where ranges of masked values end on one side, and of the same values moved on, where they are only
+    weighed."""
     found: dict[str, float] = {}
     for use in masks.uses:
         side = -sign if use.step.name == "SUB" else sign
@@ -284,8 +290,8 @@ def _same_answer(float_file: Path, path: Path, job: Job) -> bool:
         expected, found = (runner(image=image)[job.output.value] for runner in (first, second))
         if not np.isfinite(expected).all():
             raise SourceError(
-                "the network answers with NaN or infinity on a calibration picture, so it has no range; check the weights, "
-                "the pixel range, and masks that leave nothing"
+                "the network answers with NaN or infinity on a calibration picture, so it has no range; check the"
+                " weights, the pixel range, and masks that leave nothing"
             )
         if job.output is OutputKind.LABELS:
             change = float((found != expected).mean())

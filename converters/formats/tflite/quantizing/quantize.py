@@ -33,7 +33,8 @@ def quantize(float_file: Path, job: Job) -> None:
     Raises:
         MissingToolError: ai-edge-quantizer is not installed.
         ConversionError: static ranges are asked for without calibration pictures.
-        SourceError: a tensor is not finite on a calibration picture, or the conversion keeps operators that do not exist.
+        SourceError: a tensor is not finite on a calibration picture, or the conversion keeps operators that do not
+            exist.
     """
     recipe, destination = job.recipe, job.destination
     masks = Finite(float_file, {}, {})

@@ -1,7 +1,8 @@
 """Measure statistics and activation ranges of a float32 .tflite file on calibration pictures.
 
-Every result inside the graph is declared an output of it, in memory. So XNNPACK computes them all as fast as ever, where asking
-the interpreter to preserve tensors takes four times as long, and the values are those of the float file on a phone.
+Every result inside the graph is declared an output of it, in memory. So XNNPACK computes them all as fast as ever,
+where asking the interpreter to preserve tensors takes four times as long, and the values are those of the float file on
+a phone.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ def activation_ranges(
 ) -> dict[str, dict[str, Any]]:
     """Find the range of every tensor as ai_edge_quantizer takes it: tensor name -> ``{"min": array, "max": array}``.
 
-    It follows the calibration's method. The picture itself gets the whole range it may take, and logits, if the recipe says
-    so, the range in which classes are decided. `lows` and `highs` name tensors whose range ends there: what lies beyond is masked.
+    It follows the calibration's method. The picture itself gets the whole range it may take, and logits, if the recipe
+    says so, the range in which classes are decided. `lows` and `highs` name tensors whose range ends there: what lies
+    beyond is masked.
 
     Raises:
         MissingToolError: ai-edge-litert is not installed.
@@ -124,7 +126,8 @@ def tensor_statistics(float_file: Path, job: Job) -> Mapping[str, TensorStatisti
 
 
 def watching(float_file: Path) -> tuple[Any, int, dict[str, int]]:
-    """An interpreter of the file that lets every float tensor be read, the picture's number, and the others' by name."""
+    """An interpreter of the file that lets every float tensor be read, the picture's number, and the others' by
+    name."""
     schema = tool("ai_edge_litert.schema_py_generated", EXTRA)
     model = schema.ModelT.InitFromPackedBuf(float_file.read_bytes(), 0)
     (graph,) = model.subgraphs

@@ -1,9 +1,9 @@
 """Keep the ranges of neighbouring tensors within what XNNPACK's integer kernels can rescale.
 
-A branch that is zero on every calibration picture, or a mean of next to nothing, has a range thousands of times narrower than what
-it is made of or added to. XNNPACK multiplies by the ratio of two steps as a short integer, and refuses the whole file where the ratio
-is out of reach ("failed to create XNNPACK runtime"). Such a tensor gets steps as wide as needed; its values round to zero then, as
-they do in the sum that they go into.
+A branch that is zero on every calibration picture, or a mean of next to nothing, has a range thousands of times
+narrower than what it is made of or added to. XNNPACK multiplies by the ratio of two steps as a short integer, and
+refuses the whole file where the ratio is out of reach ("failed to create XNNPACK runtime"). Such a tensor gets steps as
+wide as needed; its values round to zero then, as they do in the sum that they go into.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from converters.tools.importing import tool
 from quantization.calibration import Range
 
 FINEST, COARSEST = 2.0**-7.9, 2.0**6.9
-"""Ratio of an operator's input step to its answer's, within the -8th and the 7th power of two of XNNPACK's narrowest kernel (convert)."""
+"""Ratio of an operator's input step to its answer's, within the -8th and the 7th power of two of XNNPACK's narrowest
+kernel (convert)."""
 LARGEST_PRODUCT = 2.0**7.9
 """Step of an input times step of the weights by step of the answer, below the 8th power of two."""
 BIAS_STEPS = 2.0**30
@@ -58,7 +59,7 @@ JOINING = (
 
 def within_reach(float_file: Path, ranges: Mapping[str, Range]) -> dict[str, Range]:
     """Return the ranges, with those widened that are too narrow beside their neighbours'; most networks have none."""
-    (graph, *others) = read_model(float_file).graphs
+    graph, *others = read_model(float_file).graphs
     found = dict(ranges)
     if others:
         return found

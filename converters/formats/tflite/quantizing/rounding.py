@@ -1,6 +1,8 @@
-"""GPTQ of a .tflite file: integers chosen by what layers see on calibration pictures, written over those of the quantizer.
+"""GPTQ of a .tflite file: integers chosen by what layers see on calibration pictures, written over those of the
+quantizer.
 
-The float file tells weights and inputs, the quantized one the scales. ai-edge-quantizer has GPTQ for fully connected layers only.
+The float file tells weights and inputs, the quantized one the scales. ai-edge-quantizer has GPTQ for fully connected
+layers only.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ Integers = dict[str, NDArray[np.int8]]
 
 
 def chosen_integers(float_file: Path, quantized: Path, job: Job) -> Integers:
-    """Choose the integers of every convolution and fully connected layer that the quantized file stores in 8 or 4 bits per channel.
+    """Choose the integers of every convolution and fully connected layer that the quantized file stores in 8 or 4 bits
+    per channel.
 
     Returns:
         weight tensor's name -> int8, in the tensor's shape.
@@ -77,7 +80,8 @@ def store_integers(path: Path, integers: Mapping[str, NDArray[np.int8]]) -> None
 
 
 def _room(content: bytearray, buffer: Any) -> NDArray[np.uint8]:
-    """A view of a buffer's bytes: inside the flatbuffer, or behind it where the quantizer puts those of larger files."""
+    """A view of a buffer's bytes: inside the flatbuffer, or behind it where the quantizer puts those of larger
+    files."""
     if buffer.DataLength():
         view: NDArray[np.uint8] = buffer.DataAsNumpy()
         return view

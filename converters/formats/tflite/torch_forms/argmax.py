@@ -1,9 +1,11 @@
-"""The argmax before a nearest resize instead of behind it: the resize only copies, so the labels are the same. Imports torch.
+"""The argmax before a nearest resize instead of behind it: the resize only copies, so the labels are the same. Imports
+torch.
 
     without   logits (C, h, w) -> RESIZE_NEAREST_NEIGHBOR (C, f h, g w) -> ARG_MAX -> labels (f h, g w)
     with      logits (C, h, w) -> ARG_MAX -> labels (h, w) -> CONCATENATION of f and of g copies -> labels (f h, g w)
 
-C maps of the full size are never made. A blending resize has no such form: the class between two neighbours may be a third one.
+C maps of the full size are never made. A blending resize has no such form: the class between two neighbours may be a
+third one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """`expand_as` in the form that litert-torch 0.10 converts rightly in every channel order. Imports torch.
 
-Its lowering keeps the expansion channels first while the factor beside it is channels last, and then their shapes do not fit:
+Its lowering keeps the expansion channels first while the factor beside it is channels last, and then their shapes do
+not fit:
 
     x.expand_as(y)   ->   x * ones like y      the ones fold away, and what is left is the factor's own broadcast
 """

@@ -1,7 +1,7 @@
 """`grid_sample` where the grid is the same for every picture. Imports torch.
 
-Its lowering computes places, corners, masks and weights anew for every picture, in about a hundred operations. Where no picture changes the
-grid all of that is known beforehand, and what is left is to fetch four pixels and weigh them:
+Its lowering computes places, corners, masks and weights anew for every picture, in about a hundred operations. Where no
+picture changes the grid all of that is known beforehand, and what is left is to fetch four pixels and weigh them:
 
     grid_sample(x, grid)   ->   GATHER x MUL, up to four times, ADD between
 
@@ -32,8 +32,8 @@ class FixedGrid:
 
     Attributes:
         size: (height, width) of what it answers with.
-        corners: for each pixel that is fetched: its place among H x W, int64 (h * w), and its weight, float32 (h * w, 1); None where all
-            weights are one. Corners whose weights are all zero are left out.
+        corners: for each pixel that is fetched: its place among H x W, int64 (h * w), and its weight, float32 (h * w,
+            1); None where all weights are one. Corners whose weights are all zero are left out.
     """
 
     size: tuple[int, int]
@@ -53,10 +53,11 @@ class FixedGrid:
 
 
 def fixed_grids(network: nn.Module, picture: Tensor) -> tuple[FixedGrid | None, ...]:
-    """What each call of `grid_sample` fetches, in the order of the calls, when `network` answers to pictures of this shape.
+    """What each call of `grid_sample` fetches, in the order of the calls, when `network` answers to pictures of this
+    shape.
 
-    None stands for a call whose grid depends on the picture, or which is none of those that can be known beforehand (several pictures,
-    bicubic, volumes).
+    None stands for a call whose grid depends on the picture, or which is none of those that can be known beforehand
+    (several pictures, bicubic, volumes).
     """
     watching = _Watching()
     with torch.no_grad():

@@ -1,7 +1,8 @@
 """Norms and pooling in forms that litert-torch 0.10 keeps in the file's own channel order. Imports torch.
 
-Its own forms of them are written for channels first, so a transposition stands before and behind each; a layer norm reshapes its
-means three times; an adaptive pooling whose cells differ in size becomes a GATHER_ND and an addition for each place of a cell.
+Its own forms of them are written for channels first, so a transposition stands before and behind each; a layer norm
+reshapes its means three times; an adaptive pooling whose cells differ in size becomes a GATHER_ND and an addition for
+each place of a cell.
 
     instance norm  transpose -> [mean, difference, ...] -> reshape -> [...] -> transpose   ->   d = x - mean;  d * rsqrt(mean(d d) + eps)
     layer norm     x rsqrt(...) - mean rsqrt(...), each factor reshaped                    ->   the same, over the last axis
@@ -32,7 +33,8 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """`torch.nn.functional.instance_norm`: float32 (N, C, H, W) -> the same shape; other ranks and kept statistics pass."""
+    """`torch.nn.functional.instance_norm`: float32 (N, C, H, W) -> the same shape; other ranks and kept statistics
+    pass."""
     if input.ndim != 4 or not use_input_stats:
         return functional.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
     apart = input - input.mean(PLANE, keepdim=True)
@@ -92,7 +94,8 @@ def layer_norm(
     eps: float = 1e-5,
     cudnn_enable: bool = True,
 ) -> Tensor:
-    """`torch.nn.functional.layer_norm` over the last axis: float32 (..., C) -> the same shape; over more axes it passes."""
+    """`torch.nn.functional.layer_norm` over the last axis: float32 (..., C) -> the same shape; over more axes it
+    passes."""
     if len(normalized_shape) != 1:
         return functional.layer_norm(input, normalized_shape, weight, bias, eps)
     apart = input - input.mean(-1, keepdim=True)

@@ -1,6 +1,8 @@
-"""Cutting a map into patches that do not overlap, and putting it together again, as moves of values alone. Imports torch.
+"""Cutting a map into patches that do not overlap, and putting it together again, as moves of values alone. Imports
+torch.
 
-litert-torch 0.10 gathers patches place by place, and puts them together with a scatter that its runtime refuses; onnx2tf has no fold.
+litert-torch 0.10 gathers patches place by place, and puts them together with a scatter that its runtime refuses;
+onnx2tf has no fold.
 Where the stride is the kernel no place is read twice, so both are the same five axes in another order:
 
     unfold   gather -> gather -> transpose -> reshape   ->   (C, h, p, w, q) -> transpose -> (C, p, q, h, w) -> reshape
@@ -26,7 +28,8 @@ def unfold(
     padding: Pair = 0,
     stride: Pair = 1,
 ) -> torch.Tensor:
-    """`torch.nn.functional.unfold`: (N, C, H, W) -> (N, C p q, h w), bit for bit; patches that overlap or are padded pass."""
+    """`torch.nn.functional.unfold`: (N, C, H, W) -> (N, C p q, h w), bit for bit; patches that overlap or are padded
+    pass."""
     patch = _pair(kernel_size)
     if input.ndim != 4 or not _apart(patch, dilation, padding, stride):
         return functional.unfold(input, kernel_size, dilation, padding, stride)  # type: ignore[arg-type]
@@ -45,7 +48,8 @@ def fold(
     padding: Pair = 0,
     stride: Pair = 1,
 ) -> torch.Tensor:
-    """`torch.nn.functional.fold`: (N, C p q, h w) -> (N, C, H, W), bit for bit; where patches do not tile the map it passes."""
+    """`torch.nn.functional.fold`: (N, C p q, h w) -> (N, C, H, W), bit for bit; where patches do not tile the map it
+    passes."""
     patch, size = _pair(kernel_size), _pair(output_size)
     tiled = size[0] % patch[0] == 0 and size[1] % patch[1] == 0
     if input.ndim != 3 or not tiled or not _apart(patch, dilation, padding, stride):

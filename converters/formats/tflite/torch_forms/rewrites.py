@@ -1,4 +1,5 @@
-"""Operations of torch that reach litert-torch in another form that computes the same; each one's file says why. Imports torch."""
+"""Operations of torch that reach litert-torch in another form that computes the same; each one's file says why. Imports
+torch."""
 
 from __future__ import annotations
 
@@ -54,8 +55,8 @@ class Rewritten(ChannelsLast):
     """`ChannelsLast` with the operations of REWRITES in their other form, fixed grids sampled, and labels found
     before they are copied; the same answer to rounding.
 
-    A subclass and no module around it: files name layers by the modules they lie in. `picture`, float32 (1, 3, H, W), is any that the
-    network takes.
+    A subclass and no module around it: files name layers by the modules they lie in. `picture`, float32 (1, 3, H, W),
+    is any that the network takes.
     """
 
     def __init__(self, network: nn.Module, output: OutputKind, picture: torch.Tensor) -> None:

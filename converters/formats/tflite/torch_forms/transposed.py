@@ -1,7 +1,7 @@
 """Transposed convolutions in the one form that litert-torch 0.10 converts rightly: without padding. Imports torch.
 
-Its lowering refuses most paddings, and where it takes an `output_padding` it writes zeros into the last rows, where torch has
-values. Padding only cuts rows off what the unpadded one answers, so here they are cut off:
+Its lowering refuses most paddings, and where it takes an `output_padding` it writes zeros into the last rows, where
+torch has values. Padding only cuts rows off what the unpadded one answers, so here they are cut off:
 
     ConvTranspose2d(padding=p, output_padding=o)  ->  ConvTranspose2d(padding=0) -> [p : p + length] -> + bias
 """

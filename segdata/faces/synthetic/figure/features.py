@@ -111,9 +111,15 @@ def eye(side: int, build: Build, on: Surface) -> Eye:
 
     opening = None if shut else np.concatenate([lash, rim[::-1][1:-1]])
     return Eye(
-        opening, lash, crease, rim, disc(radius), disc(radius * 0.42),
-        disc(radius * 0.22, radius * 0.3, -radius * 0.35), half * on.pose.scale,
-    )  # fmt: skip
+        opening,
+        lash,
+        crease,
+        rim,
+        disc(radius),
+        disc(radius * 0.42),
+        disc(radius * 0.22, radius * 0.3, -radius * 0.35),
+        half * on.pose.scale,
+    )
 
 
 def brow(side: int, build: Build, on: Surface) -> Points:
@@ -198,9 +204,13 @@ def mouth(build: Build, on: Surface) -> Mouth:
         teeth = between(inner_up, np.minimum(inner_up + 0.075 * arch**0.4, inner_down), 0.86)
         tongue = between(np.maximum(inner_down - 0.10 * arch, inner_up), inner_down, 0.7)
     return Mouth(
-        between(outer_up, inner_up), between(inner_down, outer_down), inner, teeth, tongue,
+        between(outer_up, inner_up),
+        between(inner_down, outer_down),
+        inner,
+        teeth,
+        tongue,
         on.picture(np.stack([x, (inner_up + inner_down) / 2], 1), lift=0.03),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -214,9 +224,17 @@ class Ear:
 
 
 _EAR = curves.as_points(
-    (-0.1, -0.5), (0.22, -0.93), (0.62, -1.0), (0.95, -0.72), (1.0, -0.25), (0.82, 0.2), (0.6, 0.6), (0.4, 0.95),
-    (0.12, 1.0), (-0.1, 0.6),
-)  # fmt: skip
+    (-0.1, -0.5),
+    (0.22, -0.93),
+    (0.62, -1.0),
+    (0.95, -0.72),
+    (1.0, -0.25),
+    (0.82, 0.2),
+    (0.6, 0.6),
+    (0.4, 0.95),
+    (0.12, 1.0),
+    (-0.1, 0.6),
+)
 
 
 def ear(side: int, build: Build, on: Surface) -> Ear:

@@ -103,9 +103,16 @@ def _foliage(look: Look, view: View, rng: np.random.Generator) -> Field:
 
 
 _PAINTERS: dict[str, Callable[[Look, View, np.random.Generator], Field]] = {
-    "gradient": _gradient, "bokeh": _bokeh, "clouds": _clouds, "stripes": _stripes, "bricks": _bricks,
-    "skin_wall": _wall, "hair_wall": _strands, "window": _window, "foliage": _foliage,
-}  # fmt: skip
+    "gradient": _gradient,
+    "bokeh": _bokeh,
+    "clouds": _clouds,
+    "stripes": _stripes,
+    "bricks": _bricks,
+    "skin_wall": _wall,
+    "hair_wall": _strands,
+    "window": _window,
+    "foliage": _foliage,
+}
 
 
 def paint_backdrop(look: Look, view: View, rng: np.random.Generator) -> Canvas:

@@ -1,4 +1,5 @@
-"""Core ML recipes: what is stored, and that the stored numbers, run by milrun, answer as torch does with the same numbers."""
+"""Core ML recipes: what is stored, and that the stored numbers, run by milrun, answer as torch does with the same
+numbers."""
 
 from __future__ import annotations
 
@@ -26,9 +27,18 @@ from tests.converters.making import Made, job_of
 from validation.milrun import Interpreter
 
 TARGETS = {
-    "float32": "iOS16", "float16": "iOS16", "int8_weights": "iOS16", "w8a8": "iOS17", "w8a8_torch": "iOS17", "int4_weights": "iOS18",
-    "palette8": "iOS18", "palette6": "iOS18", "palette4": "iOS18", "palette2": "iOS18", "pruned_palette6": "iOS18",
-}  # fmt: skip
+    "float32": "iOS16",
+    "float16": "iOS16",
+    "int8_weights": "iOS16",
+    "w8a8": "iOS17",
+    "w8a8_torch": "iOS17",
+    "int4_weights": "iOS18",
+    "palette8": "iOS18",
+    "palette6": "iOS18",
+    "palette4": "iOS18",
+    "palette2": "iOS18",
+    "pruned_palette6": "iOS18",
+}
 IN_FLOATS = [name for name in TARGETS if not name.startswith("w8a8")]
 
 

@@ -65,7 +65,8 @@ def operators(artifact: Artifact, *kinds: str) -> list[Any]:
 
 
 def test_codes_are_the_nearest_steps(artifact: Artifact, tensors: dict[str, NDArray[np.float64]]) -> None:
-    """clip(round(x / scale) + zero point) in float64 of the very numbers that milrun rounded; ties may go either way."""
+    """clip(round(x / scale) + zero point) in float64 of the very numbers that milrun rounded; ties may go either
+    way."""
     followers = {item.inputs["input"].name: item for item in operators(artifact, "dequantize")}
     quantizers = operators(artifact, "quantize")
     assert len(quantizers) == len(followers) == 7
@@ -157,7 +158,8 @@ def test_steps_amplify_what_floats_round(source: ModelSource, artifact: Artifact
 
 
 class Masked(nn.Module):
-    """Attention whose mask is a tensor of nothing but minus infinity, chosen place by place; a weight may be infinite."""
+    """Attention whose mask is a tensor of nothing but minus infinity, chosen place by place; a weight may be
+    infinite."""
 
     def __init__(self, weight: float = 0.0) -> None:
         super().__init__()

@@ -1,4 +1,5 @@
-"""What can be chosen beside a recipe for TFLite: layers that stay floats, types at the border, TensorFlow's quantizer."""
+"""What can be chosen beside a recipe for TFLite: layers that stay floats, types at the border, TensorFlow's
+quantizer."""
 
 from __future__ import annotations
 

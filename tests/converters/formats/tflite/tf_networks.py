@@ -60,7 +60,8 @@ MIDDLES: dict[str, Middle] = {
 
 
 def make(folder: Path, middle: Middle, *, int8: bool = False, labels: bool = False) -> Path:
-    """convolution, `middle`, convolution (and the largest channel if `labels`) on an 8 x 8 picture, as a .tflite file."""
+    """convolution, `middle`, convolution (and the largest channel if `labels`) on an 8 x 8 picture, as a .tflite
+    file."""
     random = np.random.default_rng(0)
     first = tf.constant(random.normal(size=(3, 3, 3, 3)).astype(np.float32))
 

@@ -43,9 +43,22 @@ def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def arguments(stripes: Path, out: Path) -> list[str]:
     return [
-        "search", "--model", "tests.toolkit.apps.search.fragile_network:fragile", "--dataset", f"folder:{stripes}", "--classes",
-        str(stripes / "classes.txt"), "--input-size", "32", "--latency-samples", "3", "--threads", "1", "--out", str(out),
-    ]  # fmt: skip
+        "search",
+        "--model",
+        "tests.toolkit.apps.search.fragile_network:fragile",
+        "--dataset",
+        f"folder:{stripes}",
+        "--classes",
+        str(stripes / "classes.txt"),
+        "--input-size",
+        "32",
+        "--latency-samples",
+        "3",
+        "--threads",
+        "1",
+        "--out",
+        str(out),
+    ]
 
 
 def test_the_weak_layer_is_found_kept_and_named(stripes: Path, tmp_path: Path) -> None:
@@ -77,10 +90,22 @@ def test_the_weak_layer_is_found_kept_and_named(stripes: Path, tmp_path: Path) -
     assert json.loads((out / "search.json").read_text())["tried"] == found["tried"]
     # The policy works for Core ML as well, by the same names.
     core = segport(
-        "convert", "--model", "tests.toolkit.apps.search.fragile_network:fragile", "--dataset", f"folder:{stripes}", "--classes",
-        str(stripes / "classes.txt"), "--input-size", "32", "--formats", "coreml", "--policy", str(out / "policy.toml"),
-        "--out", str(tmp_path / "core"),
-    )  # fmt: skip
+        "convert",
+        "--model",
+        "tests.toolkit.apps.search.fragile_network:fragile",
+        "--dataset",
+        f"folder:{stripes}",
+        "--classes",
+        str(stripes / "classes.txt"),
+        "--input-size",
+        "32",
+        "--formats",
+        "coreml",
+        "--policy",
+        str(out / "policy.toml"),
+        "--out",
+        str(tmp_path / "core"),
+    )
     assert core.returncode == 0, core.stderr
     manifest = json.loads((tmp_path / "core" / "manifest.json").read_text())
     (made,) = manifest["artifacts"]
@@ -123,10 +148,22 @@ def test_a_layer_that_does_not_exist(stripes: Path, tmp_path: Path) -> None:
         'version = 1\nrecipe = "int8_static"\n[[keep]]\nlayer = "midle"\ntype = "float16"\n'
     )
     done = segport(
-        "convert", "--model", "tests.toolkit.apps.search.fragile_network:fragile", "--dataset", f"folder:{stripes}", "--classes",
-        str(stripes / "classes.txt"), "--input-size", "32", "--formats", "tflite", "--policy", str(tmp_path / "policy.toml"),
-        "--out", str(tmp_path / "out"),
-    )  # fmt: skip
+        "convert",
+        "--model",
+        "tests.toolkit.apps.search.fragile_network:fragile",
+        "--dataset",
+        f"folder:{stripes}",
+        "--classes",
+        str(stripes / "classes.txt"),
+        "--input-size",
+        "32",
+        "--formats",
+        "tflite",
+        "--policy",
+        str(tmp_path / "policy.toml"),
+        "--out",
+        str(tmp_path / "out"),
+    )
     assert done.returncode == 2
     assert "no operation is called 'midle'" in done.stdout + done.stderr and "example: middle" in " ".join(
         (done.stdout + done.stderr).split()

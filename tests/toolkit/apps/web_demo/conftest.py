@@ -37,10 +37,26 @@ def run_of_bytes(run: Path) -> Path:
 
 
 def _converted(root: Path, name: str, recipes: str, *more: str) -> int:
-    return run_command([
-        "convert", "--model", str(root / "tiny.safetensors"), "--input-size", str(SIDE), "--formats", "tflite",
-        "--recipes", recipes, "--calibration-images", "4", *more, "--out", str(root / name), "--no-isolate", "--quiet",
-    ])  # fmt: skip
+    return run_command(
+        [
+            "convert",
+            "--model",
+            str(root / "tiny.safetensors"),
+            "--input-size",
+            str(SIDE),
+            "--formats",
+            "tflite",
+            "--recipes",
+            recipes,
+            "--calibration-images",
+            "4",
+            *more,
+            "--out",
+            str(root / name),
+            "--no-isolate",
+            "--quiet",
+        ]
+    )
 
 
 @pytest.fixture(scope="session")

@@ -52,8 +52,9 @@ def test_a_run_with_two_sizes(run: Path, stand_in: Path, tmp_path: Path, capsys:
     assert [item["name"] for item in found["artifacts"]] == ["tflite-float32", "tflite-int8_static"]
     for item in found["artifacts"]:
         assert [(answer["signature"], answer["output"]["width"], answer["default"]) for answer in item["answers"]] == [
-            ("size_32", 32, False), ("size_64", 64, True),
-        ]  # fmt: skip
+            ("size_32", 32, False),
+            ("size_64", 64, True),
+        ]
         assert [one["name"] for one in item["classes"]] == list(FACE11.names)
         assert [tuple(one["colour"]) for one in item["classes"]] == list(FACE11.colours)
         answer = item["answers"][0]
@@ -184,9 +185,13 @@ def test_says_what_to_type_before_it_is_set_up(
     ],
 )
 def test_what_makes_no_sense_is_one_sentence(
-    arguments: list[str], said: str, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    said: str,
+    stand_in: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert demo(*arguments, "--out", tmp_path / "demo") == ExitStatus.BAD_INPUT
     error = capsys.readouterr().err

@@ -1,4 +1,5 @@
-"""The exported page in Chromium, from a plain static server: what it draws is what LiteRT answers here, pixel by pixel."""
+"""The exported page in Chromium, from a plain static server: what it draws is what LiteRT answers here, pixel by
+pixel."""
 
 from __future__ import annotations
 
@@ -178,7 +179,10 @@ def test_it_fits_a_phone_and_the_map_lies_over_the_picture(page: Page, tmp_path:
     give(page, SyntheticFaces("test", size=128)[2].image[:60], tmp_path / "wide.png")
     finished(page, "tflite-float32")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    boxes: list[dict[str, Any]] = [page.evaluate(f"document.getElementById('{name}').getBoundingClientRect().toJSON()") for name in ("photo", "map")]  # fmt: skip
+    boxes: list[dict[str, Any]] = [
+        page.evaluate(f"document.getElementById('{name}').getBoundingClientRect().toJSON()")
+        for name in ("photo", "map")
+    ]
     for key in ("left", "top", "width", "height"):
         assert boxes[0][key] == pytest.approx(boxes[1][key], abs=1)
 

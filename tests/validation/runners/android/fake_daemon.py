@@ -1,6 +1,7 @@
 """adb's daemon on a phone that is not there, for adb's own server: `adb connect` reaches it over TCP.
 
-Messages are those of AOSP's packages/modules/adb: protocol.txt and types.h. It asks for no key, so the server sees a device at once.
+Messages are those of AOSP's packages/modules/adb: protocol.txt and types.h. It asks for no key, so the server sees a
+device at once.
 """
 
 from __future__ import annotations

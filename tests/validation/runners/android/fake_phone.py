@@ -24,7 +24,8 @@ class FakePhone:
         tool: what happens when the pushed benchmark_model is executed.
         abis: instruction sets.
         space: bytes that fit on it.
-        hang, drop: parts of commands at which it goes silent, or goes away; ``push`` stands for a file on its way to it.
+        hang, drop: parts of commands at which it goes silent, or goes away; ``push`` stands for a file on its way to
+            it.
         shell_v2: whether its shell tells streams and status apart, as since Android 7.
     """
 
@@ -51,9 +52,12 @@ class FakePhone:
         """What a command writes, and its exit status."""
         self.commands.append(command)
         properties = {
-            "ro.product.manufacturer": "Google", "ro.product.model": self.model.replace("_", " "),
-            "ro.build.version.release": "14", "ro.product.cpu.abilist": self.abis, "ro.soc.model": "GS101",
-        }  # fmt: skip
+            "ro.product.manufacturer": "Google",
+            "ro.product.model": self.model.replace("_", " "),
+            "ro.build.version.release": "14",
+            "ro.product.cpu.abilist": self.abis,
+            "ro.soc.model": "GS101",
+        }
         parts = [shlex.split(part) for part in command.split("; ")]
         out, err, status = "", "", 0
         for name, *arguments in parts:

@@ -1,7 +1,7 @@
 """An adb server with phones that are not there, speaking the real protocol on loopback.
 
-Requests, answers and words are those of AOSP's packages/modules/adb: SERVICES.TXT, and transport.cpp for the list of devices and
-for why a transport is refused. test_real_server.py holds adb's own server beside it.
+Requests, answers and words are those of AOSP's packages/modules/adb: SERVICES.TXT, and transport.cpp for the list of
+devices and for why a transport is refused. test_real_server.py holds adb's own server beside it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import Any
 from tests.validation.runners.android.fake_phone import FakePhone, GoneError, Services
 
 REFUSED = {
-    "unauthorized": "device unauthorized.\nThis adb server's $ADB_VENDOR_KEYS is not set\n"
-    "Try 'adb kill-server' if that seems wrong.\nOtherwise check for a confirmation dialog on your device.",
+    "unauthorized": (
+        "device unauthorized.\nThis adb server's $ADB_VENDOR_KEYS is not set\n"
+        "Try 'adb kill-server' if that seems wrong.\nOtherwise check for a confirmation dialog on your device."
+    ),
     "offline": "device offline",
 }
 

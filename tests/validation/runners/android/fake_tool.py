@@ -17,11 +17,24 @@ from numpy.typing import NDArray
 
 KNOWN = frozenset(
     {
-        "graph", "num_threads", "num_runs", "min_secs", "max_secs", "warmup_runs", "warmup_min_secs", "use_xnnpack", "use_gpu",
-        "use_nnapi", "dry_run", "input_layer", "input_layer_shape", "input_layer_value_files", "output_filepath",
+        "graph",
+        "num_threads",
+        "num_runs",
+        "min_secs",
+        "max_secs",
+        "warmup_runs",
+        "warmup_min_secs",
+        "use_xnnpack",
+        "use_gpu",
+        "use_nnapi",
+        "dry_run",
+        "input_layer",
+        "input_layer_shape",
+        "input_layer_value_files",
+        "output_filepath",
         "signature_to_run_for",
     }
-)  # fmt: skip
+)
 DELEGATES = {"use_xnnpack": "XNNPACK", "use_gpu": "GPU", "use_nnapi": "NNAPI"}
 ELF_ARM64 = b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x03\x00" + (183).to_bytes(2, "little") + b"\0" * 44
 """The header of a program for 64-bit ARM, which is all that is looked at before it is pushed."""
@@ -37,8 +50,8 @@ def program_file(folder: Path, header: bytes = ELF_ARM64) -> Path:
 class FakeTool:
     """The tool. `lacks` names options that it does not know; `failing` maps a delegate to what happens instead.
 
-    ``unsupported``: the phone has no such delegate, and the tool goes on without it; ``nothing``: it takes no operation;
-    ``failed``: applying it fails; ``partially``: it takes a part.
+    ``unsupported``: the phone has no such delegate, and the tool goes on without it; ``nothing``: it takes no
+    operation; ``failed``: applying it fails; ``partially``: it takes a part.
     """
 
     def __init__(self, lacks: Sequence[str] = (), failing: Mapping[str, str] | None = None) -> None:
@@ -51,9 +64,7 @@ class FakeTool:
         lines = [f"WARNING: Unconsumed cmdline flags: {' '.join(unknown)}"] if unknown else []
         return self._run(known, files, ["INFO: STARTING!", *lines])
 
-    def _run(
-        self, options: dict[str, str], files: dict[str, bytes], lines: list[str]
-    ) -> tuple[str, str, int]:  # fmt: skip
+    def _run(self, options: dict[str, str], files: dict[str, bytes], lines: list[str]) -> tuple[str, str, int]:
         from ai_edge_litert.interpreter import Interpreter
 
         start = time.perf_counter_ns()
@@ -79,7 +90,8 @@ class FakeTool:
             lines.append(f"WARNING: {name} acceleration is unsupported on this platform.")
         elif how == "nothing":
             lines.append(
-                f"INFO: Though {name} delegate is explicitly applied, the model graph will not be executed by the delegate."
+                f"INFO: Though {name} delegate is explicitly applied, the model graph will not be executed by the"
+                " delegate."
             )
         elif how == "failed":
             return (
@@ -94,7 +106,8 @@ class FakeTool:
                     f"VERBOSE: Replacing 2 out of 3 node(s) with delegate ({kind}) node, yielding 3 partitions."
                 )
             lines.append(
-                f"INFO: Explicitly applied {name} delegate, and the model graph will be {how} executed by the delegate{kernels}."
+                f"INFO: Explicitly applied {name} delegate, and the model graph will be {how} executed by the"
+                f" delegate{kernels}."
             )
         return ""
 
@@ -121,8 +134,10 @@ class FakeTool:
             [f"{stage.mean():g}" if len(stage) else "nan" for stage in stages],
         )
         lines += [
-            f"INFO: Inference timings in us: Init: {init}, First inference: {first}, Warmup (avg): {means[0]}, "
-            f"Inference (avg): {means[1]}",
+            (
+                f"INFO: Inference timings in us: Init: {init}, First inference: {first}, Warmup (avg): {means[0]}, "
+                f"Inference (avg): {means[1]}"
+            ),
             "INFO: Memory footprint delta from the start of the tool (MB): init=3.5 overall=4.25",
         ]
         if path := options.get("output_filepath"):
@@ -147,6 +162,6 @@ def statistics(values: NDArray[np.int64]) -> str:
         same = "(all same)" if len(values) > 1 else ""
         return f"count={len(values)} curr={values[-1]}{same}{percentiles}"
     return (
-        f"count={len(values)} first={values[0]} curr={values[-1]} min={ordered[0]} max={ordered[-1]} avg={values.mean():.6g} "
-        f"std={int(values.std())}{percentiles}"
+        f"count={len(values)} first={values[0]} curr={values[-1]} min={ordered[0]} max={ordered[-1]}"
+        f" avg={values.mean():.6g} std={int(values.std())}{percentiles}"
     )

@@ -150,7 +150,10 @@ def test_old_tool_without_outputs_or_medians(android_phone: FakePhone, artifacts
         with pytest.raises(RunnerError, match="does not know --output_filepath; get a newer one"):
             runner.predict(picture(0))
         runner.benchmark(picture(0), SETTINGS)
-        lines = "count=1 curr=9\n\ncount=2 first=8 curr=9 min=8 max=9 avg=8.5 std=1\n\nInference timings in us: Init: 1, First inference: 9,"
+        lines = (
+            "count=1 curr=9\n\ncount=2 first=8 curr=9 min=8 max=9 avg=8.5 std=1\n\nInference timings in us: Init: 1,"
+            " First inference: 9,"
+        )
         android_phone.tool = prints(lines)
         with pytest.raises(RunnerError, match="prints no median; get a newer one"):
             runner.benchmark(picture(0), SETTINGS)
@@ -242,9 +245,13 @@ def no_server(patch: pytest.MonkeyPatch, folder: Path) -> None:
     ],
 )
 def test_what_is_missing_is_said(
-    change: Callable[[pytest.MonkeyPatch, Path], None], says: str, android_phone: FakePhone,
-    artifacts: dict[str, Artifact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    change: Callable[[pytest.MonkeyPatch, Path], None],
+    says: str,
+    android_phone: FakePhone,
+    artifacts: dict[str, Artifact],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert AndroidRunner.availability("cpu").ok
     change(monkeypatch, tmp_path)
     state = AndroidRunner.availability("cpu")

@@ -1,4 +1,5 @@
-"""The client and the runner against adb's own server, with a phone that is not there behind it; skipped where adb is not installed."""
+"""The client and the runner against adb's own server, with a phone that is not there behind it; skipped where adb is
+not installed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What is read out of `benchmark_model`'s lines.
 
-The shapes of the lines are those that the tool prints: tensorflow/tensorflow, tensorflow/lite/tools/benchmark/README.md and
-benchmark_model.cc; google-ai-edge/LiteRT, tflite/tools/benchmark/benchmark_tflite_model.cc (delegates, options) and
+The shapes of the lines are those that the tool prints: tensorflow/tensorflow, tensorflow/lite/tools/benchmark/README.md
+and benchmark_model.cc; google-ai-edge/LiteRT, tflite/tools/benchmark/benchmark_tflite_model.cc (delegates, options) and
 tflite/tools/delegates/gpu_delegate_provider.cc; tensorflow/core/util/stats_calculator.h (statistics). Figures are ours.
 """
 
@@ -97,10 +97,15 @@ def test_lines_of_a_log_are_read_too() -> None:
         ("count=1 curr=5 p5=5 median=5 p95=5", (1, 5, 5, 5, 5)),
         ("count=0 p5=0 median=0 p95=0", (0, 0, 0, 0, 0)),
         # Six digits of a mean may round to beyond the longest run.
-        ("count=2 first=1234561 curr=1234562 min=1234561 max=1234562 avg=1.23457e+06 std=0 p5=1234561 median=1234562 "
-         "p95=1234562", (2, 1234561, 1234562, 1234562, 1234562)),
+        (
+            (
+                "count=2 first=1234561 curr=1234562 min=1234561 max=1234562 avg=1.23457e+06 std=0 p5=1234561"
+                " median=1234562 p95=1234562"
+            ),
+            (2, 1234561, 1234562, 1234562, 1234562),
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_shape_of_the_statistics(line: str, values: tuple[int, ...]) -> None:
     found = read_transcript(f"count=1 curr=1\n\nINFO: {line}").inference
     assert found is not None
@@ -110,14 +115,23 @@ def test_every_shape_of_the_statistics(line: str, values: tuple[int, ...]) -> No
 @pytest.mark.parametrize(
     ("line", "statement"),
     [
-        ("Explicitly applied NNAPI delegate, and the model graph will be completely executed by the delegate.",
-         DelegateStatement("NNAPI", "completely")),
-        ("Though GPU delegate is explicitly applied, the model graph will not be executed by the delegate.",
-         DelegateStatement("GPU", "nothing")),
-        ("Explicitly applied XNNPACK delegate, and the model graph will be partially executed by the delegate w/ 1 delegate "
-         "kernels.", DelegateStatement("XNNPACK", "partially", 1)),
+        (
+            "Explicitly applied NNAPI delegate, and the model graph will be completely executed by the delegate.",
+            DelegateStatement("NNAPI", "completely"),
+        ),
+        (
+            "Though GPU delegate is explicitly applied, the model graph will not be executed by the delegate.",
+            DelegateStatement("GPU", "nothing"),
+        ),
+        (
+            (
+                "Explicitly applied XNNPACK delegate, and the model graph will be partially executed by the delegate w/"
+                " 1 delegate kernels."
+            ),
+            DelegateStatement("XNNPACK", "partially", 1),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_said_of_delegates(line: str, statement: DelegateStatement) -> None:
     assert read_transcript(f"INFO: {line}").delegates == (statement,)
 
@@ -125,14 +139,24 @@ def test_what_is_said_of_delegates(line: str, statement: DelegateStatement) -> N
 @pytest.mark.parametrize(
     ("text", "complaints"),
     [
-        ("ERROR: TfLiteGpuDelegate Init: CONV_2D: no such thing\nERROR: Failed to apply GPU delegate.",
-         ("TfLiteGpuDelegate Init: CONV_2D: no such thing", "Failed to apply GPU delegate.")),
-        ("WARNING: GPU acceleration is unsupported on this platform.", ("GPU acceleration is unsupported on this platform.",)),
-        ("The size of input.raw is 3 bytes. It should be 4 bytes.\nAborted", ("The size of input.raw is 3 bytes. It should be 4 bytes.",)),
-        ('CANNOT LINK EXECUTABLE "x": library "libc++_shared.so" not found',
-         ('CANNOT LINK EXECUTABLE "x": library "libc++_shared.so" not found',)),
+        (
+            "ERROR: TfLiteGpuDelegate Init: CONV_2D: no such thing\nERROR: Failed to apply GPU delegate.",
+            ("TfLiteGpuDelegate Init: CONV_2D: no such thing", "Failed to apply GPU delegate."),
+        ),
+        (
+            "WARNING: GPU acceleration is unsupported on this platform.",
+            ("GPU acceleration is unsupported on this platform.",),
+        ),
+        (
+            "The size of input.raw is 3 bytes. It should be 4 bytes.\nAborted",
+            ("The size of input.raw is 3 bytes. It should be 4 bytes.",),
+        ),
+        (
+            'CANNOT LINK EXECUTABLE "x": library "libc++_shared.so" not found',
+            ('CANNOT LINK EXECUTABLE "x": library "libc++_shared.so" not found',),
+        ),
     ],
-)  # fmt: skip
+)
 def test_complaints_are_kept_without_their_marks(text: str, complaints: tuple[str, ...]) -> None:
     assert read_transcript(text + "\nERROR: Benchmarking failed.").complaints == complaints
 

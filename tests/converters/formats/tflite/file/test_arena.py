@@ -51,8 +51,12 @@ DIAMOND = Graph(
 def test_a_diamond_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     found = plan(DIAMOND, monkeypatch, "main")
     assert {life.name: (life.first, life.last, life.bytes) for life in found.lives} == {
-        "picture": (0, 4, 64), "a": (0, 3, 512), "b": (2, 4, 512), "c": (3, 4, 256), "answer": (4, 4, 32),
-    }  # fmt: skip
+        "picture": (0, 4, 64),
+        "a": (0, 3, 512),
+        "b": (2, 4, 512),
+        "c": (3, 4, 256),
+        "answer": (4, 4, 32),
+    }
     assert (found.peak_bytes, found.place, found.kind) == (64 + 512 + 512 + 256, 3, "CONV_2D")
     assert [life.name for life in found.alive] == ["a", "b", "c", "picture"]
     assert found.widened_bytes == 40

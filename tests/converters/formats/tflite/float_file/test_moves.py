@@ -22,8 +22,13 @@ from converters.formats.tflite.float_file.moves import as_permutation, straighte
 Step = tuple[str, tuple[int, ...]]
 SHAPE = (1, 4, 6, 3)
 KINDS = ("TRANSPOSE", "RESHAPE", "PAD", "MEAN", "NEG")
-OPTIONS = {"RESHAPE": "ReshapeOptions", "TRANSPOSE": "TransposeOptions", "PAD": "PadOptions", "MEAN": "ReducerOptions",
-           "NEG": "NegOptions"}  # fmt: skip
+OPTIONS = {
+    "RESHAPE": "ReshapeOptions",
+    "TRANSPOSE": "TransposeOptions",
+    "PAD": "PadOptions",
+    "MEAN": "ReducerOptions",
+    "NEG": "NegOptions",
+}
 
 
 def answered(shape: Sequence[int], step: Step) -> tuple[int, ...]:
@@ -118,12 +123,15 @@ TO_FIRST, TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
         ([("TRANSPOSE", TO_FIRST), ("TRANSPOSE", TO_LAST), ("NEG", ())], ("NEG",)),
         ([("TRANSPOSE", TO_FIRST), ("TRANSPOSE", TO_FIRST), ("NEG", ())], ("TRANSPOSE", "NEG")),
         ([("TRANSPOSE", TO_FIRST), ("RESHAPE", (1, 3, 24)), ("TRANSPOSE", (0, 2, 1)), ("NEG", ())], ("RESHAPE", "NEG")),
-        ([("TRANSPOSE", TO_FIRST), ("PAD", (0, 0, 0, 0, 0, 1, 2, 0)), ("TRANSPOSE", TO_LAST), ("NEG", ())], ("PAD", "NEG")),
+        (
+            [("TRANSPOSE", TO_FIRST), ("PAD", (0, 0, 0, 0, 0, 1, 2, 0)), ("TRANSPOSE", TO_LAST), ("NEG", ())],
+            ("PAD", "NEG"),
+        ),
         ([("TRANSPOSE", TO_FIRST), ("MEAN", (2, 3)), ("NEG", ())], ("MEAN", "NEG")),
         ([("TRANSPOSE", (0, 3, 2, 1)), ("MEAN", (1,)), ("NEG", ())], ("TRANSPOSE", "MEAN", "NEG")),
         ([("NEG", ()), ("RESHAPE", (1, 24, 3)), ("NEG", ())], ("NEG", "RESHAPE", "NEG")),
     ],
-)  # fmt: skip
+)
 def test_what_is_left(steps: list[Step], left: tuple[str, ...]) -> None:
     assert straightened(steps) == left
 

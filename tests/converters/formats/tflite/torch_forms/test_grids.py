@@ -1,4 +1,5 @@
-"""grid_sample with a fixed grid: torch's own answer, a few operations, and only where the grid is proven to be fixed."""
+"""grid_sample with a fixed grid: torch's own answer, a few operations, and only where the grid is proven to be
+fixed."""
 
 from __future__ import annotations
 

@@ -19,9 +19,14 @@ from tests.converters.making import bare_source, job_of, rewritten
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(0, 2), st.integers(1, 2), st.sampled_from((1, 2)),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.integers(1, 2),
+    st.sampled_from((1, 2)),
     st.booleans(),
-)  # fmt: skip
+)
 def test_what_is_cut_off_an_unpadded_one_is_torchs_answer(
     kernel: int, stride: int, padding: int, extra: int, dilation: int, groups: int, biased: bool
 ) -> None:
