@@ -31,14 +31,15 @@ def main(arguments: Sequence[str]) -> None:
         for folder in given.folders:
             data = opened(folder)
             answers, merged = float_answers(model)
-            found = {"photographs": sum(map(len, data)), "float": mean_f1(answers, merged, data)}
+            score = mean_f1(answers, merged, data)
+            found = {"photographs": sum(map(len, data)), "float": score}
             for name in ARTIFACTS:
                 if name in artifacts:
                     with artifact_answers(artifacts[name]) as answers:
                         found[name] = mean_f1(answers, merged, data)
             key = f"{Path(model).stem} on {folder.name}"
             results[key] = found
-            print(f"{key}: {found['float']['mean_f1']:.4f}", file=sys.stderr)
+            print(f"{key}: {score['mean_f1']:.4f}", file=sys.stderr)
             if given.write:
                 keep_result(PAGE, PARTS, "photographs", results)
     print(drawn(PARTS, {"photographs": results}))

@@ -79,7 +79,9 @@ def float_answers(name: str) -> tuple[Answers, NDArray[np.uint8]]:
 
 def converted(name: str, out: Path, progress: Progress) -> dict[str, Artifact]:
     """Convert a checkpoint to the artifacts of ARTIFACTS, calibrated on drawn faces, and return them by name."""
-    options = toolkit.RunOptions(model=name, formats="tflite,coreml", recipes="int8_static,int8_weights", out=out)
+    options = toolkit.RunOptions(
+        model=name, formats=("tflite", "coreml"), recipes=("int8_static", "int8_weights"), out=out
+    )
     toolkit.convert(options, progress)
     return {artifact.name: artifact for artifact in RunFolder(out).known_artifacts().values()}
 
