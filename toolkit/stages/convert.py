@@ -250,7 +250,7 @@ class _Telling:
         took = f" in {seconds:.1f} s" if state is State.DONE else ""
         self.progress.note(f"     {name}: {state.value}{took}")
 
-    def phase(self, name: str, phase: str, done: int, total: int) -> None:
+    def phase(self, name: str, phase: str, done: int = 0, total: int = 0) -> None:
         """Show what is being done for an artifact."""
         if isinstance(self.stage, TellingStage):
             self.stage.doing(f"{name}: {phase}", done, total)

@@ -5,38 +5,10 @@
 
 It answers "what does this file compute", not "how fast is it on a phone": there is no Neural Engine arithmetic here and
 no latency worth reporting. See docs/measured/conformance.md for what was checked and how float16 is treated.
+
+The public names stand in ``__init__.pyi``; the interpreter, and torch with it, is imported on first use.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING
-
-from validation.milrun.errors import (
-    ExecutionError,
-    MilRunError,
-    ModelFileError,
-    PredictInputError,
-    UnsupportedOpError,
-)
-
-if TYPE_CHECKING:
-    from validation.milrun.interpreter import Interpreter, Observer
-
-__all__ = [
-    "ExecutionError",
-    "Interpreter",
-    "MilRunError",
-    "ModelFileError",
-    "Observer",
-    "PredictInputError",
-    "UnsupportedOpError",
-]
-
-
-def __getattr__(name: str) -> object:
-    """Import the interpreter, and torch with it, on first use."""
-    if name in ("Interpreter", "Observer"):
-        from validation.milrun import interpreter
-
-        return getattr(interpreter, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

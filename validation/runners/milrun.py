@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import RunnerError
-from validation.milrun import Interpreter, MilRunError
+from validation.milrun.errors import MilRunError
 from validation.results.facts import Availability
 from validation.runners.base.contract import Runner
 from validation.runners.base.installed import is_there
@@ -48,8 +48,11 @@ class MilRunRunner(Runner):
     @classmethod
     def preload(cls) -> None:
         """Import milrun and torch."""
+        from validation.milrun import Interpreter  # noqa: F401
 
     def _open(self) -> None:
+        from validation.milrun import Interpreter
+
         if not self.artifact.path.exists():
             raise RunnerError(f"{self.artifact.path} does not exist; convert {self.artifact.name} again")
         self._error = MilRunError

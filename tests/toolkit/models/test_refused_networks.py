@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -255,7 +256,11 @@ def test_options_of_a_network_may_stand_in_a_file(tmp_path: Path) -> None:
         f'classes = "{tmp_path / "names.txt"}"\ndataset = "folder:{data}"\nformats = ["onnx"]\nlatency-samples = 0\n'
         "checks = false\nexamples = 0\nthreads = 1\n"
     )
-    assert run_command(["run", "--config", str(tmp_path / "run.toml"), "-o", str(tmp_path / "out")]) == 0
+    # One class everywhere is what an untrained network answers: nothing is refused, and nothing passes either.
+    assert run_command(["run", "--config", str(tmp_path / "run.toml"), "-o", str(tmp_path / "out")]) == 1
+    recorded = json.loads((tmp_path / "out" / "manifest.json").read_text())["options"]
+    assert (recorded["channel_order"], recorded["mean"], recorded["std"]) == ("grey", [0.5], [0.25])
+    assert recorded["input_size"] == [32, 40]
 
 
 @pytest.mark.parametrize(

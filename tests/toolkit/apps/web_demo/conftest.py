@@ -67,7 +67,7 @@ def litert() -> Path:
     return packages.web_folder()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # an open browser holds an event loop, which no other test may meet
 def browser() -> Iterator[Browser]:
     executable = packages.chromium()
     if executable is None:
