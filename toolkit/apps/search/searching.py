@@ -12,6 +12,7 @@ from converters import Artifact, ModelSource, make_plan
 from converters.conversion.perform import perform
 from quantization import NumberType, recipe
 from quantization.calibration import CalibrationSet
+from quantization.emulation import VERSION
 from quantization.policy import KeptLayer, Policy
 from segdata.errors import DataError
 from toolkit.apps.search.candidates import FORMAT, RECIPE, RUNNER, CandidateMaker
@@ -122,8 +123,6 @@ def _sensitivity(
     progress: Progress,
 ) -> list[LayerSensitivity]:
     """Measure every layer, or read that back if the same network was measured on the same pictures before."""
-    from quantization.emulation import VERSION
-
     path = folder.root / "sensitivity.json"
     pictures = [dataset.digest(), calibration.digest()]
     key = [VERSION, source.weights_sha256, source.input_size, source.output_size, *pictures]
