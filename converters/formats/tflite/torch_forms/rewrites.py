@@ -59,6 +59,10 @@ class Rewritten(ChannelsLast):
     is any that the network takes.
     """
 
+    # litert-torch writes this name into every tensor of a file. It stays what it was, wherever the code lies, so that
+    # files stay equal byte for byte.
+    __module__ = "converters.formats.tflite.rewrites"
+
     def __init__(self, network: nn.Module, output: OutputKind, picture: torch.Tensor) -> None:
         network, self._copies = before_nearest(network, output, picture)
         super().__init__(network, output)
