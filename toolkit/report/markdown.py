@@ -107,6 +107,7 @@ def _reference(document: ReportDocument) -> str:
         f"Float reference ({_text(reference.runner)}): mIoU {fraction(reference.miou)} on "
         f"{counted(dataset.images, 'picture')} of {_text(dataset.name)} ({_text(dataset.split)}){_where(document)}. "
         "Changes are against it; 1 pt is 0.01 of IoU."
+        + (f" Read as {_text(dataset.layout)}." if dataset.layout else "")
         + (f" Its answers: {_text(document.model.scores_note)}." if document.model.scores_note else "")
     )
 

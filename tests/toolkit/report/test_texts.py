@@ -221,3 +221,10 @@ def test_values_are_written_as_people_do() -> None:
         "–",
         "0.5",
     ]
+
+
+def test_markdown_says_how_the_pictures_were_read() -> None:
+    document = sample()
+    assert "Read as" not in render(check(document))
+    document["dataset"]["layout"] = "black-and-white masks, white (255) as 'face'"
+    assert "Read as black" in render(check(document))
